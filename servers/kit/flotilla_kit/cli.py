@@ -1,0 +1,161 @@
+"""The command of every server: `flotilla-NAME [flags]` serves, and sub-commands manage its store."""
+
+import argparse
+import asyncio
+import gc
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from fastmcp import FastMCP
+
+    from .server import Store
+    from .settings import ServerSettings
+
+
+@dataclass(frozen=True)
+class ServerSpec:
+    """What the command needs to know of a server. `server.py` of each server holds one as `SPEC`."""
+
+    settings: "type[ServerSettings]"
+    create_store: "Callable[[Any], Store]"
+    create_server: "Callable[[Any, Any], FastMCP]"
+    import_file: "Callable[[Any, Path], Awaitable[str]] | None" = None
+    """Import one file into an open store and say what was done; raises `ImportRefused`."""
+
+
+class ImportRefused(Exception):
+    """Nothing was imported; `problems` has a line for each reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+def main(name: str, spec_module: str, argv: Sequence[str] | None = None) -> int:
+    """Run a server's command; returns the exit code (0 well, 1 failed, 2 wrong use or settings)."""
+    # FastMCP reads these when it is imported; a `.env` of the folder we happen to start in is none of its business.
+    os.environ["FASTMCP_ENV_FILE"] = os.devnull
+    os.environ["FASTMCP_LOG_ENABLED"] = "false"
+    os.environ["FASTMCP_CHECK_FOR_UPDATES"] = "off"
+    arguments = _parser(name).parse_args(argv)
+    gc.disable()  # imports make no garbage, and scanning for it is a tenth of the start
+    spec = cast(ServerSpec, importlib.import_module(spec_module).SPEC)
+    gc.enable()
+    from .errors import FlotillaError
+    from .settings import SettingsError
+
+    try:
+        return _run(spec, arguments)
+    except SettingsError as error:
+        print(f"flotilla-{name}: {error}", file=sys.stderr)  # noqa: T201  for the person who starts it
+        return 2
+    except (FlotillaError, OSError) as error:
+        said = f"{error.message} {error.suggestion}" if isinstance(error, FlotillaError) else error
+        print(f"flotilla-{name}: {said}", file=sys.stderr)  # noqa: T201  for the person who starts it
+        return 1
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"flotilla-{name}",
+        description=f"The {name} MCP server. With no sub-command it serves over stdio, or HTTP with --http.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--http", metavar="HOST:PORT", help="serve streamable HTTP at /mcp; port 0 takes a free one")
+    parser.add_argument("--auth", choices=["none"], help="none: let every local user call (loopback addresses only)")
+    parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends (with --http)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings file (default: {name}.toml in --home)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
+    parser.add_argument("--home", type=Path, help="folder for local data (default: FLOTILLA_HOME, else the platform's)")
+    parser.add_argument("--database-url", metavar="URL", help="PostgreSQL address (default: SQLite in --home)")
+    parser.add_argument("--read-only", action="store_const", const=True, help="offer no tool that changes anything")
+    parser.add_argument("--tools", metavar="A,B", type=lambda text: text.split(","), help="offer only these tools")
+    parser.add_argument("--demo-data", action="store_const", const=True, help="load the sample into an empty store")
+    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    importing = commands.add_parser("import", help="import a file into the store, all of it or nothing")
+    importing.add_argument("file", type=Path)
+    commands.add_parser("tools", help="list the tools and the bytes each costs a model")
+    return parser
+
+
+def _version() -> str:
+    from . import __version__
+
+    return __version__
+
+
+def _run(spec: ServerSpec, arguments: argparse.Namespace) -> int:
+    from . import logs
+    from .settings import SettingsError
+
+    settings = spec.settings.load(_flags(arguments), arguments.config)
+    logs.configure(settings.log_level)
+    store = spec.create_store(settings)
+    if arguments.command == "import":
+        return asyncio.run(_import(spec, store, arguments.file))
+    server = spec.create_server(settings, store)
+    if arguments.command == "tools":
+        return asyncio.run(_tools(server))
+    if arguments.http is None:
+        # Reading stdin cannot be interrupted, and the store is safe to kill at any time: stop at once.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        asyncio.run(server.run_stdio_async(show_banner=False))
+        return 0
+    from .http import is_loopback, parse_address, serve_http
+
+    host, port = parse_address(arguments.http)
+    if arguments.auth != "none" or not is_loopback(host):
+        raise SettingsError(
+            "HTTP without authentication must be asked for with --auth none, and only on a loopback address"
+        )
+    serving = serve_http(server, store, host, port, exit_with_stdin=arguments.exit_with_stdin)
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # Windows
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
+    return 0
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .settings import SettingsError
+
+    names = ("home", "database_url", "read_only", "tools", "demo_data", "log_level")
+    flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    for assignment in cast(list[str], arguments.set):
+        name, found, value = assignment.partition("=")
+        if not found:
+            raise SettingsError(f"--set takes NAME=VALUE; {assignment!r} is not that")
+        flags[name] = value
+    return flags
+
+
+async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:
+    if spec.import_file is None:
+        print("this server imports no files", file=sys.stderr)  # noqa: T201  for the person who asked
+        return 2
+    await store.open()
+    try:
+        print(await spec.import_file(store, file))  # noqa: T201  a sub-command's answer, no protocol runs
+    except ImportRefused as refused:
+        print(*refused.problems, "Nothing was imported.", sep="\n", file=sys.stderr)  # noqa: T201  as above
+        return 1
+    finally:
+        await store.close()
+    return 0
+
+
+async def _tools(server: "FastMCP") -> int:
+    from .surface import tool_table
+
+    print(await tool_table(server))  # noqa: T201  a sub-command's answer, no protocol runs
+    return 0

@@ -1,0 +1,94 @@
+"""Errors as data: every refusal is a JSON object that a model can act on.
+
+FlotillaError
+├── InvalidArguments       what was asked is malformed; nothing happened
+├── InvalidCursor          the cursor is not one this tool returned
+├── NotFound               no such record (in what the caller may see)
+├── Conflict               the record's state forbids it
+├── StoreEmpty             nothing has been imported yet
+├── StoreUnavailable       the database does not answer; try again
+├── IdempotencyMismatch    the key was used with other arguments
+├── IdempotencyKeyRequired a mutation came without any key
+└── InternalError          ours; logged under `error_id`, never explained
+"""
+
+import json
+import logging
+from typing import Any, ClassVar
+
+from fastmcp.exceptions import ToolError
+
+
+class FlotillaError(ToolError):
+    """A refusal with `code`, `message`, `suggestion`, `retryable` and `details`.
+
+    `str(error)` is the JSON text that reaches the model: Claude reads only the text of an error result.
+    """
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, suggestion: str = "", details: dict[str, Any] | None = None) -> None:
+        super().__init__(message, log_level=logging.DEBUG)  # a refusal is an answer, not a fault to log
+        self.message = message
+        self.suggestion = suggestion
+        self.details = details or {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The wire shape: `{code, message, suggestion, retryable, details}`."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "suggestion": self.suggestion,
+            "retryable": self.retryable,
+            "details": self.details,
+        }
+
+    def __str__(self) -> str:
+        return json.dumps(self.as_dict(), ensure_ascii=False)
+
+
+class InvalidArguments(FlotillaError):
+    code = "invalid_arguments"
+
+
+class InvalidCursor(FlotillaError):
+    code = "invalid_cursor"
+
+
+class NotFound(FlotillaError):
+    code = "not_found"
+
+
+class UnknownTool(FlotillaError):
+    code = "unknown_tool"
+
+
+class Conflict(FlotillaError):
+    code = "conflict"
+
+
+class StoreEmpty(FlotillaError):
+    code = "store_empty"
+
+
+class StoreUnavailable(FlotillaError):
+    code = "store_unavailable"
+    retryable = True
+
+
+class TimedOut(FlotillaError):
+    code = "timed_out"
+    retryable = True
+
+
+class IdempotencyMismatch(FlotillaError):
+    code = "idempotency_mismatch"
+
+
+class IdempotencyKeyRequired(FlotillaError):
+    code = "idempotency_key_required"
+
+
+class InternalError(FlotillaError):
+    code = "internal_error"

@@ -1,0 +1,84 @@
+"""What stands between a call and a tool body. Here: every refusal leaves as data, nothing else leaves at all."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from fastmcp.exceptions import FastMCPError, NotFoundError, ValidationError
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import ToolResult
+from mcp_types import CallToolRequestParams, TextContent
+from pydantic import ValidationError as PydanticValidationError
+
+from .errors import FlotillaError, InternalError, InvalidArguments, TimedOut, UnknownTool
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorsAsData(Middleware):
+    """Turns whatever a call raises into an error result of the fleet's shape; the unexpected is masked and logged."""
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[CallToolRequestParams],
+        call_next: CallNext[CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        try:
+            return await call_next(context)
+        except FlotillaError as error:
+            return _result(error)
+        except NotFoundError:
+            return _result(UnknownTool(f"Unknown tool: {context.message.name[:64]}"))
+        except ValidationError as error:
+            cause = error.__cause__
+            problems = _problems(cause) if isinstance(cause, PydanticValidationError) else []
+            return _result(_invalid(problems))
+        except Exception as error:  # noqa: BLE001  the last line of defence: nothing unmasked may pass
+            return _result(_unexpected(error, context.message.name))
+
+
+def _result(error: FlotillaError) -> ToolResult:
+    return ToolResult(
+        content=[TextContent(type="text", text=str(error))], structured_content=error.as_dict(), is_error=True
+    )
+
+
+def _invalid(problems: list[dict[str, str]]) -> InvalidArguments:
+    said = "; ".join(f"{problem['argument']}: {problem['problem']}" for problem in problems)
+    return InvalidArguments(
+        f"The arguments are not valid. {said}".rstrip(),
+        suggestion="Correct the named arguments and call again; nothing was done.",
+        details={"problems": problems},
+    )
+
+
+def _problems(error: PydanticValidationError) -> list[dict[str, str]]:
+    """What is wrong with which argument, without repeating the value."""
+    return [
+        {
+            "argument": ".".join(str(part)[:64] for part in problem["loc"]) or "arguments",
+            "problem": _said(problem),
+        }
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+    ]
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "unexpected_keyword_argument":
+        return "this tool has no such argument"
+    if problem["type"] in ("missing_argument", "missing"):
+        return "is required"
+    return problem["msg"]
+
+
+def _unexpected(error: Exception, tool: str) -> FlotillaError:
+    if "timed out" in str(error) and not isinstance(error, FastMCPError):
+        return TimedOut(f"{tool} took too long.", suggestion="Ask for less, or try again.")
+    error_id = secrets.token_hex(6)
+    logger.error("tool failed", extra={"tool": tool, "error_id": error_id}, exc_info=error.__cause__ or error)
+    return InternalError(
+        "Something went wrong on the server.",
+        suggestion="Try once more; if it fails again, report the error_id to whoever runs this server.",
+        details={"error_id": error_id},
+    )

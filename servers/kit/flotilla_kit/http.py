@@ -1,0 +1,103 @@
+"""Serves over streamable HTTP at `/mcp`: stateless, both protocol eras, with `/healthz` and `/readyz`."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from ipaddress import ip_address
+
+import uvicorn
+from fastmcp import FastMCP
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .errors import StoreUnavailable
+from .server import Store
+from .settings import SettingsError
+
+logger = logging.getLogger(__name__)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """`HOST:PORT`; port 0 takes a free one.
+
+    Raises:
+        SettingsError: it is not an address.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"--http takes HOST:PORT, for example 127.0.0.1:8101; {text!r} is not that")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def add_health_routes(server: FastMCP, store: Store) -> None:
+    """`/healthz`: the process answers. `/readyz`: its store does. Both are open to all and say nothing else."""
+
+    @server.custom_route("/healthz", methods=["GET"])
+    async def healthz(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction]  # a route
+        return JSONResponse({"status": "ok"})
+
+    @server.custom_route("/readyz", methods=["GET"])
+    async def readyz(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction]  # a route
+        try:
+            await store.ping()
+        except StoreUnavailable:
+            return JSONResponse({"status": "unavailable"}, status_code=503)
+        return JSONResponse({"status": "ok"})
+
+
+async def serve_http(server: FastMCP, store: Store, host: str, port: int, *, exit_with_stdin: bool = False) -> None:
+    """Serve until told to stop (SIGTERM, SIGINT, or the end of stdin with `exit_with_stdin`).
+
+    Logs `{"event": "listening", "url": …}` once the socket accepts calls.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    add_health_routes(server, store)
+    app = server.http_app(path="/mcp", stateless_http=True, host_origin_protection=True)
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    shown = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(
+        app,
+        http="h11",  # httptools keeps white space around header values, which the protocol's header check must see
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=20,
+    )
+    http = uvicorn.Server(config)
+
+    async def announce() -> None:
+        while not http.started:  # noqa: ASYNC110  uvicorn offers no event for it
+            await asyncio.sleep(0.005)
+        logger.info("listening", extra={"url": f"http://{shown}:{listener.getsockname()[1]}/mcp"})
+
+    async def follow_stdin() -> None:
+        # A parent that is killed cannot tell its children; the end of the pipe does.
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        await reader.read()
+        http.should_exit = True
+
+    helpers = [asyncio.create_task(announce())]
+    if exit_with_stdin:
+        helpers.append(asyncio.create_task(follow_stdin()))
+    try:
+        await http.serve(sockets=[listener])
+    finally:
+        for helper in helpers:
+            helper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await helper

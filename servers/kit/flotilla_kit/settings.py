@@ -1,0 +1,124 @@
+"""Settings of a server: flags over environment over file; an unknown name is an error, never ignored."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, cast
+
+import platformdirs
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message is for a person and names the setting and the fix."""
+
+
+def default_home() -> Path:
+    """`FLOTILLA_HOME`, else the platform's data folder for the user."""
+    return Path(os.environ.get("FLOTILLA_HOME") or platformdirs.user_data_path("flotilla"))
+
+
+class ServerSettings(BaseSettings):
+    """What every server can be told. A server's own class adds fields and sets `server` and `env_prefix`.
+
+    A setting `database_url` of the billing server is the flag `--database-url`, the variable
+    `FLOTILLA_BILLING_DATABASE_URL`, or `database_url` in `billing.toml` (see `load`).
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    server: ClassVar[str]
+
+    home: Path = Field(
+        default_factory=default_home,
+        validation_alias=AliasChoices("home", "FLOTILLA_HOME"),
+        description="folder for local data",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        description="PostgreSQL address; without it a SQLite file in the home folder is used",
+    )
+    read_only: bool = Field(default=False, description="offer no tool that changes anything")
+    tools: tuple[str, ...] | None = Field(default=None, description="offer only these tools, comma-separated")
+    demo_data: bool = Field(default=False, description="load the sample company into an empty store")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much to log")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def sqlalchemy_url(self) -> str:
+        """The store's address: `database_url`, else `HOME/SERVER.db`."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / self.server}.db"
+
+    @classmethod
+    def load(cls, flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Self:
+        """Read flags, environment and file.
+
+        Args:
+            flags: values given on the command line, by field name.
+            file: a TOML file; by default `SERVER.toml` in the home folder, if it is there.
+
+        Raises:
+            SettingsError: a value is wrong, or a name is unknown (the closest known one is named).
+        """
+        given = dict(flags or {})
+        path = file or Path(given.get("home") or default_home()) / f"{cls.server}.toml"
+        if file and not file.is_file():
+            raise SettingsError(f"there is no settings file {file}")
+        problems = cls._unknown_variables()
+        if problems:
+            raise SettingsError("\n".join(problems))
+
+        class FromFile(cls):
+            model_config = SettingsConfigDict(toml_file=path)
+
+        try:
+            return cast(Self, FromFile(**given))
+        except ValidationError as error:
+            raise SettingsError("\n".join(cls._explain(error, path))) from None
+        except ValueError as error:
+            raise SettingsError(f"{path} cannot be read: {error}") from None
+
+    @classmethod
+    def _unknown_variables(cls) -> list[str]:
+        prefix = cls.model_config.get("env_prefix", "")
+        known = [f"{prefix}{name}".upper() for name in cls.model_fields]
+        return [
+            f"unknown setting {name} in the environment{closest(name, known)}"
+            for name in sorted(os.environ)
+            if name.upper().startswith(prefix.upper()) and name.upper() not in known
+        ]
+
+    @classmethod
+    def _explain(cls, error: ValidationError, path: Path) -> list[str]:
+        lines: list[str] = []
+        for problem in error.errors(include_url=False, include_input=False):
+            name = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                lines.append(f"unknown setting {name} in {path}{closest(name, list(cls.model_fields))}")
+            else:
+                lines.append(f"setting {name}: {problem['msg']}")
+        return lines
+
+
+def closest(name: str, known: list[str]) -> str:
+    """`; did you mean X?` for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
