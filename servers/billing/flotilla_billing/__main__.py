@@ -1,0 +1,11 @@
+"""`flotilla-billing`: serves over stdio or HTTP; sub-commands manage the store."""
+
+from flotilla_kit import cli
+
+
+def main() -> int:
+    return cli.main("billing", "flotilla_billing.server")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

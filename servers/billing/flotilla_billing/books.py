@@ -1,0 +1,65 @@
+"""The double-entry ledger: every movement is one transfer whose entries sum to zero; entries are never changed."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, func, insert, select
+
+from .schema import ledger_entries, transactions
+
+GATEWAY = "gateway"  # an asset: money that the gateway holds for us
+REVENUE = "revenue"
+e, t = ledger_entries.c, transactions.c
+
+
+def post(connection: Connection, transfer_id: str, transaction_id: str, amount_minor: int, currency: str) -> None:
+    """Record that the gateway received (or, negative, paid out) an amount for a charge.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the transfer was posted before.
+    """
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    connection.execute(
+        insert(ledger_entries),
+        [
+            {
+                "transfer_id": transfer_id,
+                "account": account,
+                "amount_minor": signed,
+                "currency": currency,
+                "transaction_id": transaction_id,
+                "recorded_at": now,
+            }
+            for account, signed in ((GATEWAY, amount_minor), (REVENUE, -amount_minor))
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class Imbalance:
+    """Where the books disagree with themselves."""
+
+    subject: str
+    problem: str
+
+
+def check(connection: Connection) -> list[Imbalance]:
+    """Every transfer sums to zero per currency, and every charge's balance rebuilds from its entries."""
+    unbalanced = connection.execute(
+        select(e.transfer_id, e.currency).group_by(e.transfer_id, e.currency).having(func.sum(e.amount_minor) != 0)
+    )
+    held = (
+        select(e.transaction_id, func.sum(e.amount_minor).label("held"))
+        .where(e.account == GATEWAY)
+        .group_by(e.transaction_id)
+        .subquery()
+    )
+    wrong = connection.execute(
+        select(t.transaction_id)
+        .outerjoin(held, held.c.transaction_id == t.transaction_id)
+        .where(func.coalesce(held.c.held, 0) != t.captured_minor - t.refunded_minor)
+    )
+    return [
+        *(Imbalance(row.transfer_id, f"entries in {row.currency} do not sum to zero") for row in unbalanced),
+        *(Imbalance(row.transaction_id, "its balance does not rebuild from its entries") for row in wrong),
+    ]

@@ -1,0 +1,151 @@
+"""Writes of a refund: reserve, lease, settle. Each is one transaction; together they survive a crash anywhere.
+
+Reserve under the charge's lock, send under a key fixed at reservation, settle by a guarded update. What is reserved and unsettled after a crash is found by `overdue` and driven
+on with the same key.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flotilla_kit import effects
+from flotilla_kit.effects import Effect
+from flotilla_kit.errors import Conflict
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from . import books, queries
+from .gateway import GatewayRefund, GatewayRequest
+from .models import Scope
+from .refunds import eligibility, expected_arrival
+from .rows import to_transaction
+from .schema import refunds, transactions
+
+LEASE_S = 2.0  # two drivers of one refund are harmless (same key), so a short lease only saves work
+t, r = transactions.c, refunds.c
+
+
+class RefundRefused(Conflict):
+    code = "refund_refused"
+
+
+def reserve(
+    connection: Connection,
+    scope: Scope,
+    effect: Effect,
+    refund_id: str,
+    owner: str,
+    transaction_id: str,
+    amount_minor: int,
+    currency: str,
+    reason: str,
+    max_age_days: int | None,
+) -> str:
+    """Reserve the amount on the charge and record the effect; returns the refund's id, an earlier one on a repeat.
+
+    Raises:
+        NotFound, RefundRefused, IdempotencyMismatch: nothing was reserved.
+    """
+    row = connection.execute(
+        select(transactions).where(t.transaction_id == transaction_id).with_for_update()
+    ).one_or_none()
+    if row is None or scope.customer_id not in (None, row.customer_id):
+        raise queries.missing(connection, "transaction", transaction_id)
+    # After the lock, so that of two callers with one key the second sees what the first recorded.
+    earlier = effects.recorded(connection, effect)
+    if earlier is not None:
+        return str(earlier["refund_id"])
+    current = now()
+    allowed = eligibility(to_transaction(row), amount_minor, currency, max_age_days, current)
+    if not allowed.eligible:
+        raise RefundRefused(
+            " ".join(reason.message for reason in allowed.reasons),
+            suggestion="Nothing was refunded. Ask for what is allowed, or escalate.",
+            details=allowed.model_dump(),
+        )
+    connection.execute(
+        update(transactions)
+        .where(t.transaction_id == transaction_id)
+        .values(reserved_minor=t.reserved_minor + amount_minor)
+    )
+    connection.execute(
+        insert(refunds).values(
+            refund_id=refund_id,
+            transaction_id=transaction_id,
+            customer_id=row.customer_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            reason=reason,
+            status="pending",
+            created_at=_text(current),
+            lease_owner=owner,
+            lease_until=_text(current + timedelta(seconds=LEASE_S)),
+        )
+    )
+    effects.record(connection, effect, {"refund_id": refund_id})
+    return refund_id
+
+
+def overdue(connection: Connection) -> list[str]:
+    """Refunds that nobody is driving."""
+    free = or_(r.lease_until.is_(None), r.lease_until < _text(now()))
+    return list(connection.execute(select(r.refund_id).where(r.status == "pending", free)).scalars())
+
+
+def pending(connection: Connection) -> bool:
+    """Whether any refund is unsettled."""
+    return connection.execute(select(r.refund_id).where(r.status == "pending").limit(1)).first() is not None
+
+
+def lease(connection: Connection, refund_id: str, owner: str) -> GatewayRequest | None:
+    """Take the refund to drive it; None if it is settled or somebody else drives it."""
+    current = now()
+    taken = connection.execute(
+        update(refunds)
+        .where(
+            r.refund_id == refund_id,
+            r.status == "pending",
+            or_(r.lease_owner == owner, r.lease_until.is_(None), r.lease_until < _text(current)),
+        )
+        .values(lease_owner=owner, lease_until=_text(current + timedelta(seconds=LEASE_S)))
+    )
+    if taken.rowcount != 1:
+        return None
+    row = connection.execute(select(refunds).where(r.refund_id == refund_id)).one()
+    return GatewayRequest(
+        key=refund_id, transaction_id=row.transaction_id, amount_minor=row.amount_minor, currency=row.currency
+    )
+
+
+def settle(connection: Connection, refund_id: str, answer: GatewayRefund) -> None:
+    """Write the gateway's definite answer, once: refund row, charge and ledger together."""
+    current = now()
+    settled = connection.execute(
+        update(refunds)
+        .where(r.refund_id == refund_id, r.status == "pending")
+        .values(
+            status=answer.status,
+            decline_reason=answer.decline_reason,
+            gateway_refund_id=answer.gateway_refund_id,
+            expected_arrival=expected_arrival(current) if answer.status == "succeeded" else None,
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+    if settled.rowcount != 1:
+        return
+    row: Row[Any] = connection.execute(select(refunds).where(r.refund_id == refund_id)).one()
+    refunded = row.amount_minor if answer.status == "succeeded" else 0
+    connection.execute(
+        update(transactions)
+        .where(t.transaction_id == row.transaction_id)
+        .values(reserved_minor=t.reserved_minor - row.amount_minor, refunded_minor=t.refunded_minor + refunded)
+    )
+    if refunded:
+        books.post(connection, refund_id, row.transaction_id, -refunded, row.currency)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")

@@ -1,0 +1,16 @@
+"""Settings of the billing server."""
+
+from typing import ClassVar
+
+from flotilla_kit.settings import ServerSettings
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+
+class Settings(ServerSettings):
+    model_config = SettingsConfigDict(env_prefix="FLOTILLA_BILLING_")
+    server: ClassVar[str] = "billing"
+
+    refund_max_age_days: int | None = Field(
+        default=None, ge=1, description="refuse refunds of charges older than this; without it there is no limit"
+    )

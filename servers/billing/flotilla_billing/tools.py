@@ -1,0 +1,220 @@
+"""What the model sees. Each tool is a line over the store; bad input never reaches it."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from fastmcp.dependencies import Depends
+from fastmcp.server.context import Context
+from fastmcp.server.dependencies import CurrentContext
+from fastmcp.tools import tool
+from flotilla_kit import money
+from flotilla_kit.effects import Effect, IdempotencyKey
+from flotilla_kit.money import AmountMinor, Currency
+from flotilla_kit.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from flotilla_kit.server import DESTROY, READ, store_of
+from pydantic import Field
+
+from .duplicates import DEFAULT_WINDOW_DAYS
+from .models import (
+    CustomerBilling,
+    CustomerId,
+    DuplicateCharge,
+    Eligibility,
+    GatewayCheck,
+    GatewayMatch,
+    Invoice,
+    InvoiceDetail,
+    InvoiceId,
+    Refund,
+    RefundId,
+    Scope,
+    Transaction,
+    TransactionId,
+    TransactionStatus,
+)
+from .quoted import Days, read_amount, read_date
+from .store import BillingStore, TransactionFilter
+
+EVERYTHING = Scope()
+MATCHES = 10
+SLACK_DAYS = 3  # a statement shows the posting date, up to this many days after the charge
+
+Store = Depends(store_of)
+Quoted = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+@tool(annotations=READ)
+async def get_customer_billing(customer_id: CustomerId, store: BillingStore = Store) -> CustomerBilling:
+    """A customer's billing at a glance: totals per currency and the latest five charges."""
+    return await store.get_customer(EVERYTHING, customer_id)
+
+
+@tool(annotations=READ)
+async def find_transactions(
+    customer_id: CustomerId | None = None,
+    invoice_id: InvoiceId | None = None,
+    status: TransactionStatus | None = None,
+    amount_minor: AmountMinor | None = None,
+    currency: Currency | None = None,
+    created_from: date | None = None,
+    created_to: date | None = None,
+    limit: Limit = 20,
+    cursor: Cursor | None = None,
+    store: BillingStore = Store,
+) -> Page[Transaction]:
+    """Find charges, newest first, failed ones included. For one quoted as on a statement, check_payment_gateway."""
+    wanted = TransactionFilter(
+        customer_id=customer_id,
+        invoice_id=invoice_id,
+        status=status,
+        amount_minor=amount_minor,
+        currency=currency,
+        created_from=created_from.isoformat() if created_from else None,
+        created_to=created_to.isoformat() if created_to else None,
+    )
+    return await store.find_transactions(EVERYTHING, wanted, limit, cursor)
+
+
+@tool(annotations=READ)
+async def get_transaction(transaction_id: TransactionId, store: BillingStore = Store) -> Transaction:
+    """One charge with its status, method, refunds and dispute."""
+    return await store.get_transaction(EVERYTHING, transaction_id)
+
+
+@tool(annotations=READ)
+async def check_payment_gateway(
+    date: Quoted, amount: Quoted, customer_id: CustomerId | None = None, store: BillingStore = Store
+) -> GatewayCheck:
+    """Look up a charge by date and amount as a person quotes them ("Feb 3", "$49"): status, settlement, refundability.
+
+    Args:
+        date: such as Feb 3, 2026-02-03, 02/03/2026 or Feb 2026
+        amount: such as $49, 49.00 USD or 1.234,56 EUR
+    """
+    days, quoted = read_date(date, datetime.now(UTC).date()), read_amount(amount)
+    read_as = [f"{quoted.decimal} {quoted.currency or 'in any currency'} on {reading}" for reading in days]
+    note = None
+    found = await _charges(store, days, quoted.minor_units(), quoted.currency, customer_id)
+    if not found:
+        near = [Days(reading.first - timedelta(SLACK_DAYS), reading.last + timedelta(SLACK_DAYS)) for reading in days]
+        found = await _charges(store, near, quoted.minor_units(), quoted.currency, customer_id)
+        note = f"None on that date; these are within {SLACK_DAYS} days." if found else "No such charge within days."
+    elif len(found) > 1:
+        note = "Several charges fit; tell them apart before acting on one."
+    return GatewayCheck(
+        read_as=read_as,
+        matches=[
+            GatewayMatch(transaction=charge, refund=await store.check_eligibility(EVERYTHING, charge.transaction_id))
+            for charge in found[:MATCHES]
+        ],
+        note=note,
+    )
+
+
+async def _charges(
+    store: BillingStore,
+    days: list[Days],
+    minor_units: dict[int, set[int]],
+    currency: str | None,
+    customer_id: str | None,
+) -> list[Transaction]:
+    found: dict[str, Transaction] = {}
+    for reading in days:
+        for exponent, amounts in minor_units.items():
+            for amount_minor in amounts:
+                wanted = TransactionFilter(
+                    customer_id=customer_id,
+                    amount_minor=amount_minor,
+                    currency=currency,
+                    created_from=reading.first.isoformat(),
+                    created_to=reading.last.isoformat(),
+                )
+                page = await store.find_transactions(EVERYTHING, wanted, MATCHES, None)
+                found |= {
+                    charge.transaction_id: charge
+                    for charge in page.items
+                    if money.exponent(charge.currency) == exponent
+                }
+    return list(found.values())
+
+
+@tool(annotations=READ)
+async def find_duplicate_charges(
+    customer_id: CustomerId,
+    window_days: Annotated[int, Field(ge=1, le=60)] = DEFAULT_WINDOW_DAYS,
+    limit: Limit = 20,
+    cursor: Cursor | None = None,
+    store: BillingStore = Store,
+) -> Page[DuplicateCharge]:
+    """Pairs of a customer's charges that may be one charge taken twice, with evidence for and against each.
+
+    Args:
+        window_days: how far apart charges without a common invoice may be
+    """
+    pairs = list(await store.find_duplicates(EVERYTHING, customer_id, window_days))
+    start = int(decode_cursor(cursor, int)[0]) if cursor else 0
+    more = encode_cursor(start + limit) if len(pairs) > start + limit else None
+    return Page[DuplicateCharge](items=pairs[max(start, 0) : start + limit], next_cursor=more)
+
+
+@tool(annotations=READ)
+async def list_invoices(
+    customer_id: CustomerId, limit: Limit = 20, cursor: Cursor | None = None, store: BillingStore = Store
+) -> Page[Invoice]:
+    """A customer's invoices, newest first, with how often and how much each was charged."""
+    return await store.list_invoices(EVERYTHING, customer_id, limit, cursor)
+
+
+@tool(annotations=READ)
+async def get_invoice(invoice_id: InvoiceId, store: BillingStore = Store) -> InvoiceDetail:
+    """One invoice with every charge made for it."""
+    return await store.get_invoice(EVERYTHING, invoice_id)
+
+
+@tool(annotations=READ)
+async def check_refund_eligibility(
+    transaction_id: TransactionId, amount_minor: AmountMinor | None = None, store: BillingStore = Store
+) -> Eligibility:
+    """Whether a charge can be refunded, how much of it, and every reason against. Changes nothing."""
+    return await store.check_eligibility(EVERYTHING, transaction_id, amount_minor)
+
+
+@tool(annotations=DESTROY)
+async def issue_refund(
+    transaction_id: TransactionId,
+    amount_minor: AmountMinor,
+    currency: Currency,
+    reason: Annotated[str, Field(min_length=3, max_length=500)],
+    idempotency_key: IdempotencyKey | None = None,
+    store: BillingStore = Store,
+    context: Context = CurrentContext(),  # noqa: B008  FastMCP injects by default values
+) -> Refund:
+    """Refund a charge, in whole or part, to its payment method. Moves money; check_refund_eligibility first."""
+    arguments = {
+        "transaction_id": transaction_id,
+        "amount_minor": amount_minor,
+        "currency": currency,
+        "reason": reason,
+    }
+    effect = Effect.of("issue_refund", arguments, idempotency_key, context)
+    return await store.issue_refund(EVERYTHING, effect, transaction_id, amount_minor, currency, reason)
+
+
+@tool(annotations=READ)
+async def get_refund(refund_id: RefundId, store: BillingStore = Store) -> Refund:
+    """A refund's status and expected arrival; pending means the gateway's answer is not known yet."""
+    return await store.get_refund(EVERYTHING, refund_id)
+
+
+TOOLS = [
+    get_customer_billing,
+    find_transactions,
+    get_transaction,
+    check_payment_gateway,
+    find_duplicate_charges,
+    list_invoices,
+    get_invoice,
+    check_refund_eligibility,
+    issue_refund,
+    get_refund,
+]

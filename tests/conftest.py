@@ -1,0 +1,44 @@
+"""Fixtures that several members' tests share."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from support import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Generator[str]:
+    """The address of a PostgreSQL cluster of this test process's own."""
+    bin_folder = postgres.binaries()
+    if bin_folder is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have PostgreSQL: .ci/run installs it")
+        pytest.skip("no PostgreSQL found: install Debian's postgresql, or run on Python 3.12 or older (pgserver)")
+    # Not under tmp_path: its folders are closed to other users, and a socket's path has 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="flotilla-pg-"))
+    folder.chmod(0o755)
+    try:
+        with postgres.cluster(folder, bin_folder) as address:
+            yield address
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: str) -> Generator[str]:
+    """The address of an empty PostgreSQL database."""
+    with postgres.fresh_database(postgres_cluster, f"test_{uuid.uuid4().hex}") as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    return str(request.getfixturevalue("postgres_url"))

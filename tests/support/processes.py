@@ -1,0 +1,64 @@
+"""Real server processes for tests: on a free loopback port, with a clean environment, ended by their own pid."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+NODE_MODULES = Path(__file__).parent.parent / "clients" / "node_modules"
+
+
+def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """An environment with nothing inherited but PATH: no key, no login, no proxy, no settings."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "FLOTILLA_HOME": str(home), **(extra or {})}
+
+
+@dataclass(frozen=True)
+class Running:
+    url: str
+    process: "subprocess.Popen[str]"
+
+
+@contextmanager
+def http_server(name: str, home: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Generator[Running]:
+    """`flotilla-NAME --http 127.0.0.1:0 --auth none FLAGS`, ready to be called; ends when the block does."""
+    log = home / f"{name}.log"
+    home.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [BIN / f"flotilla-{name}", "--http", "127.0.0.1:0", "--auth", "none", "--exit-with-stdin", *flags],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=clean_environment(home, environment),
+            text=True,
+        )
+    assert process.stdin is not None
+    try:
+        yield Running(_listening(process, log), process)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _listening(process: "subprocess.Popen[str]", log: Path) -> str:
+    """The address in the server's log line `listening`; its log as the error if it ends first."""
+    with log.open() as lines:
+        while process.poll() is None:
+            for line in lines:
+                if line.endswith("\n") and '"listening"' in line:
+                    return str(json.loads(line)["url"])
+            try:
+                process.wait(0.02)
+            except subprocess.TimeoutExpired:
+                continue
+    raise RuntimeError(f"the server ended with {process.returncode}: {log.read_text()}")
