@@ -114,7 +114,7 @@ async def measure(url: str, request: bytes, *, connections: int, seconds: float)
     started = time.perf_counter()
     pairs = [
         await loop.create_connection(
-            lambda: _Connection(request, latencies, started + seconds), address.hostname, address.port
+            lambda: _Connection(request, latencies, started + seconds), address.hostname or "", address.port or 80
         )
         for _ in range(connections)
     ]

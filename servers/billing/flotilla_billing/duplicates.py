@@ -21,8 +21,8 @@ DEFAULT_WINDOW_DAYS = 3
 def find_duplicates(charges: Iterable[Transaction], window_days: int) -> list[DuplicateCharge]:
     """Pairs of one customer's captured charges of equal amount and currency that something else links too.
 
-    The answer does not depend on the order of `charges`. The likeliest pairs come first, then the newest. A third charge of one invoice makes
-    a pair with the first one only, so each surplus charge is named once.
+    The answer does not depend on the order of `charges`. The likeliest pairs come first, then the newest. A third
+    charge of one invoice makes a pair with the first one only, so each surplus charge is named once.
     """
     captured = sorted((c for c in charges if c.status == "succeeded"), key=lambda c: (c.created_at, c.transaction_id))
     groups: dict[tuple[str, str, int], list[Transaction]] = {}

@@ -114,18 +114,20 @@ def read_amount(text: str) -> Amount:
         currency = _SYMBOLS.get(word.lower(), word.upper())
         if currency is not None and not money.is_currency(currency):
             raise _unreadable()
-    return Amount(_decimal(match[2].replace("'", "").replace(" ", "")), currency)
+    return Amount(_decimal(match[2].replace("'", "").replace(" ", ""), currency), currency)
 
 
-def _decimal(number: str) -> str:
-    """Plain decimal text: the last separator is the decimal point unless it sets off exactly three digits."""
+def _decimal(number: str, currency: str | None) -> str:
+    """Plain decimal text: the last separator is the decimal point unless it sets off exactly three digits of a currency
+    that has not three decimals."""
     last = max(number.rfind("."), number.rfind(","))
     if last < 0:
         return number
     whole, fraction = number[:last], number[last + 1 :]
     mixed = {"." in number, "," in number} == {True}
     repeated = number.count(number[last]) > 1
-    if repeated or (len(fraction) == 3 and not mixed):
+    thousands = len(fraction) == 3 and not mixed and money.exponent(currency or "USD") != 3
+    if repeated or thousands:
         return re.sub(r"[.,]", "", number)
     return f"{re.sub(r'[.,]', '', whole) or '0'}.{fraction or '0'}"
 

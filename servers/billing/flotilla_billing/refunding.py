@@ -1,7 +1,7 @@
 """Writes of a refund: reserve, lease, settle. Each is one transaction; together they survive a crash anywhere.
 
-Reserve under the charge's lock, send under a key fixed at reservation, settle by a guarded update. What is reserved and unsettled after a crash is found by `overdue` and driven
-on with the same key.
+Reserve under the charge's lock, send under a key fixed at reservation, settle by a guarded update. What is reserved and
+unsettled after a crash is found by `overdue` and driven on with the same key.
 """
 
 from datetime import UTC, datetime, timedelta

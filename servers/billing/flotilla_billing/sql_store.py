@@ -32,7 +32,7 @@ class SqlBillingStore:
     """A `BillingStore` over the embedded database."""
 
     def __init__(self, settings: Settings, gateway: PaymentGateway | None = None) -> None:
-        self._settings = settings
+        self.settings = settings
         self._gateway = gateway or LedgerGateway()
         self._owner = secrets.token_hex(8)
         self._driving: dict[str, asyncio.Task[None]] = {}
@@ -40,7 +40,7 @@ class SqlBillingStore:
         self._unsettled = asyncio.Event()
 
     async def open(self) -> None:
-        settings = self._settings
+        settings = self.settings
         self.database = await Database.open(
             settings.sqlalchemy_url(), [effects.MIGRATIONS, MIGRATIONS], read_only=settings.read_only
         )
@@ -85,13 +85,13 @@ class SqlBillingStore:
         self, scope: Scope, transaction_id: str, amount_minor: int | None = None, currency: str | None = None
     ) -> Eligibility:
         charge = await self.get_transaction(scope, transaction_id)
-        return eligibility(charge, amount_minor, currency, self._settings.refund_max_age_days, refunding.now())
+        return eligibility(charge, amount_minor, currency, self.settings.refund_max_age_days, refunding.now())
 
     async def issue_refund(
         self, scope: Scope, effect: Effect, transaction_id: str, amount_minor: int, currency: str, reason: str
     ) -> Refund:
         faults.point("before_reserve")
-        asked = (transaction_id, amount_minor, currency, reason, self._settings.refund_max_age_days)
+        asked = (transaction_id, amount_minor, currency, reason, self.settings.refund_max_age_days)
         refund_id = f"rf_{secrets.token_hex(10)}"
         try:
             refund_id = await self.database.write(refunding.reserve, scope, effect, refund_id, self._owner, *asked)

@@ -1,5 +1,6 @@
 """What stands between a call and a tool body. Here: every refusal leaves as data, nothing else leaves at all."""
 
+import json
 import logging
 import secrets
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ class ErrorsAsData(Middleware):
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         try:
+            _require_json(context.message.arguments)
             return await call_next(context)
         except FlotillaError as error:
             return _result(error)
@@ -42,6 +44,18 @@ def _result(error: FlotillaError) -> ToolResult:
     return ToolResult(
         content=[TextContent(type="text", text=str(error))], structured_content=error.as_dict(), is_error=True
     )
+
+
+def _require_json(arguments: Mapping[str, Any] | None) -> None:
+    """Refuse what Python's JSON reader lets in but JSON cannot say: FastMCP would turn 1e400 into null, or fail.
+
+    Raises:
+        InvalidArguments: a number is not finite, or text has a lone surrogate.
+    """
+    try:
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        raise _invalid([{"argument": "arguments", "problem": "numbers must be finite and text valid UTF-8"}]) from None
 
 
 def _invalid(problems: list[dict[str, str]]) -> InvalidArguments:
