@@ -22,7 +22,7 @@ def binaries() -> Path | None:
 
 @contextmanager
 def cluster(folder: Path, bin_folder: Path) -> Generator[str]:
-    """A running cluster in `folder` (short path: it holds the socket); yields the address of its `postgres` database."""
+    """A running cluster in `folder` (a short path: it holds the socket); yields its `postgres` database's address."""
     folder.mkdir(parents=True, exist_ok=True)
     as_user = _unprivileged(folder)
     data = folder / "data"

@@ -7,7 +7,7 @@ unsettled after a crash is found by `overdue` and driven on with the same key.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flotilla_kit import effects
+from flotilla_kit import effects, faults
 from flotilla_kit.effects import Effect
 from flotilla_kit.errors import Conflict
 from sqlalchemy import Connection, Row, insert, or_, select, update
@@ -81,6 +81,7 @@ def reserve(
         )
     )
     effects.record(connection, effect, {"refund_id": refund_id})
+    faults.point("reserving")
     return refund_id
 
 
@@ -141,6 +142,7 @@ def settle(connection: Connection, refund_id: str, answer: GatewayRefund) -> Non
     )
     if refunded:
         books.post(connection, refund_id, row.transaction_id, -refunded, row.currency)
+    faults.point("settling")
 
 
 def now() -> datetime:

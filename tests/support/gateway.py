@@ -1,0 +1,148 @@
+"""A payment gateway in a process of its own, with its own books: it can be slow, fail after committing, and be killed.
+
+It accepts a key again without a second effect, as Stripe does, and keeps a row for every effect, so a test can count.
+"""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
+from time import sleep
+from typing import Any
+
+import httpx2
+from flotilla_billing.gateway import GatewayRefund, GatewayRequest, OutcomeUnknown
+
+TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True)
+class GatewayProcess:
+    """A running gateway and what it has done."""
+
+    url: str
+    database: Path
+    process: "subprocess.Popen[str]"
+
+    def effects(self) -> list[tuple[str, str, int]]:
+        """Every refund it ever made: key, transaction, amount."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return list(connection.execute("SELECT key, transaction_id, amount_minor FROM refunds ORDER BY rowid"))
+
+    def misbehave(self, how: str, times: int = 1) -> None:
+        """The next `times` requests: `slow`, `fail_before`, `fail_after`, `decline`."""
+        httpx2.post(f"{self.url}/misbehave", json={"how": how, "times": times}).raise_for_status()
+
+
+@contextmanager
+def gateway_process(folder: Path, port: int = 0) -> Generator[GatewayProcess]:
+    """Start a gateway with its books in `folder`; the same folder continues an earlier one's."""
+    database = folder / "gateway.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "support.gateway", database, str(port)],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    try:
+        yield GatewayProcess(process.stdout.readline().strip(), database, process)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdin.close()
+
+
+class HttpGateway:
+    """The `PaymentGateway` of that process: whatever is not a definite answer is unknown."""
+
+    def __init__(self, url: str, *, fresh_keys: bool = False) -> None:
+        self._url = url
+        self._fresh_keys = fresh_keys
+        self._attempts = 0
+
+    async def refund(self, request: GatewayRequest) -> GatewayRefund:
+        key = request.key
+        if self._fresh_keys:  # the naive control: what a retry without a fixed key does
+            key = f"{request.key}-{self._attempts}-{id(self)}-{asyncio.get_running_loop().time()}"
+            self._attempts += 1
+        body = {"key": key, "transaction_id": request.transaction_id, "amount_minor": request.amount_minor}
+        try:
+            async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
+                response = await client.post(f"{self._url}/refund", json=body)
+        except httpx2.HTTPError as error:
+            raise OutcomeUnknown from error
+        if response.status_code >= 500:
+            raise OutcomeUnknown
+        answer = response.json()
+        return GatewayRefund(answer["id"], answer["status"], answer.get("decline_reason"))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    database: Path
+    lock = Lock()
+    misbehaviour: list[str] = []  # noqa: RUF012  one process, one gateway
+
+    def do_POST(self) -> None:
+        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/misbehave":
+            self.misbehaviour.extend([body["how"]] * body["times"])
+            return self._answer(200, {})
+        with self.lock:
+            how = self.misbehaviour.pop(0) if self.misbehaviour else ""
+        if how == "fail_before":
+            return self._answer(500, {})
+        if how == "decline":
+            return self._answer(402, {"id": f"gw_{body['key']}", "status": "declined", "decline_reason": "card closed"})
+        with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO refunds VALUES (?, ?, ?)",
+                (body["key"], body["transaction_id"], body["amount_minor"]),
+            )
+        if how == "slow":
+            sleep(TIMEOUT_S * 1.5)
+        if how == "fail_after":
+            return self._answer(500, {})
+        return self._answer(200, {"id": f"gw_{body['key']}", "status": "succeeded"})
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        encoded = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(encoded)))
+        self.end_headers()
+        self.wfile.write(encoded)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # a caller that was killed is what these tests are about
+
+
+def main() -> None:
+    _Handler.database = Path(sys.argv[1])
+    with closing(sqlite3.connect(_Handler.database)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, transaction_id TEXT, amount_minor INTEGER)"
+        )
+    server = _Server(("127.0.0.1", int(sys.argv[2])), _Handler)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
