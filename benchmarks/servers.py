@@ -98,10 +98,12 @@ async def _start(command: Sequence[str], log: Path) -> tuple[float, int]:
     async with Client(StdioTransport(command[0], list(command[1:]), log_file=log, keep_alive=False)) as client:
         await client.list_tools()
         taken = time.perf_counter() - started
-        children = subprocess.run(["ps", "-eo", "rss,args"], capture_output=True, text=True, check=True).stdout
-        wanted = " ".join(command)
-        sizes = [int(line.split()[0]) for line in children.splitlines() if wanted in line]
-    return taken, max(sizes, default=0) * 1024
+        return taken, _resident(" ".join(command))
+
+
+def _resident(wanted: str) -> int:
+    processes = subprocess.run(["ps", "-eo", "rss,args"], capture_output=True, text=True, check=True).stdout
+    return max((int(line.split()[0]) for line in processes.splitlines() if wanted in line), default=0) * 1024
 
 
 async def _some_transaction(url: str) -> str:
@@ -119,7 +121,7 @@ def _median(loads: Sequence[Load]) -> Load:
     )
 
 
-async def surface() -> None:
+def surface() -> None:
     """Print what each server's tools cost a model in bytes."""
     for server in ("billing", "memory"):
         with tempfile.TemporaryDirectory() as home:
@@ -130,7 +132,7 @@ async def surface() -> None:
 
 
 def main() -> None:
-    asyncio.run(surface())
+    surface()
     asyncio.run(starts())
     try:
         import uvloop

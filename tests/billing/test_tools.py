@@ -10,15 +10,14 @@ from flotilla_billing.server import create_server
 from flotilla_billing.settings import Settings
 from flotilla_kit.surface import model_bytes
 from pytest import mark
+from support.answers import answer_of
 
 MCP = Client[FastMCPTransport]
 REFUND = {"transaction_id": "ch_maya_feb_2", "amount_minor": 24500, "currency": "USD", "reason": "charged twice"}
 
 
 async def call(client: MCP, tool: str, **arguments: Any) -> dict[str, Any]:
-    result = await client.call_tool(tool, arguments, raise_on_error=False)
-    assert result.structured_content is not None
-    return result.structured_content
+    return answer_of(await client.call_tool(tool, arguments, raise_on_error=False))
 
 
 async def test_the_february_duplicate_is_found_beside_its_look_alikes(client: MCP) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,30 @@ class Running:
 
 
 @contextmanager
-def http_server(name: str, home: Path, *flags: str, environment: Mapping[str, str] | None = None) -> Generator[Running]:
-    """`flotilla-NAME --http 127.0.0.1:0 --auth none FLAGS`, ready to be called; ends when the block does."""
+def http_server(
+    name: str,
+    home: Path,
+    *flags: str,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str | Path] | None = None,
+) -> Generator[Running]:
+    """`flotilla-NAME --http 127.0.0.1:0 --auth none FLAGS`, ready to be called; ends when the block does.
+
+    `command` stands in for `flotilla-NAME`.
+    """
     log = home / f"{name}.log"
     home.mkdir(parents=True, exist_ok=True)
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [BIN / f"flotilla-{name}", "--http", "127.0.0.1:0", "--auth", "none", "--exit-with-stdin", *flags],
+            [
+                *(command or [BIN / f"flotilla-{name}"]),
+                "--http",
+                "127.0.0.1:0",
+                "--auth",
+                "none",
+                "--exit-with-stdin",
+                *flags,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

@@ -41,9 +41,9 @@ class ErrorsAsData(Middleware):
 
 
 def _result(error: FlotillaError) -> ToolResult:
-    return ToolResult(
-        content=[TextContent(type="text", text=str(error))], structured_content=error.as_dict(), is_error=True
-    )
+    # As text alone: that is what Claude reads of an error, and the TypeScript SDK checks structured content against the
+    # tool's output schema even on errors.
+    return ToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
 
 
 def _require_json(arguments: Mapping[str, Any] | None) -> None:

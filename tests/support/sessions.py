@@ -1,0 +1,77 @@
+"""Real sessions of the orchestrator, with the real CLI, against a rehearsal."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flotilla_orchestrator import provider
+from flotilla_orchestrator.rehearsal.script import Scripts
+from flotilla_orchestrator.rehearsal.server import Rehearsal
+from flotilla_orchestrator.session_types import CallStatus, Session
+
+from .desk import GRANTED, HIDDEN, Desk
+
+
+def scripted(*turns: Mapping[str, object], agent: str = "worker") -> Rehearsal:
+    """A model that answers `agent` with these turns."""
+    return Rehearsal(Scripts.model_validate({"name": "test", "agents": {agent: [{"turns": turns}]}}))
+
+
+def session(rehearsal: Rehearsal, folder: Path, desk: Desk | None = None, **changes: Any) -> Session:
+    """A worker that may use one of the desk's tools; `changes` are fields of Session."""
+    fields: dict[str, Any] = {
+        "session_id": str(uuid.uuid4()),
+        "agent": "worker",
+        "system_prompt": "You are a worker.",
+        "prompt": "Look at cust_12345.",
+        "model": "haiku",
+        "fallback_model": None,
+        "grants": {GRANTED: {}} if desk else {},
+        "hidden": [HIDDEN],
+        "servers": {"desk": desk.config()} if desk else {},
+        "gate": [],
+        "output_schema": None,
+        "max_turns": 8,
+        "budget_usd": 1.0,
+        "wall_clock_s": 20.0,
+        "model_call_s": 10.0,
+        "retries": 0,
+        "environment": provider.rehearsal(os.environ, rehearsal.url).environment("worker"),
+        "folder": folder,
+    }
+    return Session(**{**fields, **changes})
+
+
+@dataclass
+class Heard:
+    """An observer that remembers."""
+
+    started: list[str] = field(default_factory=list[str])
+    ended: list[tuple[str, CallStatus]] = field(default_factory=list[tuple[str, CallStatus]])
+    errors: list[str | None] = field(default_factory=list[str | None])
+    _names: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
+        self._names[call_id] = tool
+        self.started.append(tool)
+
+    async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
+        self.ended.append((self._names[call_id], status))
+        self.errors.append(error)
+
+
+def claude_processes(parent: int) -> list[int]:
+    """The Claude CLI processes that `parent` has started and that still run (Linux)."""
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended while we looked
+        if int(status[1]) == parent and status[0] != "Z" and b"stream-json" in command:
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,115 @@
+"""Plays small cases for the orchestrator's tests: a config folder of their own, the real SDK and CLI, a scripted model."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from flotilla_orchestrator import provider
+from flotilla_orchestrator.config_files import load
+from flotilla_orchestrator.journal import Journal, Run, Span
+from flotilla_orchestrator.rehearsal.script import load as load_script
+from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
+from flotilla_orchestrator.run import new_run_id, run_playbook
+from support.processes import clean_environment
+
+DESK = [sys.executable, str(Path(__file__).parent / "desk_server.py")]
+OUTPUT = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
+
+
+@dataclass(frozen=True)
+class Played:
+    """A run that has ended, its spans, and what the model was shown."""
+
+    run: Run
+    spans: list[Span]
+    requests: list[Shown]
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        assert self.run.error is not None, f"the run ended {self.run.status}"
+        return self.run.error
+
+    def span(self, name: str) -> Span:
+        """The only span of that name."""
+        (found,) = [span for span in self.spans if span.name == name]
+        return found
+
+
+class Stage:
+    """A config folder with one server, `desk` at `url`, one playbook, `case`, and the workers a test adds."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.configs = folder / "configs"
+        self.fleet: dict[str, Any] = {
+            "servers": {"desk": {"url": url}},
+            "limits": {"retries": 0, "session": {"wall_clock_s": 30}},
+        }
+        self.playbook: dict[str, Any] = {"name": "case", "description": "A case.", "lead": "lead", "output": OUTPUT}
+
+    def worker(self, name: str, *tools: str, prompt: str = "Do it.", **front: Any) -> None:
+        """Write a worker; `tools` are names of the desk's tools."""
+        granted = [f"mcp__desk__{tool}" for tool in tools]
+        self.write(
+            f"workers/{name}.md",
+            f"---\n{yaml.safe_dump({'name': name, 'description': f'The {name}.', 'tools': granted, **front})}---\n{prompt}\n",
+        )
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.configs / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def write_all(self, agents: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Write the fleet, the playbook, and as its rehearsal the turns of each agent."""
+        self.write("fleet.yaml", yaml.safe_dump(self.fleet))
+        self.write("playbooks/case.yaml", yaml.safe_dump(self.playbook))
+        scripts = {name: [{"turns": list(turns)}] for name, turns in agents.items()}
+        self.write("rehearsals/case.yaml", yaml.safe_dump({"name": "case", "agents": scripts}))
+
+    async def play(
+        self,
+        agents: Mapping[str, Sequence[Mapping[str, Any]]],
+        *,
+        task: str = "Look at it.",
+        inputs: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Played:
+        """Run the playbook to its end with agents that answer with these turns."""
+        self.write_all(agents)
+        environ = clean_environment(self.home, environment)
+        run = Run(new_run_id(), "case", "rehearsal", task, inputs or {})
+        async with (
+            Rehearsal(load_script(self.configs / "rehearsals" / "case.yaml")) as rehearsal,
+            await Journal.open(self.home) as journal,
+        ):
+            await run_playbook(
+                load(self.configs),
+                run,
+                provider=provider.rehearsal(environ, rehearsal.url),
+                journal=journal,
+                folder=self.home / "runs" / run.run_id,
+                environ=environ,
+            )
+            return Played(run, await journal.spans(run.run_id), list(rehearsal.requests))
+
+
+def call(tool: str, id: str | None = None, /, **arguments: Any) -> dict[str, Any]:
+    """A turn that calls one of the desk's tools."""
+    return {"call": f"mcp__desk__{tool}", "arguments": arguments, **({"id": id} if id else {})}
+
+
+def delegate(*tasks: tuple[str, str], id: str = "delegate") -> dict[str, Any]:
+    """A turn that delegates (worker, task) pairs."""
+    listed = [{"worker": worker, "task": task} for worker, task in tasks]
+    return {"call": "mcp__gate__delegate", "id": id, "arguments": {"tasks": listed}}
+
+
+def answer(text: str) -> dict[str, Any]:
+    """A turn that gives the structured result of `OUTPUT`."""
+    return {"result": {"answer": text}}
