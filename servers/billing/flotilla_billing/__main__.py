@@ -4,7 +4,7 @@ from flotilla_kit import cli
 
 
 def main() -> int:
-    return cli.main("billing", "flotilla_billing.server")
+    return cli.main("flotilla_billing")
 
 
 if __name__ == "__main__":

@@ -41,4 +41,4 @@ async def import_file(store: SqlBillingStore, path: Path) -> str:
     return str(await store.database.write(stripe_csv.load, rows))
 
 
-SPEC = ServerSpec(Settings, SqlBillingStore, create_server, import_file)
+SPEC = ServerSpec(SqlBillingStore, create_server, import_file)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 class ServerSpec:
     """What the command needs to know of a server. `server.py` of each server holds one as `SPEC`."""
 
-    settings: "type[ServerSettings]"
     create_store: "Callable[[Any], Store]"
     create_server: "Callable[[Any, Any], FastMCP]"
     import_file: "Callable[[Any, Path], Awaitable[str]] | None" = None
@@ -38,21 +37,27 @@ class ImportRefused(Exception):
         self.problems = list(problems)
 
 
-def main(name: str, spec_module: str, argv: Sequence[str] | None = None) -> int:
-    """Run a server's command; returns the exit code (0 well, 1 failed, 2 wrong use or settings)."""
+def main(package: str, argv: Sequence[str] | None = None) -> int:
+    """Run the command of a server's package, which has `settings.Settings` and `server.SPEC`.
+
+    Returns:
+        The exit code: 0 well, 1 failed, 2 wrong use or settings.
+    """
     # FastMCP reads these when it is imported; a `.env` of the folder we happen to start in is none of its business.
     os.environ["FASTMCP_ENV_FILE"] = os.devnull
     os.environ["FASTMCP_LOG_ENABLED"] = "false"
     os.environ["FASTMCP_CHECK_FOR_UPDATES"] = "off"
-    arguments = _parser(name).parse_args(argv)
     gc.disable()  # imports make no garbage, and scanning for it is a tenth of the start
-    spec = cast(ServerSpec, importlib.import_module(spec_module).SPEC)
+    settings_class = cast("type[ServerSettings]", importlib.import_module(f"{package}.settings").Settings)
+    arguments = _parser(settings_class).parse_args(argv)
+    spec = cast(ServerSpec, importlib.import_module(f"{package}.server").SPEC)
     gc.enable()
     from .errors import FlotillaError
     from .settings import SettingsError
 
+    name = settings_class.server
     try:
-        return _run(spec, arguments)
+        return _run(spec, settings_class, arguments)
     except SettingsError as error:
         print(f"flotilla-{name}: {error}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 2
@@ -62,7 +67,8 @@ def main(name: str, spec_module: str, argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
+def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
+    name = settings_class.server
     parser = argparse.ArgumentParser(
         prog=f"flotilla-{name}",
         description=f"The {name} MCP server. With no sub-command it serves over stdio, or HTTP with --http.",
@@ -72,18 +78,26 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--auth", choices=["none"], help="none: let every local user call (loopback addresses only)")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends (with --http)")
     parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings file (default: {name}.toml in --home)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
     parser.add_argument("--home", type=Path, help="folder for local data (default: FLOTILLA_HOME, else the platform's)")
     parser.add_argument("--database-url", metavar="URL", help="PostgreSQL address (default: SQLite in --home)")
     parser.add_argument("--read-only", action="store_const", const=True, help="offer no tool that changes anything")
     parser.add_argument("--tools", metavar="A,B", type=lambda text: text.split(","), help="offer only these tools")
     parser.add_argument("--demo-data", action="store_const", const=True, help="load the sample into an empty store")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    for field in _own_fields(settings_class):
+        parser.add_argument(f"--{field.replace('_', '-')}", help=settings_class.model_fields[field].description)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     importing = commands.add_parser("import", help="import a file into the store, all of it or nothing")
     importing.add_argument("file", type=Path)
     commands.add_parser("tools", help="list the tools and the bytes each costs a model")
     return parser
+
+
+def _own_fields(settings_class: "type[ServerSettings]") -> list[str]:
+    """The settings that only this server has; each is a flag too."""
+    from .settings import ServerSettings
+
+    return [name for name in settings_class.model_fields if name not in ServerSettings.model_fields]
 
 
 def _version() -> str:
@@ -92,11 +106,13 @@ def _version() -> str:
     return __version__
 
 
-def _run(spec: ServerSpec, arguments: argparse.Namespace) -> int:
+def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: argparse.Namespace) -> int:
     from . import logs
     from .settings import SettingsError
 
-    settings = spec.settings.load(_flags(arguments), arguments.config)
+    names = ["home", "database_url", "read_only", "tools", "demo_data", "log_level", *_own_fields(settings_class)]
+    flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    settings = settings_class.load(flags, arguments.config)
     logs.configure(settings.log_level)
     store = spec.create_store(settings)
     if arguments.command == "import":
@@ -124,19 +140,6 @@ def _run(spec: ServerSpec, arguments: argparse.Namespace) -> int:
     else:
         uvloop.run(serving)
     return 0
-
-
-def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
-    from .settings import SettingsError
-
-    names = ("home", "database_url", "read_only", "tools", "demo_data", "log_level")
-    flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    for assignment in cast(list[str], arguments.set):
-        name, found, value = assignment.partition("=")
-        if not found:
-            raise SettingsError(f"--set takes NAME=VALUE; {assignment!r} is not that")
-        flags[name] = value
-    return flags
 
 
 async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:

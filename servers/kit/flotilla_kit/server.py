@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from fastmcp import FastMCP
 from fastmcp.decorators import get_fastmcp_meta
-from fastmcp.resources import Resource, ResourceTemplate
 from fastmcp.server.context import Context
 from fastmcp.server.dependencies import CurrentContext
 from fastmcp.server.lifespan import lifespan
+from fastmcp.server.providers import Provider
 from fastmcp.tools.function_tool import ToolMeta
 from mcp_types import ToolAnnotations
 
@@ -55,12 +55,13 @@ def build_server(
     *,
     instructions: str,
     tools: Sequence[Function],
-    resources: Sequence[Resource | ResourceTemplate] = (),
+    providers: Sequence[Provider] = (),
 ) -> FastMCP:
     """A FastMCP server named after the settings, offering those of `tools` that the settings allow.
 
     Args:
         tools: functions decorated with `fastmcp.tools.tool`; each carries all four annotations.
+        providers: where resources come from that change while the server runs.
 
     Raises:
         SettingsError: the settings select a tool that does not exist.
@@ -89,14 +90,10 @@ def build_server(
         middleware=[ErrorsAsData()],
         cache_ttl=300,
         cache_scope="private",
+        providers=providers,
     )
     for function in _selected(settings, tools):
         server.add_tool(function)
-    for resource in resources:
-        if isinstance(resource, ResourceTemplate):
-            server.add_template(resource)
-        else:
-            server.add_resource(resource)
     _answer_schema_lookups_from(server, schemas)
     return server
 

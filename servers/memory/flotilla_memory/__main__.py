@@ -1,0 +1,11 @@
+"""`flotilla-memory`: serves over stdio or HTTP."""
+
+from flotilla_kit import cli
+
+
+def main() -> int:
+    return cli.main("flotilla_memory")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

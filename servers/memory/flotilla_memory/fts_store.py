@@ -1,0 +1,151 @@
+"""Knowledge over a folder, indexed in memory with SQLite's FTS5. The files are the truth; the index follows them."""
+
+import re
+import sqlite3
+import time
+from pathlib import Path
+
+from flotilla_kit.errors import InvalidArguments, InvalidCursor, NotFound, StoreEmpty
+from flotilla_kit.paging import Page, decode_cursor, encode_cursor
+
+from . import folder
+from .folder import Stamp
+from .markdown import parse
+from .models import Document, Hit, Listed
+from .settings import Settings
+
+SHOWN = 2_000  # characters of a section in a hit
+PIECE = 8_000  # characters of a document at once
+WORDS = 40  # of a query that are looked for
+LOOK_SHARE = 0.05  # of the time that may go into looking for changed files
+# bm25 weights of document_id, title, heading, text: a word in a heading says more than one in the text.
+_SEARCH = """
+    SELECT document_id, title, heading, text, first_line, last_line, -bm25(sections, 0, 4, 3, 1) AS score
+    FROM sections WHERE sections MATCH ? ORDER BY bm25(sections, 0, 4, 3, 1), rowid LIMIT ? OFFSET ?"""
+
+
+class FtsKnowledgeStore:
+    """A `KnowledgeStore` over the Markdown files of one folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder: Path | None = settings.knowledge_folder
+        self._index = sqlite3.connect(":memory:", check_same_thread=False)
+        self._stamps: dict[str, Stamp] = {}
+        self._texts: dict[str, tuple[str, str]] = {}
+        self._generation = 0
+        self._look_again_at = 0.0
+
+    async def open(self) -> None:
+        self._index.execute(
+            "CREATE VIRTUAL TABLE sections USING fts5(document_id UNINDEXED, title, heading, text, "
+            "first_line UNINDEXED, last_line UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')"
+        )
+
+    async def close(self) -> None:
+        self._index.close()
+
+    async def ping(self) -> None:
+        self._index.execute("SELECT 1")
+
+    async def search(self, query: str, limit: int, cursor: str | None) -> Page[Hit]:
+        self._require_documents()
+        # Each word quoted: nothing in a query is FTS5 syntax.
+        words = [f'"{word}"' for word in re.findall(r"\w+", query)[:WORDS]]
+        if not words:
+            raise InvalidArguments("The query has no words.", suggestion="Ask with the words a document would use.")
+        start = 0
+        if cursor:
+            generation, start = (int(part) for part in decode_cursor(cursor, int, int))
+            if generation != self._generation or start < 0:
+                raise InvalidCursor("The documents changed since that page.", suggestion="Search again from the start.")
+        rows = self._index.execute(_SEARCH, (" OR ".join(words), limit + 1, start)).fetchall()
+        hits = [
+            Hit(
+                document_id=document_id,
+                title=title,
+                section=heading,
+                text=text[:SHOWN],
+                truncated=len(text) > SHOWN,
+                score=round(score, 3),
+                uri=uri_of(document_id),
+                lines=f"{first}-{last}",
+            )
+            for document_id, title, heading, text, first, last, score in rows[:limit]
+        ]
+        more = encode_cursor(self._generation, start + limit) if len(rows) > limit else None
+        return Page[Hit](items=hits, next_cursor=more)
+
+    async def get_document(self, document_id: str, offset: int) -> Document:
+        self._require_documents()
+        if document_id not in self._texts:
+            raise NotFound("There is no such document.", suggestion="search_knowledge finds documents and their ids.")
+        title, text = self._texts[document_id]
+        end = offset + PIECE
+        return Document(
+            document_id=document_id,
+            title=title,
+            uri=uri_of(document_id),
+            text=text[offset:end],
+            next_offset=end if end < len(text) else None,
+        )
+
+    async def list_documents(self) -> list[Listed]:
+        self._follow()
+        return [
+            Listed(document_id=document_id, title=title, summary=_summary(text))
+            for document_id, (title, text) in sorted(self._texts.items())
+        ]
+
+    def _require_documents(self) -> None:
+        self._follow()
+        if not self._texts:
+            raise StoreEmpty(
+                "There are no documents." if self._folder else "No folder of documents is set.",
+                suggestion="Ask the user to start the server with --knowledge FOLDER (Markdown files), "
+                "or with --demo-data for a sample.",
+            )
+
+    def _follow(self) -> None:
+        """Bring the index in step with the files: look at every stamp, read only what changed."""
+        started = time.monotonic()
+        if self._folder is None or started < self._look_again_at:
+            return
+        stamps = folder.scan(self._folder)
+        gone = [known for known, stamp in self._stamps.items() if stamps.get(known) != stamp]
+        new = [found for found, stamp in stamps.items() if self._stamps.get(found) != stamp]
+        if gone or new:
+            self._generation += 1
+            for document_id in gone:
+                self._forget(document_id)
+            for document_id in new:
+                self._add(document_id, stamps[document_id])
+            self._stamps = stamps
+        now = time.monotonic()
+        cost = now - started
+        # A small folder is looked at on every call; a large one as often as its share of the time allows.
+        self._look_again_at = now + cost / LOOK_SHARE if cost > 0.005 and not (gone or new) else 0.0
+
+    def _forget(self, document_id: str) -> None:
+        self._index.execute("DELETE FROM sections WHERE document_id = ?", (document_id,))
+        self._texts.pop(document_id, None)
+
+    def _add(self, document_id: str, stamp: Stamp) -> None:
+        text = folder.read(stamp)
+        if text is None:
+            return
+        parsed = parse(text, document_id.rpartition("/")[2])
+        self._texts[document_id] = parsed.title, text
+        self._index.executemany(
+            "INSERT INTO sections VALUES (?, ?, ?, ?, ?, ?)",
+            [(document_id, parsed.title, s.heading, s.text, s.first_line, s.last_line) for s in parsed.sections],
+        )
+
+
+def uri_of(document_id: str) -> str:
+    return f"knowledge://{document_id}"
+
+
+def _summary(text: str) -> str:
+    """The first line that is prose."""
+    lines = (line.strip() for line in text.splitlines())
+    return next((line[:160] for line in lines if line and line[0] not in "#-|>`"), "A document.")

@@ -1,0 +1,22 @@
+"""Settings of the memory server."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from flotilla_kit.settings import ServerSettings
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+SAMPLE = Path(__file__).parent / "demo"
+
+
+class Settings(ServerSettings):
+    model_config = SettingsConfigDict(env_prefix="FLOTILLA_MEMORY_")
+    server: ClassVar[str] = "memory"
+
+    knowledge: Path | None = Field(default=None, description="folder of Markdown files to search")
+
+    @property
+    def knowledge_folder(self) -> Path | None:
+        """The folder to search: the one given, else the sample with `--demo-data`."""
+        return self.knowledge or (SAMPLE if self.demo_data else None)
