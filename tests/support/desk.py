@@ -15,17 +15,17 @@ from pydantic import JsonValue
 GRANTED = "mcp__desk__find_charge"
 HIDDEN = "mcp__desk__refund"
 BROKEN = "mcp__desk__always_fails"
-TOOLS = (GRANTED, HIDDEN, BROKEN)
+ENDLESS = "mcp__desk__wait_forever"
 
 
 @dataclass
 class Desk:
     url: str
-    calls: list[tuple[str, Mapping[str, JsonValue]]] = field(
-        default_factory=list[tuple[str, Mapping[str, JsonValue]]]
-    )
+    calls: list[tuple[str, Mapping[str, JsonValue]]] = field(default_factory=list[tuple[str, Mapping[str, JsonValue]]])
     authorization: set[str | None] = field(default_factory=set[str | None])
     """The `Authorization` headers that came with calls."""
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a call that never ends has begun."""
 
     def config(self, **headers: str) -> McpHttpServerConfig:
         return {"type": "http", "url": self.url, "headers": headers}
@@ -70,5 +70,10 @@ def _server(desk: Desk) -> FastMCP:
     @server.tool
     def always_fails() -> str:  # pyright: ignore[reportUnusedFunction]  # registered
         raise ToolError('{"code": "ledger_closed"}')
+
+    @server.tool
+    async def wait_forever() -> None:  # pyright: ignore[reportUnusedFunction]  # registered
+        desk.waiting.set()
+        await asyncio.Event().wait()
 
     return server

@@ -3,16 +3,15 @@
 Run by its path, with the flags of every Flotilla server.
 """
 
+import argparse
 import asyncio
 import os
-import sys
 from collections import Counter
-from typing import Any
 
 from fastmcp.tools import tool
-from flotilla_kit import cli
-from flotilla_kit.cli import ServerSpec
+from flotilla_kit import logs
 from flotilla_kit.errors import NotFound
+from flotilla_kit.http import parse_address, serve_http
 from flotilla_kit.server import DESTROY, READ, build_server
 from flotilla_kit.settings import ServerSettings
 from pydantic_settings import SettingsConfigDict
@@ -73,12 +72,17 @@ async def die() -> str:
     os._exit(9)
 
 
-def create_server(settings: Settings, store: NoStore) -> Any:
+def main() -> None:
+    flags = argparse.ArgumentParser()
+    flags.add_argument("--http", type=parse_address)
+    flags.add_argument("--auth")
+    flags.add_argument("--exit-with-stdin", action="store_true")
+    (host, port), exit_with_stdin = (given := flags.parse_args()).http, given.exit_with_stdin
+    logs.configure("info")
     tools = [get_ticket, list_tickets, meet, wait_forever, die]
-    return build_server(settings, store, instructions="A help desk for tests.", tools=tools)
+    server = build_server(Settings(), NoStore(), instructions="A help desk for tests.", tools=tools)
+    asyncio.run(serve_http(server, NoStore(), host, port, exit_with_stdin=exit_with_stdin))
 
-
-SPEC = ServerSpec(Settings, lambda _: NoStore(), create_server)
 
 if __name__ == "__main__":
-    sys.exit(cli.main("desk", "__main__"))
+    main()

@@ -1,4 +1,4 @@
-"""Plays small cases for the orchestrator's tests: a config folder of their own, the real SDK and CLI, a scripted model."""
+"""Small cases for the orchestrator's tests: a config folder each, the real SDK and CLI, a scripted model."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from flotilla_orchestrator.journal import Journal, Run, Span
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
 from flotilla_orchestrator.run import new_run_id, run_playbook
+
 from support.processes import clean_environment
 
 DESK = [sys.executable, str(Path(__file__).parent / "desk_server.py")]
@@ -54,16 +55,18 @@ class Stage:
     def worker(self, name: str, *tools: str, prompt: str = "Do it.", **front: Any) -> None:
         """Write a worker; `tools` are names of the desk's tools."""
         granted = [f"mcp__desk__{tool}" for tool in tools]
-        self.write(
-            f"workers/{name}.md",
-            f"---\n{yaml.safe_dump({'name': name, 'description': f'The {name}.', 'tools': granted, **front})}---\n{prompt}\n",
-        )
+        keys = yaml.safe_dump({"name": name, "description": f"The {name}.", "tools": granted, **front})
+        self.write(f"workers/{name}.md", f"---\n{keys}---\n{prompt}\n")
 
     def write(self, path: str, text: str) -> Path:
         file = self.configs / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         return file
+
+    def everything_written(self) -> str:
+        """The text of every file that runs have left behind."""
+        return "".join(file.read_text(errors="replace") for file in self.home.rglob("*") if file.is_file())
 
     def write_all(self, agents: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Write the fleet, the playbook, and as its rehearsal the turns of each agent."""

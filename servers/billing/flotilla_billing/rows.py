@@ -1,4 +1,4 @@
-"""Rows of the embedded store as models. Our own rows are trusted, so they are not validated again."""
+"""Rows of the embedded store as models. Validating them in pydantic's core is faster than `model_construct`."""
 
 from typing import Any
 
@@ -15,17 +15,13 @@ def row_values(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
 
 def to_transaction(row: Row[Any]) -> Transaction:
     values = row_values(row)
-    method = PaymentMethod.model_construct(
-        kind=values.pop("method_kind"), brand=values.pop("method_brand"), last4=values.pop("method_last4")
-    )
-    values["settlement_estimated"] = bool(values["settlement_estimated"])
-    return Transaction.model_construct(
-        **values, method=method, amount=money.to_text(values["amount_minor"], values["currency"])
-    )
+    values["method"] = _method(row)
+    values["amount"] = money.to_text(row.amount_minor, row.currency)
+    return Transaction.model_validate(values)
 
 
 def to_refund(row: Row[Any]) -> Refund:
-    return Refund.model_construct(
+    return Refund(
         refund_id=row.refund_id,
         transaction_id=row.transaction_id,
         customer_id=row.customer_id,
@@ -37,5 +33,9 @@ def to_refund(row: Row[Any]) -> Refund:
         decline_reason=row.decline_reason,
         created_at=row.created_at,
         expected_arrival=row.expected_arrival,
-        method=PaymentMethod.model_construct(kind=row.method_kind, brand=row.method_brand, last4=row.method_last4),
+        method=PaymentMethod.model_validate(_method(row)),
     )
+
+
+def _method(row: Row[Any]) -> dict[str, str | None]:
+    return {"kind": row.method_kind, "brand": row.method_brand, "last4": row.method_last4}

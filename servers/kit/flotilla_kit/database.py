@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from .errors import StoreUnavailable
-
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from .errors import StoreUnavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class Database:
         due = await self.read(_due, migrations)
         if due and read_only:
             names = ", ".join(migration.name for migration in due)
-            raise StoreUnavailable(
+            raise _unavailable(
                 f"The store needs a migration ({names}) and is opened read-only.",
                 suggestion="Start the server once without --read-only.",
             )
@@ -162,7 +162,8 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # a listener
         # Without the option every read would take the write lock, because SQLAlchemy begins by itself.
         reading = connection.get_execution_options().get("read_only")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        # Straight to the driver: SQLAlchemy's own path costs as much as the read that follows.
+        connection.connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -178,7 +179,7 @@ def _postgres_engine(url: str) -> "AsyncEngine":
             pool_pre_ping=True,
         )
     except ModuleNotFoundError:
-        raise StoreUnavailable(
+        raise _unavailable(
             "PostgreSQL needs the psycopg driver.",
             suggestion="Install the server with its postgres extra, for example flotilla-billing[postgres].",
         ) from None
@@ -190,7 +191,14 @@ def _database_errors() -> Generator[None]:
     try:
         yield
     except OperationalError as error:
-        raise StoreUnavailable(
+        raise _unavailable(
             "The store's database does not answer.",
             suggestion="Try again; if it goes on, check that it is running.",
         ) from error
+
+
+def _unavailable(message: str, suggestion: str) -> "StoreUnavailable":
+    # The error is FastMCP's kind, which takes half a second to import: not for a program that only reads a journal.
+    from .errors import StoreUnavailable
+
+    return StoreUnavailable(message, suggestion=suggestion)

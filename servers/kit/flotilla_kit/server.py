@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 from fastmcp import FastMCP
 from fastmcp.decorators import get_fastmcp_meta
-from fastmcp.server.context import Context
-from fastmcp.server.dependencies import CurrentContext
+from fastmcp.server.dependencies import get_context
 from fastmcp.server.lifespan import lifespan
 from fastmcp.server.providers import Provider
 from fastmcp.tools.function_tool import ToolMeta
@@ -44,9 +43,9 @@ class Store(Protocol):
         ...
 
 
-def store_of(context: Context = CurrentContext()) -> Any:  # noqa: B008  FastMCP injects by default values
+def store_of() -> Any:
     """The server's store, for `Depends` in a tool's signature."""
-    return context.lifespan_context["store"]
+    return get_context().lifespan_context["store"]
 
 
 def build_server(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -32,17 +32,19 @@ class ServerSettings(BaseSettings):
     `FLOTILLA_BILLING_DATABASE_URL`, or `database_url` in `billing.toml` (see `load`).
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, validate_by_name=True, validate_by_alias=True
+    )
     server: ClassVar[str]
 
     home: Path = Field(
         default_factory=default_home,
-        validation_alias=AliasChoices("home", "FLOTILLA_HOME"),
+        validation_alias="FLOTILLA_HOME",
         description="folder for local data",
     )
     database_url: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        validation_alias="DATABASE_URL",
         description="PostgreSQL address; without it a SQLite file in the home folder is used",
     )
     read_only: bool = Field(default=False, description="offer no tool that changes anything")

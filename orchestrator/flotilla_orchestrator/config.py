@@ -1,0 +1,217 @@
+"""What the files of a config folder say: `fleet.yaml`, `workers/*.md`, `playbooks/*.yaml`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
+
+from . import template
+
+TOOL_NAME = re.compile(r"mcp__(?P<server>[a-z0-9_-]+?)__(?P<tool>[A-Za-z0-9_-]+)")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+GATE = "gate"  # the in-process server of every session; see session.py
+
+Bounds = dict[str, dict[str, JsonValue]]
+
+
+def _schema(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Draft202012Validator.check_schema(value)
+    except SchemaError as error:
+        where = "/".join(str(part) for part in error.absolute_path)
+        raise ValueError(f"not a JSON Schema{f' at {where}' if where else ''}: {error.message}") from None
+    return value
+
+
+def _object_schema(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("type") != "object":
+        raise ValueError("must be a JSON Schema with `type: object`")
+    return _schema(value)
+
+
+def _bounds(value: Bounds) -> Bounds:
+    for bounds in value.values():
+        for argument, bound in bounds.items():
+            if not isinstance(bound, dict):
+                raise ValueError(f"the bound of `{argument}` must be a JSON Schema, such as {{const: …}}")
+            template.check(bound)
+            if not template.attributes(bound, "inputs"):  # else it is a schema only once it is filled in
+                _schema(bound)
+    return value
+
+
+def _tools(value: object) -> object:
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+ObjectSchema = Annotated[dict[str, Any], AfterValidator(_object_schema)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Limits(Model):
+    """What one session may use at most; what is not said here comes from the fleet's `limits.session`."""
+
+    max_turns: int | None = Field(default=None, ge=1, le=1000, strict=True, description="model calls")
+    budget_usd: float | None = Field(default=None, gt=0, le=10_000)
+    wall_clock_s: float | None = Field(default=None, gt=0, le=86_400)
+
+    def over(self, defaults: "Limits") -> "Limits":
+        """These limits, with `defaults` where nothing is said."""
+        return Limits(**{**defaults.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
+
+
+RUN = Limits(max_turns=25, budget_usd=1, wall_clock_s=300)
+SESSION = Limits(max_turns=12, budget_usd=0.25, wall_clock_s=120)
+
+
+class FleetLimits(Model):
+    """What a run, each of its sessions and each model call may use when no file says otherwise."""
+
+    run: Limits = RUN
+    session: Limits = SESSION
+    model_call_s: float = Field(default=30, gt=0, description="how long a model call may take before it is retried")
+    retries: int = Field(default=3, ge=0, le=10)
+    delegation_depth: int = Field(default=5, ge=1, le=10)
+
+    @field_validator("run")
+    @classmethod
+    def _whole_run(cls, given: Limits) -> Limits:
+        """A file may name one limit and leave the others at their defaults."""
+        return given.over(RUN)
+
+    @field_validator("session")
+    @classmethod
+    def _whole_session(cls, given: Limits) -> Limits:
+        return given.over(SESSION)
+
+
+class Server(Model):
+    """A server to start here (`command`), or one that runs elsewhere (`url`)."""
+
+    command: list[str] | None = Field(default=None, min_length=1)
+    env: list[str] = Field(
+        default=[], description="variables passed on to the command, besides its own FLOTILLA_NAME_*"
+    )
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    headers: dict[str, str] = Field(default={}, description="values may name variables: `Bearer ${TOKEN}`")
+
+    @model_validator(mode="after")
+    def one_kind(self) -> Self:
+        if (self.command is None) == (self.url is None):
+            raise ValueError("give either `command` (started here) or `url` (runs elsewhere)")
+        return self
+
+    @property
+    def variables(self) -> list[str]:
+        """The environment variables that the headers name."""
+        return sorted({name for value in self.headers.values() for name in VARIABLE.findall(value)})
+
+
+class Models(Model):
+    default: str = "sonnet"
+    fallbacks: dict[str, str] = Field(default={}, description="who answers when a model is overloaded")
+
+
+class Fleet(Model):
+    servers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")], Server]
+    models: Models = Models()
+    limits: FleetLimits = FleetLimits()
+    concurrency: int = Field(
+        default=10, ge=1, le=100, description="workers at work at the same time, leads not counted"
+    )
+
+
+class Worker(Model):
+    """One agent, in the format of a Claude Code subagent, plus bounds, limits and delegates."""
+
+    name: Name
+    description: str = Field(min_length=1, description="what it is for; a lead chooses by it")
+    model: str | None = None
+    tools: Annotated[list[str], BeforeValidator(_tools)] | None = Field(
+        default=None, description="full names, mcp__SERVER__TOOL; what is not named does not exist for the worker"
+    )
+    bounds: Annotated[Bounds, AfterValidator(_bounds)] = Field(
+        default={}, description="by server and argument: a JSON Schema (templates allowed) the argument must satisfy"
+    )
+    limits: Limits = Limits()
+    delegates: list[str] = Field(default=[], description="workers it may delegate to")
+    prompt: str = Field(min_length=1)
+
+    @property
+    def servers(self) -> list[str]:
+        """The servers its tools are on."""
+        found = [TOOL_NAME.fullmatch(tool) for tool in self.tools or ()]
+        return sorted({match["server"] for match in found if match})
+
+
+class Example(Model):
+    task: str
+    inputs: dict[str, JsonValue] = {}
+
+
+class Playbook(Model):
+    name: Name
+    description: str = Field(min_length=1)
+    inputs: ObjectSchema = {"type": "object"}
+    lead: str
+    output: ObjectSchema
+    limits: Limits = Limits()
+    example: Example | None = Field(default=None, description="what `flotilla demo` runs")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to correct in a config file, or (a note) to know about it."""
+
+    file: Path
+    line: int
+    message: str
+    kind: Literal["error", "note"] = "error"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {'note: ' if self.kind == 'note' else ''}{self.message}"
+
+
+class ConfigError(Exception):
+    """The config folder cannot be used; `problems` has all that is wrong with it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Config:
+    folder: Path
+    fleet: Fleet
+    workers: Mapping[str, Worker]
+    playbooks: Mapping[str, Playbook]
+    notes: tuple[Problem, ...] = ()
+
+    def team(self, lead: str) -> Iterator[Worker]:
+        """The lead and everyone it can reach by delegation, each once."""
+        seen: set[str] = set()
+        ahead = [lead]
+        while ahead:
+            name = ahead.pop(0)
+            if name not in seen:
+                seen.add(name)
+                yield self.workers[name]
+                ahead += self.workers[name].delegates

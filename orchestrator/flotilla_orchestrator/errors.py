@@ -1,0 +1,35 @@
+"""What a run, a session or a delegation can fail with: data in the fleet's shape, for people and models alike."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+
+class Failure(Exception):
+    """Something ended without its result: `code`, `message`, `suggestion`, `retryable`, `details`."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        suggestion: str = "",
+        *,
+        retryable: bool = False,
+        details: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.suggestion = suggestion
+        self.retryable = retryable
+        self.details = dict(details or {})
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """The wire shape: `{code, message, suggestion, retryable, details}`."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "suggestion": self.suggestion,
+            "retryable": self.retryable,
+            "details": self.details,
+        }

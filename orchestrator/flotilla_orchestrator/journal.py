@@ -1,0 +1,160 @@
+"""What happened: runs and their spans, in SQLite or PostgreSQL, and told to listeners as it happens."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+from uuid import uuid4
+
+from flotilla_kit.database import Database, Migrations
+from pydantic import JsonValue
+from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, insert, select, update
+
+MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
+
+Status = Literal["running", "ok", "failed", "denied", "interrupted"]
+Kind = Literal["run", "session", "delegate", "tool"]
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class Run:
+    """One execution of a playbook. `model` is `claude` or `rehearsal`."""
+
+    run_id: str
+    playbook: str
+    model: str
+    task: str
+    inputs: Mapping[str, JsonValue]
+    status: Status = "running"
+    started_at: str = field(default_factory=now)
+    ended_at: str | None = None
+    output: Mapping[str, JsonValue] | None = None
+    error: Mapping[str, JsonValue] | None = None
+
+
+@dataclass
+class Span:
+    """A stretch of a run. `cost_usd` is None where it is not known (or has no meaning)."""
+
+    run_id: str
+    parent_id: str | None
+    kind: Kind
+    name: str
+    attributes: dict[str, JsonValue]
+    span_id: str = field(default_factory=lambda: uuid4().hex)
+    status: Status = "running"
+    started_at: str = field(default_factory=now)
+    ended_at: str | None = None
+    turns: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From start to end, or until now."""
+        end = datetime.fromisoformat(self.ended_at) if self.ended_at else datetime.now(UTC)
+        return (end - datetime.fromisoformat(self.started_at)).total_seconds()
+
+
+_metadata = MetaData()
+_runs = Table(
+    "runs",
+    _metadata,
+    Column("run_id", Text, primary_key=True),
+    *(Column(name, Text) for name in ("playbook", "model", "task", "status", "started_at", "ended_at")),
+    *(Column(name, JSON(none_as_null=True)) for name in ("inputs", "output", "error")),
+)
+_spans = Table(
+    "spans",
+    _metadata,
+    Column("span_id", Text, primary_key=True),
+    *(Column(name, Text) for name in ("run_id", "parent_id", "kind", "name", "status", "started_at", "ended_at")),
+    *(Column(name, Integer) for name in ("turns", "input_tokens", "output_tokens")),
+    Column("cost_usd", Float),
+    Column("attributes", JSON),
+)
+
+
+class Journal:
+    """Every change is durable when the call returns, and was told to the listeners before that."""
+
+    def __init__(self, database: Database, listeners: Sequence[Callable[[Span], None]] = ()) -> None:
+        self._database = database
+        self._listeners = listeners
+
+    @classmethod
+    async def open(
+        cls, home: Path, listeners: Sequence[Callable[[Span], None]] = (), *, read_only: bool = False
+    ) -> Self:
+        """The journal in `home/journal.db`.
+
+        Raises:
+            flotilla_kit.errors.StoreUnavailable: it cannot be opened.
+        """
+        database = await Database.open(f"sqlite:///{home / 'journal.db'}", [MIGRATIONS], read_only=read_only)
+        return cls(database, listeners)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def begin_run(self, run: Run) -> None:
+        await self._database.write(_insert, _runs, asdict(run))
+
+    async def end_run(self, run: Run) -> None:
+        run.ended_at = now()
+        await self._database.write(_update, _runs, _runs.c.run_id == run.run_id, asdict(run))
+
+    async def begin(self, span: Span) -> Span:
+        self._tell(span)
+        await self._database.write(_insert, _spans, asdict(span))
+        return span
+
+    async def end(self, span: Span, status: Status) -> None:
+        span.status, span.ended_at = status, now()
+        self._tell(span)
+        await self._database.write(_update, _spans, _spans.c.span_id == span.span_id, asdict(span))
+
+    async def run(self, run_id: str) -> Run | None:
+        """The run with this id; `last` is the newest."""
+        return await self._database.read(_run, run_id)
+
+    async def spans(self, run_id: str) -> list[Span]:
+        """A run's spans in the order they began."""
+        return await self._database.read(_spans_of, run_id)
+
+    def _tell(self, span: Span) -> None:
+        for listener in self._listeners:
+            listener(span)
+
+
+def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    connection.execute(insert(table).values(row))
+
+
+def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any]) -> None:
+    connection.execute(update(table).where(which).values(row))
+
+
+def _run(connection: Connection, run_id: str) -> Run | None:
+    query = select(_runs).order_by(_runs.c.started_at.desc()).limit(1)
+    if run_id != "last":
+        query = query.where(_runs.c.run_id == run_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return Run(**row) if row else None
+
+
+def _spans_of(connection: Connection, run_id: str) -> list[Span]:
+    query = select(_spans).where(_spans.c.run_id == run_id).order_by(_spans.c.started_at, _spans.c.kind)
+    return [Span(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,183 @@
+"""Scripts of the scripted model: what their YAML may say. `docs/rehearsal.md` is the reference."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from flotilla_orchestrator import template
+from flotilla_orchestrator.names import did_you_mean
+
+Misbehaviour = Literal["never", "malformed", "truncated", "bad_arguments", 401, 429, 500, 529]
+
+
+class ScriptError(ValueError):
+    """A script that cannot be loaded or played: place, problem and, where there is one, the fix."""
+
+
+Value = TypeVar("Value", bound=JsonValue)
+Item = TypeVar("Item")
+
+
+def _parses(value: Value) -> Value:
+    template.check(value)
+    return value
+
+
+def _object(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict | str):
+        raise ValueError("a mapping, or a template that yields one")
+    return value
+
+
+def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise ValueError("at least one is needed")
+    return items
+
+
+Template = Annotated[str, AfterValidator(_parses)]
+Arguments = Annotated[dict[str, JsonValue], AfterValidator(_parses)]
+Result = Annotated[JsonValue, AfterValidator(_object), AfterValidator(_parses)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Call(_Strict):
+    """One tool call; its result is `results.<id>` in later templates."""
+
+    call: str = Field(min_length=1)
+    id: str = Field(default="", pattern=r"^\w*$")
+    arguments: Arguments = {}
+
+    @property
+    def key(self) -> str:
+        return self.id or self.call.rsplit("__", 1)[-1]
+
+
+class Turn(_Strict):
+    """One answer of the model."""
+
+    condition: Template | None = Field(default=None, alias="if")
+    say: Template | None = None
+    call: str | None = Field(default=None, min_length=1)
+    id: str | None = Field(default=None, pattern=r"^\w+$")
+    arguments: Arguments | None = None
+    calls: Annotated[tuple[Call, ...], AfterValidator(_some)] = ()
+    result: Result = None
+    misbehave: Misbehaviour | None = None
+    times: int | None = Field(default=None, ge=1)
+    delay_s: float = Field(default=0, ge=0)
+
+    @property
+    def tool_calls(self) -> tuple[Call, ...]:
+        if self.call is None:
+            return self.calls
+        return (Call(call=self.call, id=self.id or "", arguments=self.arguments or {}),)
+
+    @model_validator(mode="after")
+    def _is_one_answer(self) -> Self:
+        acts = [name for name in ("call", "calls", "result") if name in self.model_fields_set]
+        if len(acts) > 1:
+            raise ValueError(f"a turn has one of call, calls, result, not {' and '.join(acts)}")
+        if self.call is None and (self.id or self.arguments is not None):
+            raise ValueError("`id` and `arguments` belong to a `call`")
+        if self.times and self.misbehave is None:
+            raise ValueError("`times` belongs to `misbehave`")
+        if self.misbehave == "bad_arguments" and not self.tool_calls:
+            raise ValueError("`misbehave: bad_arguments` needs a `call`")
+        silent = self.misbehave in ("never", "malformed") or isinstance(self.misbehave, int)
+        if not acts and self.say is None and (not silent or self.times):
+            raise ValueError("a turn needs `say`, `call`, `calls` or `result`")
+        keys = [call.key for call in self.tool_calls]
+        if twice := {key for key in keys if keys.count(key) > 1}:
+            raise ValueError(f"two calls of one turn share the id {min(twice)!r}; give each its own `id`")
+        return self
+
+
+class Script(_Strict):
+    """What one agent does with a task that matches `when` (any task, when that is absent)."""
+
+    when: str | None = None
+    turns: Annotated[tuple[Turn, ...], AfterValidator(_some)]
+
+    @field_validator("when")
+    @classmethod
+    def _compiles(cls, when: str | None) -> str | None:
+        try:
+            re.compile(when or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return when
+
+
+class Scripts(_Strict):
+    """The scripts of one rehearsal, by agent; an agent's first match wins."""
+
+    name: str = Field(min_length=1)
+    agents: dict[str, Annotated[tuple[Script, ...], AfterValidator(_some)]]
+
+
+def load(path: Path) -> Scripts:
+    """Read a file of scripts.
+
+    Raises:
+        ScriptError: with every problem found, one a line, each as `file:line: problem; fix`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data: object = yaml.safe_load(text)
+    except OSError as error:
+        raise ScriptError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        place = f"{path}:{mark.line + 1}" if mark else path
+        raise ScriptError(f"{place}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    try:
+        return Scripts.model_validate(data)
+    except ValidationError as error:
+        tree = yaml.compose(text, yaml.SafeLoader)
+        lines = [f"{path}:{_line(tree, problem['loc'])}: {_describe(problem)}" for problem in error.errors()]
+        raise ScriptError("\n".join(lines)) from error
+
+
+def _line(node: yaml.Node | None, place: Sequence[str | int]) -> int:
+    """The line (from 1) of the deepest part of `place` that is in the file."""
+    line = node.start_mark.line if node else 0
+    for step in place:
+        match node, step:
+            case yaml.MappingNode(value=pairs), str():
+                found = next((pair for pair in pairs if pair[0].value == step), None)
+                if not found:
+                    break
+                line, node = found[0].start_mark.line, found[1]
+            case yaml.SequenceNode(value=items), int():
+                item = items[step]
+                line, node = item.start_mark.line, item
+            case _:
+                break
+    return line + 1
+
+
+def _describe(problem: ErrorDetails) -> str:
+    if problem["type"] != "extra_forbidden":
+        where = ".".join(map(str, problem["loc"]))
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+    name = str(problem["loc"][-1])
+    known = [field.alias or key for model in (Turn, Script, Scripts) for key, field in model.model_fields.items()]
+    return f"unknown key `{name}`{did_you_mean(name, known)}"

@@ -1,0 +1,98 @@
+"""An answer on the wire: the Messages API's JSON, its server-sent events, its errors, and how each can go wrong.
+
+The shapes are those of the public Messages API (streaming and errors pages of its reference).
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Literal
+from uuid import uuid4
+
+from pydantic import JsonValue
+
+from flotilla_orchestrator.rehearsal.model import NAME, Text, ToolUse
+
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    500: "api_error",
+    529: "overloaded_error",
+}
+JsonObject = dict[str, JsonValue]
+Fault = Literal["malformed", "truncated", "bad_arguments"]
+INVALID_JSON = '{"invalid": '
+
+
+def tokens(size: int) -> int:
+    """An estimate from bytes: there is no tokenizer here, and four bytes a token is near enough for accounting."""
+    return max(1, size // 4)
+
+
+def error(status: int, message: str) -> JsonObject:
+    return {"type": "error", "error": {"type": ERROR_TYPES[status], "message": message}}
+
+
+def message(content: Sequence[Text | ToolUse], input_tokens: int) -> JsonObject:
+    """The whole answer."""
+    blocks: list[JsonValue] = [_block(block) for block in content]
+    usage: JsonObject = {"input_tokens": input_tokens, "output_tokens": tokens(len(json.dumps(blocks)))}
+    return {
+        "id": f"msg_{uuid4().hex}",
+        "type": "message",
+        "role": "assistant",
+        "model": NAME,
+        "content": blocks,
+        "stop_reason": "tool_use" if any(isinstance(block, ToolUse) for block in content) else "end_turn",
+        "stop_sequence": None,
+        "usage": usage,
+    }
+
+
+def body(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None) -> bytes:
+    """The answer to a request without `stream`, with the `fault` asked for."""
+    if fault == "malformed":
+        return INVALID_JSON.encode()
+    answer = message(content, input_tokens)
+    if fault == "bad_arguments":
+        answer["content"] = [
+            {**_block(block), "input": INVALID_JSON} for block in content if isinstance(block, ToolUse)
+        ]
+    encoded = json.dumps(answer).encode()
+    return encoded[: len(encoded) // 2] if fault == "truncated" else encoded
+
+
+def events(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None) -> Iterator[bytes]:
+    """The same answer as server-sent events, with the `fault` asked for."""
+    whole = message(content, input_tokens)
+    yield _event("message_start", {"message": {**whole, "content": [], "stop_reason": None}})
+    if fault == "malformed":
+        yield f"event: content_block_start\ndata: {INVALID_JSON}\n\n".encode()
+        return
+    for index, block in enumerate(content):
+        if isinstance(block, Text):
+            start, kind, field, payload = _block(Text("")), "text_delta", "text", block.text
+        else:
+            start, kind, field = {**_block(block), "input": {}}, "input_json_delta", "partial_json"
+            payload = INVALID_JSON if fault == "bad_arguments" else json.dumps(block.input)
+        cut = fault == "truncated" and index == len(content) - 1
+        if cut:
+            payload = payload[: len(payload) // 2]
+        yield _event("content_block_start", {"index": index, "content_block": start})
+        yield _event("content_block_delta", {"index": index, "delta": {"type": kind, field: payload}})
+        if cut:
+            return
+        yield _event("content_block_stop", {"index": index})
+    yield _event("message_delta", {"delta": {"stop_reason": whole["stop_reason"]}, "usage": whole["usage"]})
+    yield _event("message_stop", {})
+
+
+def _block(block: Text | ToolUse) -> JsonObject:
+    if isinstance(block, Text):
+        return {"type": "text", "text": block.text}
+    return {"type": "tool_use", "id": block.id, "name": block.name, "input": block.input}
+
+
+def _event(kind: str, data: JsonObject) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n".encode()

@@ -1,0 +1,202 @@
+"""Listens to one session: its hooks decide what may run, its messages become its result."""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema
+from claude_agent_sdk import (
+    AssistantMessage,
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    HookContext,
+    HookInput,
+    HookJSONOutput,
+    Message,
+    ResultMessage,
+    ToolResultBlock,
+    ToolUseBlock,
+    UserMessage,
+)
+
+from .errors import Failure
+from .session_types import CallStatus, Observer, Session, SessionResult
+
+LOOK = "See claude.log in the run's folder."
+_STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
+_INTERRUPT_S = 3  # how long an interrupted session may take to say what it has cost
+_SYNTHETIC = "<synthetic>"  # the "model" of what the CLI says itself, such as an API error
+
+
+@dataclass
+class Talk:
+    """Hooks and messages of one session, gathered into its result."""
+
+    session: Session
+    observer: Observer
+    result: SessionResult = field(default_factory=SessionResult)
+    _finished: bool = False
+    _asked: dict[str, ToolUseBlock] = field(default_factory=dict[str, ToolUseBlock])
+    _announced: set[str] = field(default_factory=set[str])
+    _open: set[str] = field(default_factory=set[str])
+    _answers: set[str | None] = field(default_factory=set[str | None])
+
+    def log(self, line: str) -> None:
+        with (self.session.folder / "claude.log").open("a", encoding="utf-8") as log:
+            log.write(f"{self.session.agent}: {line}\n")
+
+    def fail(self, failure: Failure) -> None:
+        """Keep the first failure: what follows from it says less."""
+        self.result.failure = self.result.failure or failure
+
+    async def before_call(self, asked: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
+        """Let a call run only if it is granted, within its bounds."""
+        assert asked["hook_event_name"] == "PreToolUse"
+        tool, arguments, call_id = asked["tool_name"], asked["tool_input"], asked["tool_use_id"]
+        if tool == _STRUCTURED_OUTPUT and self.session.output_schema:
+            return {}
+        await self._start(call_id, tool, arguments)
+        refusal = self._refusal(tool, arguments)
+        if refusal is None:
+            return {}
+        await self._end(call_id, "denied", refusal.code)
+        return {
+            "hookSpecificOutput": {
+                "hookEventName": "PreToolUse",
+                "permissionDecision": "deny",
+                "permissionDecisionReason": json.dumps(refusal.as_dict()),
+            }
+        }
+
+    async def after_call(self, done: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
+        if done["hook_event_name"] == "PostToolUse":
+            await self._end(done["tool_use_id"], "ok")
+        elif done["hook_event_name"] == "PostToolUseFailure":
+            await self._end(done["tool_use_id"], "failed", done["error"])
+        return {}
+
+    async def listen(self, client: ClaudeSDKClient) -> None:
+        """Take messages until the session's result."""
+        async for message in client.receive_response():
+            await self._take(message)
+        if not self._finished:
+            self.fail(Failure("cli_failed", f"The Claude CLI of {self.session.agent} ended without a result.", LOOK))
+
+    async def interrupt(self, client: ClaudeSDKClient) -> None:
+        """Stop what the session is doing, and hear what it has cost so far."""
+        with contextlib.suppress(TimeoutError, ClaudeSDKError):
+            async with asyncio.timeout(_INTERRUPT_S):
+                await client.interrupt()
+                async for message in client.receive_response():
+                    await self._take(message)
+
+    async def close(self) -> None:
+        """End the calls that the session did not live to see the end of."""
+        for call_id in sorted(self._open):
+            await self._end(call_id, "interrupted")
+
+    def _refusal(self, tool: str, arguments: dict[str, Any]) -> Failure | None:
+        bound = self.session.grants.get(tool)
+        if bound is None:
+            granted = ", ".join(sorted(self.session.grants)) or "no tool"
+            return Failure("not_granted", f"{tool} is not granted to {self.session.agent}.", f"Granted: {granted}.")
+        for error in jsonschema.Draft202012Validator(dict(bound)).iter_errors(arguments):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
+            return Failure("out_of_bounds", f"{tool}: {error.message}", "Stay within the case you were given.")
+        return None
+
+    async def _take(self, message: Message) -> None:
+        match message:
+            case AssistantMessage():
+                if message.model != _SYNTHETIC:
+                    self._answers.add(message.message_id)
+                    self.result.turns = len(self._answers)
+                    self.result.model = message.model
+                self._asked.update({block.id: block for block in message.content if isinstance(block, ToolUseBlock)})
+            case UserMessage(content=list() as blocks):
+                for block in blocks:
+                    if isinstance(block, ToolResultBlock):
+                        await self._unannounced(block)
+            case ResultMessage():
+                self._finish(message)
+            case _:
+                pass
+
+    async def _unannounced(self, answered: ToolResultBlock) -> None:
+        """A call that the CLI refused before any hook heard of it, because no such tool is on offer."""
+        asked = self._asked.get(answered.tool_use_id)
+        if asked and asked.name != _STRUCTURED_OUTPUT and asked.id not in self._announced:
+            await self._start(asked.id, asked.name, asked.input)
+            await self._end(asked.id, "denied", "unknown_tool")
+
+    async def _start(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
+        self._announced.add(call_id)
+        await self.observer.call_started(call_id, tool, arguments)
+        self._open.add(call_id)
+
+    async def _end(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
+        if call_id in self._open:
+            self._open.remove(call_id)
+            await self.observer.call_ended(call_id, status, error)
+
+    def _finish(self, message: ResultMessage) -> None:
+        self._finished = True
+        usage = message.usage or {}
+        self.result.cost_usd = message.total_cost_usd
+        self.result.input_tokens = sum(
+            usage.get(kind) or 0 for kind in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        )
+        self.result.output_tokens = usage.get("output_tokens") or 0
+        self.result.text = message.result or ""
+        if failure := _failure(self.session, message):
+            self.fail(failure)
+        elif self.session.output_schema is not None:
+            self._take_structured(message.structured_output, self.session.output_schema)
+
+    def _take_structured(self, output: Any, schema: Any) -> None:
+        if output is None:
+            self.fail(
+                Failure("no_structured_output", f"{self.session.agent} ended without the structured result asked for.")
+            )
+            return
+        try:
+            jsonschema.validate(output, schema)
+        except jsonschema.ValidationError as error:
+            self.fail(Failure("invalid_output", f"The result of {self.session.agent}: {error.message}"))
+            return
+        self.result.structured = output
+
+
+def _failure(session: Session, message: ResultMessage) -> Failure | None:
+    """What a result that is none means."""
+    agent = session.agent
+    match message.subtype, message.api_error_status:
+        case "error_max_turns", _:
+            return Failure("turns_exceeded", f"{agent} used all of its {session.max_turns} turns.", "Raise max_turns.")
+        case "error_max_budget_usd", _:
+            return Failure("budget_exceeded", f"{agent} used all of its ${session.budget_usd:g}.", "Raise budget_usd.")
+        case "error_max_structured_output_retries", _:
+            return Failure("invalid_output", f"{agent} gave a result that does not fit the schema, again and again.")
+        case _, (401 | 403) as status:
+            return _model_error("authentication_failed", message, status, "Check the API key or login token.")
+        case _, 429:
+            return _model_error("rate_limited", message, 429, "Try again later.", retryable=True)
+        case _, 529:
+            return _model_error("overloaded", message, 529, "Try again later.", retryable=True)
+        case _, int() as status:
+            return _model_error("model_error", message, status, retryable=status >= 500)
+        case _, None if message.terminal_reason == "api_error":
+            return _model_error("model_error", message, None, retryable=True)
+        case "success", None if not message.is_error:
+            return None
+        case subtype, _:
+            said = "; ".join(message.errors or ()) or message.result or subtype
+            return Failure("session_failed", f"{agent} ended early: {said[:300]}", LOOK)
+
+
+def _model_error(
+    code: str, message: ResultMessage, status: int | None, suggestion: str = "", *, retryable: bool = False
+) -> Failure:
+    said = (message.result or "The model did not answer.")[:500]
+    return Failure(code, said, suggestion, retryable=retryable, details={"status": status})

@@ -1,0 +1,164 @@
+"""What people see of a run: the tree of agents and calls, live or afterwards, and the result."""
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from pydantic import JsonValue
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from .journal import Run, Span
+
+_MARKS = {
+    "running": ("…", "yellow"),
+    "ok": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "denied": ("⊘", "red"),
+    "interrupted": ("■", "red"),
+}
+
+
+class Progress:
+    """Follows a run on a console while its block lasts: a live tree on a terminal, else a line for each event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._spans: dict[str, Span] = {}
+        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._tree, transient=False)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def __call__(self, span: Span) -> None:
+        """Take a span that began or ended."""
+        self._spans[span.span_id] = span
+        if not self._console.is_terminal and (span.status != "running" or span.kind == "session"):
+            depth = sum(1 for _ in self._above(span))
+            self._console.print(Text("  " * depth).append_text(_label(span)), soft_wrap=True)
+
+    def _above(self, span: Span) -> Iterable[Span]:
+        while span.parent_id and (span := self._spans[span.parent_id]):
+            yield span
+
+    def _tree(self) -> RenderableType:
+        return tree(self._spans.values()) or Text("Starting the servers …", style="dim")
+
+
+def tree(spans: Iterable[Span]) -> Tree | None:
+    """The spans of one run as a tree, or None when there are none."""
+    nodes: dict[str | None, Tree] = {}
+    top: Tree | None = None
+    for span in spans:
+        if parent := nodes.get(span.parent_id):
+            nodes[span.span_id] = parent.add(_label(span))
+        else:
+            top = nodes[span.span_id] = Tree(_label(span))
+    return top
+
+
+def result(run: Run, spans: list[Span]) -> RenderableType:
+    """The outcome of a run, and what it took."""
+    parts: list[RenderableType] = []
+    if run.output is not None:
+        parts.append(_output(run.output))
+    if run.error is not None:
+        said = Text.assemble(
+            (f"{run.error['code']}: ", "bold red"), f"{run.error['message']}\n{run.error['suggestion']}"
+        )
+        parts.append(Panel(said, title="failed", border_style="red"))
+    parts.append(Text(took(run, spans), style="bold"))
+    return Group(*parts)
+
+
+def took(run: Run, spans: list[Span]) -> str:
+    """`6 agents · 23 turns · 18 tool calls · $0.0123 · 4.2 s · model: claude`."""
+    total = totals(spans)
+    cost = f"${total['cost_usd']:.4f}"
+    if run.model == "rehearsal":
+        cost = f"nothing spent ({cost} at list prices)"
+    counts = f"{total['agents']} agents · {total['turns']} turns · {total['tool_calls']} tool calls"
+    return f"{run.status} · {counts} · {cost} · {total['seconds']:.1f} s · model: {run.model}"
+
+
+def totals(spans: list[Span]) -> dict[str, float]:
+    """Sums over a run's spans; a session whose cost is unknown counts as nothing."""
+    sessions = [span for span in spans if span.kind == "session"]
+    return {
+        "agents": len(sessions),
+        "turns": sum(span.turns for span in sessions),
+        "tool_calls": sum(span.kind == "tool" for span in spans),
+        "input_tokens": sum(span.input_tokens for span in sessions),
+        "output_tokens": sum(span.output_tokens for span in sessions),
+        "cost_usd": round(sum(span.cost_usd or 0 for span in sessions), 6),
+        "seconds": next((round(span.seconds, 3) for span in spans if span.kind == "run"), 0),
+    }
+
+
+def _output(output: Mapping[str, JsonValue]) -> RenderableType:
+    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    letters: list[RenderableType] = []
+    for name, value in output.items():
+        if isinstance(value, str) and "\n" in value:
+            letters.append(Panel(Text(value), title=name.replace("_", " ")))
+        else:
+            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(_plain(value)))
+    return Group(Panel(facts, title="result", border_style="green"), *letters)
+
+
+def _plain(value: JsonValue) -> str:
+    match value:
+        case None:
+            return "—"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
+
+
+def _label(span: Span) -> Text:
+    mark, style = _MARKS[span.status]
+    label = Text.assemble((f"{mark} ", style), (span.name, "bold" if span.kind != "tool" else ""))
+    match span.kind:
+        case "run":
+            label.append(f"  {span.run_id} · model: {span.attributes['model']}", "dim")
+        case "session":
+            label.append(f"  {_short(str(span.attributes['task']), 90)}", "italic dim")
+        case "tool":
+            label.append(f"  {_arguments(span)}", "dim")
+        case "delegate":
+            pass
+    if span.status != "running":
+        label.append(f"  {_measures(span)}", "dim")
+    if error := span.attributes.get("error"):
+        label.append(f"  {_error(error)}", "red")
+    return label
+
+
+def _measures(span: Span) -> str:
+    seconds = f"{span.seconds:.1f} s" if span.seconds >= 1 else f"{span.seconds * 1000:.0f} ms"
+    return f"{span.turns} turns · {seconds}" if span.kind == "session" else seconds
+
+
+def _arguments(span: Span) -> str:
+    arguments = span.attributes["arguments"]
+    given = arguments.items() if isinstance(arguments, dict) else ()
+    return " ".join(f"{name}={_short(str(value), 32)}" for name, value in given)
+
+
+def _error(error: JsonValue) -> str:
+    return _short(f"{error['code']}: {error['message']}" if isinstance(error, dict) else str(error), 120)
+
+
+def _short(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,0 +1,98 @@
+"""Servers of a run: what is dead or missing is said before the model is asked anything."""
+
+import sys
+
+import pytest
+from support.stage import DESK, Stage, answer, call
+
+DONE = {"lead": [answer("done")]}
+
+
+async def test_a_command_is_started_for_the_run_and_ended_with_it(stage: Stage) -> None:
+    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.worker("lead", "get_ticket")
+    played = await stage.play({"lead": [call("get_ticket", ticket_id="t_1"), answer("{{ last.customer_id }}")]})
+    assert played.run.output == {"answer": "cust_1"}
+    log = stage.home / "runs" / played.run.run_id / "desk.log"
+    assert '"listening"' in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ({"command": [sys.executable, "-c", "raise SystemExit('no money')"]}, "ended with 1: no money"),
+        ({"command": ["flotilla-nowhere"]}, "cannot be started"),
+        ({"url": "http://127.0.0.1:9/mcp"}, "does not answer"),
+    ],
+)
+async def test_a_dead_server_fails_the_run_before_the_first_model_call(
+    stage: Stage, server: dict[str, object], said: str
+) -> None:
+    stage.fleet["servers"] = {"desk": server}
+    stage.worker("lead", "get_ticket")
+    played = await stage.play(DONE)
+    assert played.error["code"] == "server_failed"
+    assert said in played.error["message"]
+    assert played.requests == []
+
+
+async def test_every_missing_tool_is_named_with_its_worker_and_the_closest_one(stage: Stage) -> None:
+    stage.worker("lead", "get_tickets", delegates=["helper"])
+    stage.worker("helper", "list_ticket")
+    played = await stage.play(DONE)
+    assert played.error["code"] == "missing_tools"
+    assert played.error["message"].splitlines() == [
+        "lead: the server desk has no tool `get_tickets`; did you mean `get_ticket`?",
+        "helper: the server desk has no tool `list_ticket`; did you mean `list_tickets`?",
+    ]
+    assert played.requests == []
+
+
+async def test_a_server_that_no_worker_of_the_playbook_uses_is_not_started(stage: Stage) -> None:
+    stage.fleet["servers"]["other"] = {"command": ["flotilla-nowhere"]}
+    stage.worker("lead", "get_ticket")
+    played = await stage.play(DONE)
+    assert played.run.status == "ok"
+
+
+async def test_a_server_that_dies_in_the_middle_fails_the_call_and_not_silently(stage: Stage) -> None:
+    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.worker("lead", "die")
+    played = await stage.play({"lead": [call("die"), answer("{{ errors.die is defined }} it failed")]})
+    assert played.run.output == {"answer": "True it failed"}
+    assert played.span("die").status == "failed"
+
+
+async def test_a_header_takes_its_value_from_the_environment(stage: Stage) -> None:
+    stage.fleet["servers"]["desk"]["headers"] = {"Authorization": "Bearer ${DESK_TOKEN}"}
+    stage.worker("lead", "get_ticket")
+    without = await stage.play(DONE)
+    assert without.error["code"] == "missing_variable"
+    assert "DESK_TOKEN" in without.error["message"]
+    played = await stage.play(
+        {"lead": [call("get_ticket", ticket_id="t_1"), answer("{{ last.customer_id }}")]},
+        environment={"DESK_TOKEN": "secret-token"},
+    )
+    assert played.run.output == {"answer": "cust_1"}
+    assert "secret-token" not in stage.everything_written()
+
+
+async def test_a_bound_holds_for_every_tool_that_takes_the_argument(stage: Stage) -> None:
+    stage.playbook["inputs"] = {"type": "object", "properties": {"customer_id": {"type": "string"}}}
+    stage.worker("lead", "list_tickets", bounds={"desk": {"customer_id": {"const": "{{ inputs.customer_id }}"}}})
+    turns = [
+        call("list_tickets", "all"),
+        call("list_tickets", "other", customer_id="cust_2"),
+        call("list_tickets", "own", customer_id="cust_1"),
+        answer("{{ errors.all is defined }} {{ errors.other is defined }} {{ results.own | tojson }}"),
+    ]
+    played = await stage.play({"lead": turns}, inputs={"customer_id": "cust_1"})
+    assert played.run.output == {"answer": 'True True {"items": ["t_1"]}'}
+    assert [span.status for span in played.spans if span.kind == "tool"] == ["denied", "denied", "ok"]
+
+
+async def test_a_bound_that_no_tool_can_hold_is_an_error_before_the_first_model_call(stage: Stage) -> None:
+    stage.worker("lead", "get_ticket", bounds={"desk": {"customer_id": {"const": "cust_1"}}})
+    played = await stage.play(DONE)
+    assert played.error["code"] == "bad_bound"
+    assert played.requests == []
