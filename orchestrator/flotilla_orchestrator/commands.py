@@ -88,7 +88,8 @@ async def _play(
         console = Console()
         progress = None if arguments.json else Progress(console)
         if rehearse and not arguments.json:
-            console.print("model: rehearsal. A script stands in for Claude; servers, tools and effects are real.\n")
+            banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real.\n"
+            console.print(banner, style="yellow", soft_wrap=True)
         async with await Journal.open(home, [progress] if progress else []) as journal:
             with progress or nullcontext():
                 await run_playbook(

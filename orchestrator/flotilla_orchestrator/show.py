@@ -76,7 +76,7 @@ def result(run: Run, spans: list[Span]) -> RenderableType:
             (f"{run.error['code']}: ", "bold red"), f"{run.error['message']}\n{run.error['suggestion']}"
         )
         parts.append(Panel(said, title="failed", border_style="red"))
-    parts.append(Text(took(run, spans), style="bold"))
+    parts.append(Text(took(run, spans), style="bold", no_wrap=True, overflow="fold"))
     return Group(*parts)
 
 
