@@ -93,7 +93,7 @@ async def _play(
         async with await Journal.open(home, [progress] if progress else []) as journal:
             with progress or nullcontext():
                 await run_playbook(
-                    config, run, provider=model, journal=journal, folder=folder, flags=flags, environ=os.environ
+                    config, run, provider=model, journal=journal, folder=folder, flags=flags, environ=_environ(home)
                 )
             spans = await journal.spans(run.run_id)
         if arguments.json:
@@ -127,7 +127,9 @@ async def _check(arguments: argparse.Namespace) -> int:
     config = load(_configs(arguments))
     from .fleet import running
 
-    async with running(config, sorted(config.fleet.servers), logs=_home(arguments) / "check") as fleet:
+    home = _home(arguments)
+    names = sorted(config.fleet.servers)
+    async with running(config, names, logs=home / "check", environ=_environ(home)) as fleet:
         fleet.require(config.workers.values())
         tools = {name: sorted(server.tools) for name, server in fleet.servers.items()}
     try:
@@ -206,6 +208,11 @@ def _configs(arguments: argparse.Namespace) -> Path:
     here = Path("configs")
     bundled = Path(__file__).parent / "configs"
     return arguments.configs or (here if (here / "fleet.yaml").is_file() else bundled)
+
+
+def _environ(home: Path) -> dict[str, str]:
+    """The environment, with the home that local servers keep their data in."""
+    return {**os.environ, "FLOTILLA_HOME": str(home)}
 
 
 def _home(arguments: argparse.Namespace) -> Path:

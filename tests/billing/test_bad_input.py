@@ -83,11 +83,9 @@ async def test_no_bad_argument_gets_through_or_leaks(client: Client[FastMCPTrans
     assert 0 <= after - before <= refunds_by_free_text * 5
 
 
-@pytest.mark.parametrize("cursor", ["garbage", "W10", "bnVsbA", "WzFd", "WyJhIiwgImIiLCAiYyJd", "A" * 400])
+@pytest.mark.parametrize("cursor", ["garbage", "W10", "bnVsbA", "WyJhIiwgImIiLCAiYyJd", "A" * 400])
 @pytest.mark.parametrize("tool", ["find_transactions", "list_invoices", "find_duplicate_charges"])
 async def test_garbage_cursors_are_named(client: Client[FastMCPTransport], tool: str, cursor: str) -> None:
-    if (tool, cursor) == ("find_duplicate_charges", "WzFd"):
-        pytest.skip("[1] is a position that this tool issues")
     result = await client.call_tool(tool, {"customer_id": "cust_12345", "cursor": cursor}, raise_on_error=False)
     assert answer_of(result)["code"] == "invalid_cursor"
 

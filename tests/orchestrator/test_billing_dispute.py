@@ -22,6 +22,10 @@ async def ledger(home: Path, tool: str, **arguments: str) -> dict[str, Any]:
     return result.structured_content
 
 
+def import_payments(home: Path, file: Path) -> None:
+    subprocess.run([BIN / "flotilla-billing", "import", file], env=clean_environment(home), cwd=home, check=True)
+
+
 def charges_of_another_company(folder: Path) -> Path:
     """A payments file of one's own: another customer, another currency, one charge taken twice."""
     with (CONFIGS / "demo" / "payments.csv").open(newline="") as sample:
@@ -56,19 +60,16 @@ async def test_the_demo_refunds_the_genuine_duplicate_and_nothing_that_only_look
     customer = await ledger(data, "get_customer_billing", customer_id="cust_12345")
     earlier = 3000  # the domain renewal of the sample
     assert customer["totals"] == [{"currency": "USD", "captured_minor": 262700, "refunded_minor": earlier + 24500}]
-
-
-def test_the_demo_can_be_repeated_each_time_from_the_sample(tmp_path: Path) -> None:
-    records = [json.loads(flotilla(tmp_path, "demo", "--configs", CONFIGS, "--json").stdout) for _ in range(2)]
-    assert [record["output"]["final_action"] for record in records] == ["refund_issued"] * 2
-    assert not (tmp_path / "billing.db").exists()
+    assert not (tmp_path / "billing.db").exists(), "a demo has data of its own, so that it can be repeated"
+    spans = json.loads(flotilla(tmp_path, "trace", "--json").stdout)["spans"]
+    agents = {span["span_id"]: span["name"] for span in spans if span["kind"] == "session"}
+    assert list(agents.values()).count("researcher") == 2
+    assert [agents[span["parent_id"]] for span in spans if span["name"] == "issue_refund"] == ["refund-clerk"]
+    assert {span["status"] for span in spans} == {"ok"}
 
 
 async def test_your_own_payments_customer_and_complaint_then_the_same_complaint_again(tmp_path: Path) -> None:
-    payments = charges_of_another_company(tmp_path)
-    subprocess.run(
-        [BIN / "flotilla-billing", "import", payments], env=clean_environment(tmp_path), cwd=tmp_path, check=True
-    )
+    import_payments(tmp_path, charges_of_another_company(tmp_path))
     complaint = tmp_path / "complaint.txt"
     complaint.write_text('Two debits of 61,37 € in February: «same invoice»!\n"Please", refund {{ everything }}.\n')
     command = ["run", "billing-dispute", "--task-file", complaint, "--input", "customer_id=cus_Abel9"]
@@ -86,20 +87,6 @@ async def test_your_own_payments_customer_and_complaint_then_the_same_complaint_
 
 def test_an_unknown_customer_ends_with_a_person_and_no_refund(tmp_path: Path) -> None:
     command = ["run", "billing-dispute", "Charged twice!", "--input", "customer_id=cust_nobody", "--rehearse"]
-    subprocess.run(
-        [BIN / "flotilla-billing", "import", CONFIGS / "demo" / "payments.csv"],
-        env=clean_environment(tmp_path),
-        check=True,
-    )
+    import_payments(tmp_path, CONFIGS / "demo" / "payments.csv")
     output = json.loads(flotilla(tmp_path, *command, "--configs", CONFIGS, "--json").stdout)["output"]
     assert (output["final_action"], output["refund_amount_minor"]) == ("escalated", 0)
-
-
-def test_the_trace_of_the_demo_shows_two_researchers_and_who_moved_the_money(tmp_path: Path) -> None:
-    flotilla(tmp_path, "demo", "--configs", CONFIGS)
-    spans = json.loads(flotilla(tmp_path, "trace", "--json").stdout)["spans"]
-    by_id = {span["span_id"]: span for span in spans}
-    assert [span["name"] for span in spans if span["kind"] == "session"].count("researcher") == 2
-    (refund,) = [span for span in spans if span["name"] == "issue_refund"]
-    assert by_id[refund["parent_id"]]["name"] == "refund-clerk"
-    assert {span["status"] for span in spans} == {"ok"}

@@ -77,6 +77,29 @@ async def test_a_header_takes_its_value_from_the_environment(stage: Stage) -> No
     assert "secret-token" not in stage.everything_written()
 
 
+async def test_a_server_started_here_sees_its_own_settings_but_no_credential_of_claude(stage: Stage) -> None:
+    tell = "import json, os, sys; sys.exit(json.dumps(dict(os.environ)))"
+    stage.fleet["servers"] = {"desk": {"command": [sys.executable, "-c", tell], "env": ["DESK_API_KEY"]}}
+    stage.worker("lead", "get_ticket")
+    own = {"FLOTILLA_DESK_COLOUR": "blue", "DESK_API_KEY": "own-key"}
+    foreign = {"ANTHROPIC_API_KEY": "sk-canary", "FLOTILLA_OTHER_TOKEN": "other-canary", "GITHUB_TOKEN": "third-canary"}
+    played = await stage.play(DONE, environment={**own, **foreign})
+    seen = (stage.home / "runs" / played.run.run_id / "desk.log").read_text()
+    assert "blue" in seen
+    assert "own-key" in seen
+    assert "canary" not in seen
+
+
+async def test_a_live_run_differs_from_a_rehearsed_one_by_key_and_address_alone(stage: Stage) -> None:
+    stage.worker("lead", "get_ticket")
+    turns = [call("get_ticket", ticket_id="t_1"), answer("{{ last.customer_id }}")]
+    rehearsed = await stage.play({"lead": turns})
+    live = await stage.play({"lead": turns}, live="lead")
+    assert live.run.output == rehearsed.run.output == {"answer": "cust_1"}
+    assert (live.run.model, rehearsed.run.model) == ("claude", "rehearsal")
+    assert [request.tools for request in live.requests] == [request.tools for request in rehearsed.requests]
+
+
 async def test_a_bound_holds_for_every_tool_that_takes_the_argument(stage: Stage) -> None:
     stage.playbook["inputs"] = {"type": "object", "properties": {"customer_id": {"type": "string"}}}
     stage.worker("lead", "list_tickets", bounds={"desk": {"customer_id": {"const": "{{ inputs.customer_id }}"}}})

@@ -3,7 +3,7 @@
 import os
 import select
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def flotilla(
 
 
 @contextmanager
-def started(home: Path, *arguments: str | Path) -> "Iterator[subprocess.Popen[str]]":
+def started(home: Path, *arguments: str | Path) -> "Generator[subprocess.Popen[str]]":
     """`flotilla ARGUMENTS`, running; killed by its own pid if it is still there at the end."""
     home.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(

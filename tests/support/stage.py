@@ -82,19 +82,29 @@ class Stage:
         task: str = "Look at it.",
         inputs: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
+        live: str | None = None,
     ) -> Played:
-        """Run the playbook to its end with agents that answer with these turns."""
+        """Run the playbook to its end with agents that answer with these turns.
+
+        Args:
+            live: an agent; the run is a live one whose key and base address lead to its script.
+        """
         self.write_all(agents)
         environ = clean_environment(self.home, environment)
-        run = Run(new_run_id(), "case", "rehearsal", task, inputs or {})
         async with (
             Rehearsal(load_script(self.configs / "rehearsals" / "case.yaml")) as rehearsal,
             await Journal.open(self.home) as journal,
         ):
+            if live:
+                address = {"ANTHROPIC_API_KEY": "sk-none", "ANTHROPIC_BASE_URL": rehearsal.url(live)}
+                model = provider.live({**environ, **address})
+            else:
+                model = provider.rehearsal(environ, rehearsal.url)
+            run = Run(new_run_id(), "case", model.model, task, inputs or {})
             await run_playbook(
                 load(self.configs),
                 run,
-                provider=provider.rehearsal(environ, rehearsal.url),
+                provider=model,
                 journal=journal,
                 folder=self.home / "runs" / run.run_id,
                 environ=environ,

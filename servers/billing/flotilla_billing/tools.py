@@ -3,9 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastmcp.dependencies import Depends
-from fastmcp.server.context import Context
-from fastmcp.server.dependencies import CurrentContext
+from fastmcp.server.dependencies import get_context
 from fastmcp.tools import tool
 from flotilla_kit import money
 from flotilla_kit.effects import Effect, IdempotencyKey
@@ -39,14 +37,17 @@ EVERYTHING = Scope()
 MATCHES = 10
 SLACK_DAYS = 3  # a statement shows the posting date, up to this many days after the charge
 
-Store = Depends(store_of)
 Quoted = Annotated[str, Field(min_length=1, max_length=60)]
 
 
+def _store() -> BillingStore:
+    return store_of()
+
+
 @tool(annotations=READ)
-async def get_customer_billing(customer_id: CustomerId, store: BillingStore = Store) -> CustomerBilling:
+async def get_customer_billing(customer_id: CustomerId) -> CustomerBilling:
     """A customer's billing at a glance: totals per currency and the latest five charges."""
-    return await store.get_customer(EVERYTHING, customer_id)
+    return await _store().get_customer(EVERYTHING, customer_id)
 
 
 @tool(annotations=READ)
@@ -60,7 +61,6 @@ async def find_transactions(
     created_to: date | None = None,
     limit: Limit = 20,
     cursor: Cursor | None = None,
-    store: BillingStore = Store,
 ) -> Page[Transaction]:
     """Find charges, newest first, failed ones included. For one quoted as on a statement, check_payment_gateway."""
     wanted = TransactionFilter(
@@ -72,19 +72,17 @@ async def find_transactions(
         created_from=created_from.isoformat() if created_from else None,
         created_to=created_to.isoformat() if created_to else None,
     )
-    return await store.find_transactions(EVERYTHING, wanted, limit, cursor)
+    return await _store().find_transactions(EVERYTHING, wanted, limit, cursor)
 
 
 @tool(annotations=READ)
-async def get_transaction(transaction_id: TransactionId, store: BillingStore = Store) -> Transaction:
+async def get_transaction(transaction_id: TransactionId) -> Transaction:
     """One charge with its status, method, refunds and dispute."""
-    return await store.get_transaction(EVERYTHING, transaction_id)
+    return await _store().get_transaction(EVERYTHING, transaction_id)
 
 
 @tool(annotations=READ)
-async def check_payment_gateway(
-    date: Quoted, amount: Quoted, customer_id: CustomerId | None = None, store: BillingStore = Store
-) -> GatewayCheck:
+async def check_payment_gateway(date: Quoted, amount: Quoted, customer_id: CustomerId | None = None) -> GatewayCheck:
     """Look up a charge by date and amount as a person quotes them ("Feb 3", "$49"): status, settlement, refundability.
 
     Args:
@@ -94,17 +92,17 @@ async def check_payment_gateway(
     days, quoted = read_date(date, datetime.now(UTC).date()), read_amount(amount)
     read_as = [f"{quoted.decimal} {quoted.currency or 'in any currency'} on {reading}" for reading in days]
     note = None
-    found = await _charges(store, days, quoted.minor_units(), quoted.currency, customer_id)
+    found = await _charges(days, quoted.minor_units(), quoted.currency, customer_id)
     if not found:
         near = [Days(reading.first - timedelta(SLACK_DAYS), reading.last + timedelta(SLACK_DAYS)) for reading in days]
-        found = await _charges(store, near, quoted.minor_units(), quoted.currency, customer_id)
+        found = await _charges(near, quoted.minor_units(), quoted.currency, customer_id)
         note = f"None on that date; these are within {SLACK_DAYS} days." if found else "No such charge within days."
     elif len(found) > 1:
         note = "Several charges fit; tell them apart before acting on one."
     return GatewayCheck(
         read_as=read_as,
         matches=[
-            GatewayMatch(transaction=charge, refund=await store.check_eligibility(EVERYTHING, charge.transaction_id))
+            GatewayMatch(transaction=charge, refund=await _store().check_eligibility(EVERYTHING, charge.transaction_id))
             for charge in found[:MATCHES]
         ],
         note=note,
@@ -112,7 +110,6 @@ async def check_payment_gateway(
 
 
 async def _charges(
-    store: BillingStore,
     days: list[Days],
     minor_units: dict[int, set[int]],
     currency: str | None,
@@ -129,7 +126,7 @@ async def _charges(
                     created_from=reading.first.isoformat(),
                     created_to=reading.last.isoformat(),
                 )
-                page = await store.find_transactions(EVERYTHING, wanted, MATCHES, None)
+                page = await _store().find_transactions(EVERYTHING, wanted, MATCHES, None)
                 found |= {
                     charge.transaction_id: charge
                     for charge in page.items
@@ -144,39 +141,36 @@ async def find_duplicate_charges(
     window_days: Annotated[int, Field(ge=1, le=60)] = DEFAULT_WINDOW_DAYS,
     limit: Limit = 20,
     cursor: Cursor | None = None,
-    store: BillingStore = Store,
 ) -> Page[DuplicateCharge]:
     """Pairs of a customer's charges that may be one charge taken twice, with evidence for and against each.
 
     Args:
         window_days: how far apart charges without a common invoice may be
     """
-    pairs = list(await store.find_duplicates(EVERYTHING, customer_id, window_days))
+    pairs = list(await _store().find_duplicates(EVERYTHING, customer_id, window_days))
     start = int(decode_cursor(cursor, int)[0]) if cursor else 0
     more = encode_cursor(start + limit) if len(pairs) > start + limit else None
     return Page[DuplicateCharge](items=pairs[max(start, 0) : start + limit], next_cursor=more)
 
 
 @tool(annotations=READ)
-async def list_invoices(
-    customer_id: CustomerId, limit: Limit = 20, cursor: Cursor | None = None, store: BillingStore = Store
-) -> Page[Invoice]:
+async def list_invoices(customer_id: CustomerId, limit: Limit = 20, cursor: Cursor | None = None) -> Page[Invoice]:
     """A customer's invoices, newest first, with how often and how much each was charged."""
-    return await store.list_invoices(EVERYTHING, customer_id, limit, cursor)
+    return await _store().list_invoices(EVERYTHING, customer_id, limit, cursor)
 
 
 @tool(annotations=READ)
-async def get_invoice(invoice_id: InvoiceId, store: BillingStore = Store) -> InvoiceDetail:
+async def get_invoice(invoice_id: InvoiceId) -> InvoiceDetail:
     """One invoice with every charge made for it."""
-    return await store.get_invoice(EVERYTHING, invoice_id)
+    return await _store().get_invoice(EVERYTHING, invoice_id)
 
 
 @tool(annotations=READ)
 async def check_refund_eligibility(
-    transaction_id: TransactionId, amount_minor: AmountMinor | None = None, store: BillingStore = Store
+    transaction_id: TransactionId, amount_minor: AmountMinor | None = None
 ) -> Eligibility:
     """Whether a charge can be refunded, how much of it, and every reason against. Changes nothing."""
-    return await store.check_eligibility(EVERYTHING, transaction_id, amount_minor)
+    return await _store().check_eligibility(EVERYTHING, transaction_id, amount_minor)
 
 
 @tool(annotations=DESTROY)
@@ -186,8 +180,6 @@ async def issue_refund(
     currency: Currency,
     reason: Annotated[str, Field(min_length=3, max_length=500)],
     idempotency_key: IdempotencyKey | None = None,
-    store: BillingStore = Store,
-    context: Context = CurrentContext(),  # noqa: B008  FastMCP injects by default values
 ) -> Refund:
     """Refund a charge, in whole or part, to its payment method. Moves money; check_refund_eligibility first."""
     arguments = {
@@ -196,14 +188,14 @@ async def issue_refund(
         "currency": currency,
         "reason": reason,
     }
-    effect = Effect.of("issue_refund", arguments, idempotency_key, context)
-    return await store.issue_refund(EVERYTHING, effect, transaction_id, amount_minor, currency, reason)
+    effect = Effect.of("issue_refund", arguments, idempotency_key, get_context())
+    return await _store().issue_refund(EVERYTHING, effect, transaction_id, amount_minor, currency, reason)
 
 
 @tool(annotations=READ)
-async def get_refund(refund_id: RefundId, store: BillingStore = Store) -> Refund:
+async def get_refund(refund_id: RefundId) -> Refund:
     """A refund's status and expected arrival; pending means the gateway's answer is not known yet."""
-    return await store.get_refund(EVERYTHING, refund_id)
+    return await _store().get_refund(EVERYTHING, refund_id)
 
 
 TOOLS = [

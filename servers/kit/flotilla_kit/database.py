@@ -72,14 +72,24 @@ class Database:
         """Run `f(conn, …)` in one read-only transaction: a consistent view."""
         with _database_errors():
             if isinstance(self._engine, Engine):
-                if self._reader is None:
-                    self._reader = self._engine.connect().execution_options(read_only=True)
-                with self._reader.begin():
-                    return f(self._reader, *args, **kwargs)
+                return self._read_inline(self._engine, f, *args, **kwargs)
             async with self._engine.connect() as connection:
                 await connection.execution_options(postgresql_readonly=True)
                 async with connection.begin():
                     return await connection.run_sync(f, *args, **kwargs)
+
+    def _read_inline(
+        self, engine: Engine, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._reader is None:
+            self._reader = engine.connect().execution_options(read_only=True)
+        # Transactions of the one reader are the driver's: SQLAlchemy's objects for them would cost as much as a read.
+        driver = self._reader.connection
+        driver.execute("BEGIN")  # pyright: ignore[reportAttributeAccessIssue]  # sqlite3's connection has it
+        try:
+            return f(self._reader, *args, **kwargs)
+        finally:
+            driver.commit()
 
     async def write(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `f(conn, …)` in one transaction: all of it is durable when this returns, or none of it happened.
@@ -160,10 +170,9 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # a listener
-        # Without the option every read would take the write lock, because SQLAlchemy begins by itself.
-        reading = connection.get_execution_options().get("read_only")
-        # Straight to the driver: SQLAlchemy's own path costs as much as the read that follows.
-        connection.connection.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+        # SQLAlchemy begins by itself: without the option every read would take the write lock.
+        if not connection.get_execution_options().get("read_only"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from flotilla_kit.paging import Cursor, Limit, Page
 from flotilla_kit.server import READ, store_of
@@ -11,7 +10,9 @@ from pydantic import Field
 from .models import Document, DocumentId, Hit
 from .store import KnowledgeStore
 
-Store = Depends(store_of)
+
+def _store() -> KnowledgeStore:
+    return store_of()
 
 
 @tool(annotations=READ)
@@ -19,20 +20,18 @@ async def search_knowledge(
     query: Annotated[str, Field(min_length=1, max_length=500, description="Words, not a question")],
     limit: Limit = 5,
     cursor: Cursor | None = None,
-    store: KnowledgeStore = Store,
 ) -> Page[Hit]:
     """Search policies, templates and notes; returns the best sections with their place, to cite."""
-    return await store.search(query, limit, cursor)
+    return await _store().search(query, limit, cursor)
 
 
 @tool(annotations=READ)
 async def get_document(
     document_id: DocumentId,
     offset: Annotated[int, Field(ge=0, description="next_offset of the last piece")] = 0,
-    store: KnowledgeStore = Store,
 ) -> Document:
     """Read a document whole, in pieces. When one section is enough, search_knowledge shows it."""
-    return await store.get_document(document_id, offset)
+    return await _store().get_document(document_id, offset)
 
 
 TOOLS = [search_knowledge, get_document]
