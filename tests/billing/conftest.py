@@ -30,3 +30,11 @@ async def client(settings: Settings) -> AsyncGenerator[Client[FastMCPTransport]]
     """An MCP client of a billing server with the sample company on SQLite."""
     async with Client(create_server(settings)) as connected:
         yield connected
+
+
+@pytest.fixture
+async def client_on_each(database_url: str, tmp_path: Path) -> AsyncGenerator[Client[FastMCPTransport]]:
+    """An MCP client of a billing server with the sample company, once on SQLite and once on PostgreSQL."""
+    settings = Settings.load({"home": tmp_path, "demo_data": True, "database_url": database_url})
+    async with Client(create_server(settings)) as connected:
+        yield connected

@@ -1,5 +1,6 @@
 """`flotilla-billing import` reads Stripe's payments export, all of it or nothing."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -75,6 +76,37 @@ def test_quoted_blank_semicolon_and_byte_order_marks_are_read() -> None:
 def test_amounts_are_exact_in_every_currency(amount: str, currency: str, minor: int) -> None:
     (row,) = stripe_csv.parse(HEADER + f"ch_1,2026-02-03 09:00:00,{amount},0,{currency},true,,Paid,cust_1,\n")
     assert row["amount_minor"] == minor
+
+
+@mark.parametrize(
+    ("amount", "currency", "minor"),
+    [('"49,00"', "eur", 4900), ('"1.234,5"', "eur", 123450), ('"1,234"', "usd", 123400), ('"5,000"', "jpy", 5000)],
+)
+def test_amounts_of_exports_with_a_decimal_comma_are_not_a_hundred_times_too_large(
+    amount: str, currency: str, minor: int
+) -> None:
+    (row,) = stripe_csv.parse(HEADER + f"ch_1,2026-02-03 09:00:00,{amount},0,{currency},true,,Paid,cust_1,\n")
+    assert row["amount_minor"] == minor
+
+
+@mark.parametrize(
+    ("row", "problem"),
+    [
+        ('ch_1,2026-02-03 09:00:00,"14,750",0,kwd,true,,Paid,cust_1,', "amount: '14,750' can be read in two ways"),
+        ("ch_1,2026-02-03 09:00:00,1e3,0,usd,true,,Paid,cust_1,", "amount: '1e3' is not an amount"),
+        ("ch_1,2026-02-03 09:00:00,49.00,0,usd,true,Plan, monthly,Paid,cust_1,", "more or fewer cells"),
+        ("ch_1,2026-02-03 09:00:00,49.00,0,usd,true,Plan,Paid", "more or fewer cells"),
+        ("ch_1,2026-02-03 09:00:00,49.00,0,usd,true,Plan,Paid,cust_1,in 1/2", "invoice id 'in 1/2' is not an id"),
+    ],
+)
+def test_a_row_that_can_be_misread_is_refused(row: str, problem: str) -> None:
+    with raises(ImportRefused, match=re.escape(problem)):
+        stripe_csv.parse(HEADER + row)
+
+
+def test_both_spellings_of_the_time_column_are_read() -> None:
+    other = HEADER.replace("Created date (UTC)", "Created (UTC)")
+    assert stripe_csv.parse(other + GOOD) == stripe_csv.parse(HEADER + GOOD)
 
 
 @mark.parametrize(

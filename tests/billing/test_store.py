@@ -1,9 +1,13 @@
 """The contract of every billing store, over the sample company."""
 
-from flotilla_billing import books
+import asyncio
+from pathlib import Path
+
+from flotilla_billing import books, stripe_csv
 from flotilla_billing.models import Scope, TransactionStatus
 from flotilla_billing.refunding import RefundRefused
 from flotilla_billing.schema import ledger_entries, transactions
+from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
 from flotilla_billing.store import TransactionFilter
 from flotilla_kit.effects import Effect, digest
@@ -163,6 +167,35 @@ async def test_a_broken_ledger_is_found(store: SqlBillingStore) -> None:
         )
     )
     assert {found.subject for found in await store.database.read(books.check)} == {"x", CHARGE}
+
+
+async def test_a_charge_that_fails_late_and_then_succeeds_keeps_the_books(store: SqlBillingStore) -> None:
+    header = "id,Created date (UTC),Amount,Currency,Captured,Status,Customer ID\n"
+    for captured, status in (("true", "Paid"), ("false", "Failed")) * 3:
+        row = f"ch_bank_debit,2026-02-03 09:00:00,49.00,usd,{captured},{status},cust_12345\n"
+        await store.database.write(stripe_csv.load, stripe_csv.parse(header + row))
+        assert await store.database.read(books.check) == []
+    assert (await store.get_transaction(ALL, "ch_bank_debit")).captured_minor == 0
+
+
+async def test_an_import_never_takes_back_a_refund_made_here(store: SqlBillingStore) -> None:
+    await refund(store, "one", 100)
+    rows = stripe_csv.parse(stripe_csv.SAMPLE.read_text(encoding="utf-8"))
+    again = await store.database.write(stripe_csv.load, rows)
+    assert (again.added, again.changed) == (0, 0)
+    assert (await store.get_transaction(ALL, CHARGE)).refunded_minor == 100
+
+
+async def test_replicas_that_start_together_load_the_sample_once(database_url: str, tmp_path: Path) -> None:
+    settings = Settings.load({"home": tmp_path, "demo_data": True, "database_url": database_url})
+    replicas = [SqlBillingStore(settings) for _ in range(4)]
+    await asyncio.gather(*(replica.open() for replica in replicas))
+    try:
+        page = await replicas[0].find_transactions(ALL, TransactionFilter(customer_id="cust_12345"), 100, None)
+        assert len(page.items) == 16
+        assert await replicas[0].database.read(books.check) == []
+    finally:
+        await asyncio.gather(*(replica.close() for replica in replicas))
 
 
 async def test_an_age_limit_refuses_old_charges(database_url: str, store: SqlBillingStore) -> None:

@@ -114,7 +114,7 @@ async def test_a_query_is_only_words(client: MCP, query: str) -> None:
     assert (await call(client, "search_knowledge", query="refund"))["items"]
 
 
-@pytest.mark.parametrize("document_id", ["../secret", "/etc/passwd", "..%2fsecret", "link", ".hidden", "secret\0"])
+@pytest.mark.parametrize("document_id", ["../secret", "/etc/passwd", "..%2fsecret", "link", ".hidden", "secret.md"])
 async def test_what_is_not_in_the_folder_does_not_exist(client: MCP, knowledge: Path, document_id: str) -> None:
     (knowledge.parent / "secret.md").write_text("secret")
     (knowledge / ".hidden.md").write_text("secret")
@@ -122,7 +122,7 @@ async def test_what_is_not_in_the_folder_does_not_exist(client: MCP, knowledge: 
     assert (await call(client, "get_document", document_id=document_id))["code"] == "not_found"
     assert (await call(client, "search_knowledge", query="secret"))["items"] == []
     with pytest.raises(McpError):
-        await client.read_resource(f"knowledge://{document_id}".replace("\0", ""))
+        await client.read_resource(f"knowledge://{document_id}")
 
 
 async def test_odd_files_are_skipped_or_read_as_text(client: MCP, knowledge: Path) -> None:

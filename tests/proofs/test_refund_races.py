@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flotilla_billing import books
 from flotilla_billing.models import Refund, Scope
-from flotilla_billing.refunding import RefundRefused
+from flotilla_billing.refunding import RefundInProgress, RefundRefused
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
 from flotilla_kit.effects import Effect, digest
@@ -49,14 +49,32 @@ async def test_identical_refunds_by_one_key_are_one_refund(replicas: tuple[SqlBi
 async def test_different_refunds_never_exceed_what_was_captured(
     replicas: tuple[SqlBillingStore, SqlBillingStore],
 ) -> None:
-    callers, amount = share(1000), CAPTURED * 3 // share(1000) // 2  # together half as much again as was captured
+    callers = share(1000)
+    smallest = CAPTURED * 3 // callers // 2  # together more than half as much again as was captured
+    amounts = [smallest + n for n in range(callers)]  # each its own: two of one amount may not be under way together
     answers = await asyncio.gather(
-        *(refund(replicas[n % 2], f"key-{n}", amount) for n in range(callers)), return_exceptions=True
+        *(refund(replicas[n % 2], f"key-{n}", amount) for n, amount in enumerate(amounts)), return_exceptions=True
     )
     done = [answer for answer in answers if isinstance(answer, Refund)]
     refused = [answer for answer in answers if isinstance(answer, RefundRefused)]
     assert len(done) + len(refused) == callers, [a for a in answers if a not in done and a not in refused][:3]
-    assert len(done) == CAPTURED // amount
     charge = await replicas[0].get_transaction(Scope(), CHARGE)
-    assert charge.refunded_minor == amount * len(done) <= CAPTURED
+    assert charge.refunded_minor == sum(answer.amount_minor for answer in done) <= CAPTURED
+    unpaid = set(amounts) - {answer.amount_minor for answer in done}
+    assert min(unpaid) > CAPTURED - charge.refunded_minor  # what was refused did not fit
+    assert await replicas[0].database.read(books.check) == []
+
+
+@pytest.mark.prove
+async def test_equal_refunds_under_different_keys_are_never_under_way_together(
+    replicas: tuple[SqlBillingStore, SqlBillingStore],
+) -> None:
+    callers = share(200)
+    answers = await asyncio.gather(
+        *(refund(replicas[n % 2], f"key-{n}", 100) for n in range(callers)), return_exceptions=True
+    )
+    done = [answer for answer in answers if isinstance(answer, Refund)]
+    refused = [answer for answer in answers if isinstance(answer, RefundInProgress)]
+    assert done and refused and len(done) + len(refused) == callers
+    assert (await replicas[0].get_transaction(Scope(), CHARGE)).refunded_minor == 100 * len(done)
     assert await replicas[0].database.read(books.check) == []

@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flotilla_billing import books, refunding
+from flotilla_billing.gateway import GatewayRefund, GatewayRequest, LedgerGateway
 from flotilla_billing.models import Scope
+from flotilla_billing.refunding import RefundInProgress
+from flotilla_billing.schema import refunds
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
+from flotilla_kit.effects import Effect, digest
+from sqlalchemy import update
 from support.gateway import GatewayProcess, HttpGateway, gateway_process
 from support.refund_worker import Job
 
@@ -61,6 +68,56 @@ async def test_repeating_while_unknown_finds_out_and_never_pays_twice(
     assert [answer.status for answer in answers] == ["pending", "pending", "succeeded"]
     assert len({answer.refund_id for answer in answers}) == 1
     assert len(gateway.effects()) == 1
+
+
+async def test_a_refund_older_than_the_gateways_keys_is_looked_up_before_it_is_sent(
+    store: SqlBillingStore, gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    gateway.misbehave("fail_after")
+    gateway.misbehave("fail_before", times=1000)  # until told otherwise: nobody settles it early
+    first = await job(tmp_path, gateway).issue(store)
+    long_ago = (refunding.now() - timedelta(days=2)).isoformat()
+    await store.database.write(lambda connection: connection.execute(update(refunds).values(created_at=long_ago)))
+    gateway.forget_keys()
+    gateway.misbehave("", times=0)
+    await settled(store)
+    assert (await store.get_refund(Scope(), first.refund_id)).status == "succeeded"
+    assert len(gateway.effects()) == 1
+
+
+async def test_a_fault_in_the_adapter_is_an_unknown_outcome_too(tmp_path: Path) -> None:
+    class Faulty(LedgerGateway):
+        calls = 0
+
+        async def refund(self, request: GatewayRequest) -> GatewayRefund:
+            self.calls += 1
+            if self.calls == 1:
+                raise KeyError("id")
+            return await super().refund(request)
+
+    store = SqlBillingStore(Settings.load({"home": tmp_path, "demo_data": True}), Faulty())
+    await store.open()
+    try:
+        effect = Effect("owner", "", "issue_refund", "one", digest({}))
+        assert (await store.issue_refund(Scope(), effect, CHARGE, 100, "USD", "x")).status == "pending"
+        assert (await store.issue_refund(Scope(), effect, CHARGE, 100, "USD", "x")).status == "succeeded"
+        assert await store.database.read(books.check) == []
+    finally:
+        await store.close()
+
+
+async def test_the_same_amount_again_under_another_key_waits_for_the_unsettled_one(
+    store: SqlBillingStore, gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    gateway.misbehave("fail_after", times=1000)
+    first = await job(tmp_path, gateway).issue(store)
+    with pytest.raises(RefundInProgress) as refused:
+        await replace(job(tmp_path, gateway), key="another").issue(store)
+    assert refused.value.details == {"refund_id": first.refund_id}
+    gateway.misbehave("", times=0)
+    await settled(store)
+    assert (await replace(job(tmp_path, gateway), key="another").issue(store)).status == "succeeded"
+    assert len(gateway.effects()) == 2
 
 
 async def test_a_decline_frees_what_was_reserved(

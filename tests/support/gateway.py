@@ -37,8 +37,12 @@ class GatewayProcess:
             return list(connection.execute("SELECT key, transaction_id, amount_minor FROM refunds ORDER BY rowid"))
 
     def misbehave(self, how: str, times: int = 1) -> None:
-        """The next `times` requests: `slow`, `fail_before`, `fail_after`, `decline`."""
+        """The next `times` refunds: `slow`, `fail_before`, `fail_after`, `decline`; 0 forgets what was planned."""
         httpx2.post(f"{self.url}/misbehave", json={"how": how, "times": times}).raise_for_status()
+
+    def forget_keys(self) -> None:
+        """Do as Stripe may after a day: an old key is like a new one. The refunds stay."""
+        httpx2.post(f"{self.url}/forget_keys", json={}).raise_for_status()
 
 
 @contextmanager
@@ -86,6 +90,14 @@ class HttpGateway:
         answer = response.json()
         return GatewayRefund(answer["id"], answer["status"], answer.get("decline_reason"))
 
+    async def find_refund(self, request: GatewayRequest) -> GatewayRefund | None:
+        try:
+            async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
+                response = await client.get(f"{self._url}/refunds/{request.key}")
+        except httpx2.HTTPError as error:
+            raise OutcomeUnknown from error
+        return GatewayRefund(response.json()["id"], "succeeded") if response.status_code == 200 else None
+
 
 class _Handler(BaseHTTPRequestHandler):
     database: Path
@@ -95,7 +107,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/misbehave":
+            if not body["times"]:
+                self.misbehaviour.clear()
             self.misbehaviour.extend([body["how"]] * body["times"])
+            return self._answer(200, {})
+        if self.path == "/forget_keys":
+            with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
+                connection.execute("DELETE FROM keys")
             return self._answer(200, {})
         with self.lock:
             how = self.misbehaviour.pop(0) if self.misbehaviour else ""
@@ -104,15 +122,21 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "decline":
             return self._answer(402, {"id": f"gw_{body['key']}", "status": "declined", "decline_reason": "card closed"})
         with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO refunds VALUES (?, ?, ?)",
-                (body["key"], body["transaction_id"], body["amount_minor"]),
-            )
+            if connection.execute("INSERT OR IGNORE INTO keys VALUES (?)", (body["key"],)).rowcount:
+                connection.execute(
+                    "INSERT INTO refunds VALUES (?, ?, ?)", (body["key"], body["transaction_id"], body["amount_minor"])
+                )
         if how == "slow":
             sleep(TIMEOUT_S * 1.5)
         if how == "fail_after":
             return self._answer(500, {})
         return self._answer(200, {"id": f"gw_{body['key']}", "status": "succeeded"})
+
+    def do_GET(self) -> None:
+        key = self.path.rpartition("/")[2]
+        with closing(sqlite3.connect(self.database)) as connection:
+            known = connection.execute("SELECT 1 FROM refunds WHERE key = ?", (key,)).fetchone()
+        self._answer(200 if known else 404, {"id": f"gw_{key}"})
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         encoded = json.dumps(body).encode()
@@ -136,9 +160,8 @@ class _Server(ThreadingHTTPServer):
 def main() -> None:
     _Handler.database = Path(sys.argv[1])
     with closing(sqlite3.connect(_Handler.database)) as connection, connection:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, transaction_id TEXT, amount_minor INTEGER)"
-        )
+        connection.execute("CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY)")
+        connection.execute("CREATE TABLE IF NOT EXISTS refunds (key TEXT, transaction_id TEXT, amount_minor INTEGER)")
     server = _Server(("127.0.0.1", int(sys.argv[2])), _Handler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

@@ -35,6 +35,12 @@ def post(connection: Connection, transfer_id: str, transaction_id: str, amount_m
     )
 
 
+def transfers(connection: Connection, transaction_id: str) -> int:
+    """How many transfers a charge has."""
+    ours = select(func.count()).where(e.transaction_id == transaction_id, e.account == GATEWAY)
+    return connection.execute(ours).scalar_one()
+
+
 @dataclass(frozen=True)
 class Imbalance:
     """Where the books disagree with themselves."""

@@ -3,9 +3,10 @@
 Windows in use elsewhere: Braintree 30 s, Authorize.net 120 s, Helcim 5 min, Clover an hour on the same last four.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from itertools import combinations
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Literal
 
 from flotilla_kit import money
@@ -36,19 +37,34 @@ def find_duplicates(charges: Iterable[Transaction], window_days: int) -> list[Du
 
 
 def _pairs(group: Sequence[Transaction], window_days: int) -> list[DuplicateCharge]:
-    best: dict[str, DuplicateCharge] = {}
-    for first, second in combinations(group, 2):
-        same_invoice = first.invoice_id is not None and first.invoice_id == second.invoice_id
-        if not same_invoice and _seconds(first, second) > window_days * 86_400:
-            continue
-        pair = _compare(first, second)
-        # Amount and time alone link nothing: some other fact must.
-        if len(pair.evidence) < 2:
-            continue
-        held = best.get(second.transaction_id)
-        if held is None or _RANK[pair.confidence] > _RANK[held.confidence]:
-            best[second.transaction_id] = pair
-    return list(best.values())
+    """The best pair of each charge of `group`, which is in order of time, with an earlier one."""
+    best: list[DuplicateCharge] = []
+    times = [datetime.fromisoformat(charge.created_at) for charge in group]
+    by_invoice: dict[str | None, list[int]] = {}
+    for index, second in enumerate(group):
+        near = bisect_left(times, times[index] - timedelta(days=window_days), hi=index)
+        same_invoice = by_invoice.setdefault(second.invoice_id, [])
+        held: DuplicateCharge | None = None
+        for position in chain((p for p in same_invoice if p < near), range(near, index)):
+            first = group[position]
+            if held is not None and not _can_be_likely(first, second, times[index] - times[position]):
+                continue
+            pair = _compare(first, second)
+            # Amount and time alone link nothing: some other fact must.
+            if len(pair.evidence) > 1 and (held is None or _RANK[pair.confidence] > _RANK[held.confidence]):
+                held = pair
+            if held is not None and held.confidence == "high":
+                break
+        if held is not None:
+            best.append(held)
+        if second.invoice_id is not None:
+            same_invoice.append(index)
+    return best
+
+
+def _can_be_likely(first: Transaction, second: Transaction, apart: timedelta) -> bool:
+    """Whether the pair may be more than `low`: a short cut for customers with thousands of equal charges."""
+    return apart.total_seconds() <= CLOSE_S + 1 or first.invoice_id == second.invoice_id is not None
 
 
 _RANK = {"low": 0, "medium": 1, "high": 2}

@@ -1,7 +1,10 @@
 """Where money moves. A refund is sent under a key of ours; only a definite answer settles it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
+
+KEYS_KEPT = timedelta(hours=20)  # Stripe may forget a key after 24 h, and clocks differ
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,7 @@ class GatewayRequest:
     transaction_id: str
     amount_minor: int
     currency: str
+    reserved_at: datetime
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class OutcomeUnknown(Exception):
 
 
 class PaymentGateway(Protocol):
-    """Must accept a key again without a second effect, at least as long as a refund can stay unsettled."""
+    """Accepts a key again without a second effect for `KEYS_KEPT`; later it is asked before it is told again."""
 
     async def refund(self, request: GatewayRequest) -> GatewayRefund:
         """Send the refund, or learn what became of it if this key was sent before.
@@ -38,9 +42,20 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    async def find_refund(self, request: GatewayRequest) -> GatewayRefund | None:
+        """What became of a refund sent long ago, by the gateway's records of refunds; None if it never arrived.
+
+        Raises:
+            OutcomeUnknown: there is no definite answer; ask again later.
+        """
+        ...
+
 
 class LedgerGateway:
     """The embedded backend's gateway: accepts every refund and records it in our own books. It moves no money."""
 
     async def refund(self, request: GatewayRequest) -> GatewayRefund:
         return GatewayRefund(gateway_refund_id=f"book_{request.key}", status="succeeded")
+
+    async def find_refund(self, request: GatewayRequest) -> GatewayRefund | None:
+        return None  # what our own books know is settled already

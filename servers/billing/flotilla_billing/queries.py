@@ -15,7 +15,6 @@ from .store import TransactionFilter
 
 t = transactions.c
 LATEST = 5
-COMPARED = 5_000  # charges of one customer that duplicate detection looks at, newest first
 
 
 def transaction(connection: Connection, scope: Scope, transaction_id: str) -> Transaction:
@@ -64,10 +63,9 @@ def customer(connection: Connection, scope: Scope, customer_id: str) -> Customer
 
 
 def charges_to_compare(connection: Connection, scope: Scope, customer_id: str) -> Sequence[Transaction]:
-    """A customer's newest charges. Raises `NotFound`."""
+    """A customer's captured charges, all of them. Raises `NotFound`."""
     require_customer(connection, scope, customer_id)
-    rows = connection.execute(_find(frozenset({"customer_id"})), {"customer_id": customer_id, "limit": COMPARED})
-    return [to_transaction(row) for row in rows]
+    return [to_transaction(row) for row in connection.execute(_CAPTURED, {"customer_id": customer_id})]
 
 
 def list_invoices(
@@ -147,6 +145,7 @@ _REFUND = (
     .where(refunds.c.refund_id == bindparam("id"))
 )
 _OF_CUSTOMER = t.customer_id == bindparam("customer_id")
+_CAPTURED = select(transactions).where(_OF_CUSTOMER, t.status == "succeeded")
 _COUNTS = select(
     func.count().label("transactions"),
     func.count(case((t.status == "failed", 1))).label("failed"),

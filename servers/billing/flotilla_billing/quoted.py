@@ -10,6 +10,7 @@ from flotilla_kit.errors import InvalidArguments
 
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name}
 _SYMBOLS = {"$": None, "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "us$": "USD"}  # $ is many currencies
+_YEARS = range(1970, 2200)  # no card was charged outside, and every day has neighbours
 _ISO = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?")
 _NUMBERS = re.compile(r"(\d{1,2})[/.](\d{1,2})(?:[/.](\d{4}|\d{2}))?")
 _WORDS = re.compile(
@@ -90,6 +91,8 @@ def _in_year(year: int | None, month: int, day: int | None, today: date) -> list
 
 
 def _days(year: int, month: int, day: int | None) -> list[Days]:
+    if year not in _YEARS:
+        return []
     try:
         first = date(year, month, day or 1)
         last = date(year, month, day or calendar.monthrange(year, month)[1])
@@ -102,7 +105,7 @@ def read_amount(text: str) -> Amount:
     """A quoted amount such as `$49`, `1.234,56 EUR` or `¥5000`.
 
     Raises:
-        InvalidArguments: it cannot be read, or its currency is not one.
+        InvalidArguments: it cannot be read, is zero, or no such currency has so many decimals.
     """
     match = re.fullmatch(r"([^\d\s.,-]*)\s*(\d[\d.,' ]*?)\s*([^\d\s.,]*)", text.strip())
     words = [word for word in (match[1], match[3]) if word] if match else []
@@ -114,7 +117,10 @@ def read_amount(text: str) -> Amount:
         currency = _SYMBOLS.get(word.lower(), word.upper())
         if currency is not None and not money.is_currency(currency):
             raise _unreadable()
-    return Amount(_decimal(match[2].replace("'", "").replace(" ", ""), currency), currency)
+    amount = Amount(_decimal(match[2].replace("'", "").replace(" ", ""), currency), currency)
+    if not any(minor for found in amount.minor_units().values() for minor in found):
+        raise _unreadable()
+    return amount
 
 
 def _decimal(number: str, currency: str | None) -> str:

@@ -7,7 +7,7 @@ unsettled after a crash is found by `overdue` and driven on with the same key.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flotilla_kit import effects, faults
+from flotilla_kit import effects, faults, money
 from flotilla_kit.effects import Effect
 from flotilla_kit.errors import Conflict
 from sqlalchemy import Connection, Row, insert, or_, select, update
@@ -27,6 +27,13 @@ class RefundRefused(Conflict):
     code = "refund_refused"
 
 
+class RefundInProgress(Conflict):
+    """A caller that lost an answer and asks again under a new key would otherwise be paid twice."""
+
+    code = "refund_in_progress"
+    retryable = True
+
+
 def reserve(
     connection: Connection,
     scope: Scope,
@@ -42,7 +49,7 @@ def reserve(
     """Reserve the amount on the charge and record the effect; returns the refund's id, an earlier one on a repeat.
 
     Raises:
-        NotFound, RefundRefused, IdempotencyMismatch: nothing was reserved.
+        NotFound, RefundRefused, RefundInProgress, IdempotencyMismatch: nothing was reserved.
     """
     row = connection.execute(
         select(transactions).where(t.transaction_id == transaction_id).with_for_update()
@@ -60,6 +67,15 @@ def reserve(
             " ".join(reason.message for reason in allowed.reasons),
             suggestion="Nothing was refunded. Ask for what is allowed, or escalate.",
             details=allowed.model_dump(),
+        )
+    same = select(r.refund_id).where(
+        r.transaction_id == transaction_id, r.amount_minor == amount_minor, r.status == "pending"
+    )
+    if (unsettled := connection.execute(same).scalar()) is not None:
+        raise RefundInProgress(
+            f"A refund of {money.to_text(amount_minor, currency)} of this charge is under way.",
+            suggestion="Follow it with get_refund; ask for another only once it is settled.",
+            details={"refund_id": unsettled},
         )
     connection.execute(
         update(transactions)
@@ -112,7 +128,11 @@ def lease(connection: Connection, refund_id: str, owner: str) -> GatewayRequest 
         return None
     row = connection.execute(select(refunds).where(r.refund_id == refund_id)).one()
     return GatewayRequest(
-        key=refund_id, transaction_id=row.transaction_id, amount_minor=row.amount_minor, currency=row.currency
+        key=refund_id,
+        transaction_id=row.transaction_id,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        reserved_at=datetime.fromisoformat(row.created_at),
     )
 
 

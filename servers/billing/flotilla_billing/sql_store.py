@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from . import queries, refunding
 from .duplicates import find_duplicates
-from .gateway import GatewayRequest, LedgerGateway, OutcomeUnknown, PaymentGateway
+from .gateway import KEYS_KEPT, GatewayRequest, LedgerGateway, OutcomeUnknown, PaymentGateway
 from .models import CustomerBilling, DuplicateCharge, Eligibility, Invoice, InvoiceDetail, Refund, Scope, Transaction
 from .refunds import eligibility
 from .settings import Settings
@@ -125,10 +125,17 @@ class SqlBillingStore:
         except OutcomeUnknown:
             logger.warning("refund outcome unknown", extra={"refund_id": refund_id})
             self._unsettled.set()
+        except Exception:
+            # A fault of ours says nothing about what the gateway did, and must not keep other refunds waiting.
+            logger.exception("refund attempt failed; its outcome is unknown", extra={"refund_id": refund_id})
+            self._unsettled.set()
 
     async def _send_and_settle(self, request: GatewayRequest) -> None:
         faults.point("before_send")
-        answer = await self._gateway.refund(request)
+        keys_kept = refunding.now() - request.reserved_at < KEYS_KEPT
+        answer = None if keys_kept else await self._gateway.find_refund(request)
+        if answer is None:
+            answer = await self._gateway.refund(request)
         faults.point("after_send")
         await self.database.write(refunding.settle, request.key, answer)
         faults.point("after_settle")

@@ -87,6 +87,7 @@ class BillingStore(Protocol):
         Raises:
             NotFound: no such charge in scope.
             RefundRefused: the charge cannot be refunded so; `details.reasons` lists why. Nothing happened.
+            RefundInProgress: another call's refund of this amount is unsettled; `details.refund_id`. Nothing happened.
             IdempotencyMismatch: the key was used with other arguments. Nothing happened.
         """
         ...

@@ -11,7 +11,7 @@ from typing import Any
 
 from flotilla_kit import money
 from flotilla_kit.cli import ImportRefused
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from . import books
 from .refunds import add_business_days
@@ -20,6 +20,7 @@ from .schema import customers, transactions
 SAMPLE = Path(__file__).parent / "demo" / "payments.csv"
 SETTLEMENT_BUSINESS_DAYS = 2  # Stripe's standard schedule; used, and said to be an estimate, where the file has no date
 MAX_PROBLEMS = 50
+_OTHER_NAMES = {"created (utc)": "created date (utc)"}  # as exports that list the charges' own columns spell it
 _REQUIRED = ("id", "created date (utc)", "amount", "currency", "status")
 _STATUS = {
     "paid": "succeeded",
@@ -40,6 +41,8 @@ _STATUS = {
     "expired": "canceled",
 }
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")  # 1,234.50
+_DECIMAL_COMMA = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)")  # 1.234,50: accounts in such a locale
 
 
 class _BadRow(ValueError):
@@ -63,7 +66,7 @@ class Imported:
         )
 
 
-def parse(text: str) -> list[dict[str, Any]]:
+def parse(export: str) -> list[dict[str, Any]]:
     """The charges in an export, as rows of `transactions` plus `customer_email`.
 
     Raises:
@@ -72,7 +75,7 @@ def parse(text: str) -> list[dict[str, Any]]:
     problems: list[str] = []
     rows: dict[str, dict[str, Any]] = {}
     lines = dict[str, int]()
-    for line, cells in _records(text):
+    for line, cells in _records(export):
         try:
             row = _row(cells)
         except _BadRow as problem:
@@ -95,13 +98,14 @@ def parse(text: str) -> list[dict[str, Any]]:
 def load(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Imported:
     """Write charges in the caller's transaction, with their ledger entries.
 
-    A charge that is known is updated where a newer export says more (status, dispute, settlement, a larger refund).
+    The file that is imported last is right about a charge's status, dispute and settlement; a refund only ever grows.
 
     Raises:
         ImportRefused: a known charge differs in what never changes (customer, amount, currency, time), or the file
             refunds what is being refunded here.
     """
-    known = {row.transaction_id: row for row in connection.execute(select(transactions).with_for_update())}
+    _lock(connection)
+    known = {row.transaction_id: row for row in connection.execute(select(transactions))}
     problems = [
         problem for row in rows if (old := known.get(row["transaction_id"])) and (problem := _contradiction(old, row))
     ]
@@ -114,7 +118,7 @@ def load(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Imported:
         connection.execute(insert(transactions), new)
     for row in new:
         _post_opening(connection, row)
-    changed = sum(_update(connection, known[row["transaction_id"]], row) for row in added if row not in new)
+    changed = sum(_update(connection, old, row) for row in added if (old := known.get(row["transaction_id"])))
     return Imported(
         added=len(new),
         changed=changed,
@@ -126,17 +130,25 @@ def load(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Imported:
 
 def load_sample(connection: Connection, path: Path) -> None:
     """Load the sample company into an empty store; another process that was faster has done it."""
+    _lock(connection)
     if connection.execute(select(func.count()).select_from(transactions)).scalar_one() == 0:
         load(connection, parse(path.read_text(encoding="utf-8")))
 
 
-def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each data record with the line it starts in; header names in lower case."""
-    text = text.removeprefix("\ufeff")
-    first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
+def _lock(connection: Connection) -> None:
+    """Keep other imports and refunds out until this transaction ends, as SQLite's one writer does anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE transactions IN EXCLUSIVE MODE"))
+
+
+def _records(export: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each data record with the line it starts in; header names in lower case. A ragged one has no cells."""
+    export = export.removeprefix("\ufeff")
+    first = export.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(export, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
     try:
-        header = [name.strip().lower() for name in next(reader, list[str]())]
+        names = [name.strip().lower() for name in next(reader, list[str]())]
+        header = [_OTHER_NAMES.get(name, name) for name in names]
         missing = [name for name in _REQUIRED if name not in header]
         if missing:
             raise ImportRefused(
@@ -145,14 +157,16 @@ def _records(text: str) -> Iterator[tuple[int, dict[str, str]]]:
         line = reader.line_num + 1
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                padded = [*cells, *[""] * (len(header) - len(cells))]
-                yield line, {name: cell.strip() for name, cell in zip(header, padded, strict=False)}
+                ragged = len(cells) != len(header)  # cut off, or shifted by a comma that is not quoted
+                yield line, {} if ragged else {n: cell.strip() for n, cell in zip(header, cells, strict=True)}
             line = reader.line_num + 1
     except csv.Error as error:
         raise ImportRefused([f"line {reader.line_num}: {error}"]) from None
 
 
 def _row(cells: Mapping[str, str]) -> dict[str, Any]:
+    if not cells:
+        raise _BadRow("it has more or fewer cells than the header")
     identifier = cells["id"]
     if not _ID.fullmatch(identifier):
         raise _BadRow(f"id {identifier[:40]!r} is not a payment id")
@@ -177,6 +191,9 @@ def _row(cells: Mapping[str, str]) -> dict[str, Any]:
     customer = cells.get("customer id") or f"guest_{identifier}"
     if not _ID.fullmatch(customer):
         raise _BadRow(f"customer id {customer[:40]!r} is not an id")
+    invoice = cells.get("invoice id") or None
+    if invoice and not _ID.fullmatch(invoice):
+        raise _BadRow(f"invoice id {invoice[:40]!r} is not an id")
     given = cells.get("available on (utc)", "")
     settled = _time(given).date() if given else add_business_days(created.date(), SETTLEMENT_BUSINESS_DAYS)
     return {
@@ -191,7 +208,7 @@ def _row(cells: Mapping[str, str]) -> dict[str, Any]:
         "captured_minor": captured,
         "refunded_minor": refunded,
         "description": cells.get("description") or None,
-        "invoice_id": cells.get("invoice id") or None,
+        "invoice_id": invoice,
         "method_kind": cells.get("payment source type") or "card",
         "method_brand": cells.get("card brand") or None,
         "method_last4": cells.get("card last4") or None,
@@ -206,20 +223,28 @@ def _row(cells: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _amount(cells: Mapping[str, str], column: str, currency: str) -> int:
-    text = cells.get(column, "")
+    given = cells.get(column) or "0"
+    plain: list[str] = []
+    if _GROUPED.fullmatch(given):
+        plain.append(given.replace(",", ""))
+    # 5,000 JPY is no five yen, but 14,750 KWD can be two amounts.
+    if (comma := _DECIMAL_COMMA.fullmatch(given)) and len(comma[1]) <= money.exponent(currency):
+        plain.append(given.replace(".", "").replace(",", "."))
+    if len(plain) > 1:
+        raise _BadRow(f"{column}: {given[:40]!r} can be read in two ways")
     try:
-        return money.to_minor(text.replace(",", "") or "0", currency)
+        return money.to_minor(plain[0] if plain else given, currency)
     except ValueError as error:
         raise _BadRow(f"{column}: {error}") from None
 
 
-def _time(text: str) -> datetime:
+def _time(given: str) -> datetime:
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"):
         try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
+            return datetime.strptime(given, form).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise _BadRow(f"{text[:30]!r} is not a time such as 2026-02-03 09:15:00")
+    raise _BadRow(f"{given[:30]!r} is not a time such as 2026-02-03 09:15:00")
 
 
 def _contradiction(old: Any, row: Mapping[str, Any]) -> str | None:
@@ -245,11 +270,10 @@ def _add_customers(connection: Connection, rows: Sequence[Mapping[str, Any]]) ->
 
 
 def _post_opening(connection: Connection, row: Mapping[str, Any]) -> None:
-    identifier, currency = row["transaction_id"], row["currency"]
-    if row["captured_minor"]:
-        books.post(connection, f"capture_{identifier}", identifier, row["captured_minor"], currency)
-    if row["refunded_minor"]:
-        books.post(connection, f"imported_{identifier}_0", identifier, -row["refunded_minor"], currency)
+    identifier = row["transaction_id"]
+    movements = [amount for amount in (row["captured_minor"], -row["refunded_minor"]) if amount]
+    for number, amount in enumerate(movements):
+        books.post(connection, f"import_{identifier}_{number}", identifier, amount, row["currency"])
 
 
 def _update(connection: Connection, old: Any, row: Mapping[str, Any]) -> bool:
@@ -258,11 +282,10 @@ def _update(connection: Connection, old: Any, row: Mapping[str, Any]) -> bool:
     changed = {name: value for name, value in values.items() if getattr(old, name) != value}
     if not changed:
         return False
-    identifier, currency = row["transaction_id"], row["currency"]
-    if (captured := values["captured_minor"] - old.captured_minor) != 0:
-        transfer = f"capture_{identifier}" if not old.captured_minor else f"capture_{identifier}_{captured}"
-        books.post(connection, transfer, identifier, captured, currency)
-    if (refunded := values["refunded_minor"] - old.refunded_minor) > 0:
-        books.post(connection, f"imported_{identifier}_{old.refunded_minor}", identifier, -refunded, currency)
+    identifier = row["transaction_id"]
+    for amount in (values["captured_minor"] - old.captured_minor, old.refunded_minor - values["refunded_minor"]):
+        if amount:
+            number = books.transfers(connection, identifier)
+            books.post(connection, f"import_{identifier}_{number}", identifier, amount, row["currency"])
     connection.execute(update(transactions).where(transactions.c.transaction_id == identifier).values(changed))
     return True

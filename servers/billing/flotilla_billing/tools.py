@@ -99,6 +99,8 @@ async def check_payment_gateway(date: Quoted, amount: Quoted, customer_id: Custo
         note = f"None on that date; these are within {SLACK_DAYS} days." if found else "No such charge within days."
     elif len(found) > 1:
         note = "Several charges fit; tell them apart before acting on one."
+    if len(found) > MATCHES:
+        note = f"Only the newest {MATCHES} of those that fit; narrow it by customer_id or a closer date."
     return GatewayCheck(
         read_as=read_as,
         matches=[
@@ -126,13 +128,13 @@ async def _charges(
                     created_from=reading.first.isoformat(),
                     created_to=reading.last.isoformat(),
                 )
-                page = await _store().find_transactions(EVERYTHING, wanted, MATCHES, None)
+                page = await _store().find_transactions(EVERYTHING, wanted, MATCHES + 1, None)
                 found |= {
                     charge.transaction_id: charge
                     for charge in page.items
                     if money.exponent(charge.currency) == exponent
                 }
-    return list(found.values())
+    return sorted(found.values(), key=lambda charge: (charge.created_at, charge.transaction_id), reverse=True)
 
 
 @tool(annotations=READ)

@@ -1,6 +1,7 @@
 """Money as integer minor units with an ISO 4217 currency; text is parsed without floats."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -17,6 +18,7 @@ _CODES = frozenset(
 # ISO 4217's column "minor unit" where it is not 2.
 _NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())  # noqa: SIM905  as above
 _THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905  as above
+_DECIMAL = re.compile(r"(-?)([0-9]{0,20})(?:\.([0-9]{0,20}))?")
 MAX_MINOR = 10**12  # far above any charge, and exact in every JSON reader (2^53)
 
 
@@ -47,16 +49,18 @@ def to_minor(text: str, currency: str) -> int:
     Raises:
         ValueError: it is no number, or has more decimals than the currency; the message says which.
     """
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not an amount") from None
-    if not value.is_finite() or abs(value) > MAX_MINOR:
-        raise ValueError(f"{text!r} is not an amount")
-    minor = value.scaleb(exponent(currency))
-    if minor != minor.to_integral_value():
-        raise ValueError(f"{text!r} has more decimals than {currency} has ({exponent(currency)})")
-    return int(minor)
+    match = _DECIMAL.fullmatch(text.strip())
+    sign, whole, fraction = match.groups(default="") if match else ("", "", "")
+    digits = exponent(currency)
+    if not whole + fraction or int(whole or 0) > MAX_MINOR:
+        raise ValueError(f"{text[:40]!r} is not an amount")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > digits:
+        raise ValueError(f"{text[:40]!r} has more decimals than {currency} has ({digits})")
+    minor = int(f"{whole}{fraction.ljust(digits, '0')}" or "0")
+    if minor > MAX_MINOR:
+        raise ValueError(f"{text[:40]!r} is more than any charge")
+    return -minor if sign else minor
 
 
 def to_text(amount_minor: int, currency: str) -> str:

@@ -37,9 +37,16 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[str | int, ...]:
     except (ValueError, RecursionError):
         position = None
     parts = cast(list[str | int], position) if isinstance(position, list) else []
-    if not parts or [type(part) for part in parts] != list(kinds):
+    if not parts or [type(part) for part in parts] != list(kinds) or not all(map(_storable, parts)):
         raise InvalidCursor(
             "That cursor was not issued by this tool.",
             suggestion="Pass next_cursor of the previous answer unchanged, or leave it out to start over.",
         )
     return tuple(parts)
+
+
+def _storable(part: str | int) -> bool:
+    """Whether a database can be asked for it: text without NUL or lone surrogates, an integer that JSON can say."""
+    if isinstance(part, int):
+        return abs(part) <= 2**53
+    return "\0" not in part and not any("\ud800" <= character <= "\udfff" for character in part)

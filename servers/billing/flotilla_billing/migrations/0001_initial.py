@@ -65,6 +65,15 @@ def upgrade() -> None:
     )
     op.create_index("refunds_by_status", "refunds", ["status"])
     op.create_index("refunds_by_transaction", "refunds", ["transaction_id"])
+    unsettled = sa.text("status = 'pending'")
+    op.create_index(
+        "one_unsettled_refund_per_charge_and_amount",
+        "refunds",
+        ["transaction_id", "amount_minor"],
+        unique=True,
+        sqlite_where=unsettled,
+        postgresql_where=unsettled,
+    )
     op.create_table(
         "ledger_entries",
         sa.Column("entry_id", sa.Integer, primary_key=True, autoincrement=True),

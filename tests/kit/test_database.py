@@ -1,0 +1,105 @@
+"""One code path to SQLite and PostgreSQL."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flotilla_kit import effects
+from flotilla_kit.database import Database
+from flotilla_kit.effects import Effect
+from flotilla_kit.errors import IdempotencyMismatch, InvalidArguments, StoreUnavailable
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}))
+OPEN = "import asyncio, sys; from flotilla_kit.database import Database; from flotilla_kit.effects import MIGRATIONS; "
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    opened = await Database.open(database_url, [effects.MIGRATIONS])
+    yield opened
+    await opened.close()
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(text("SELECT count(*) FROM effects")).scalar_one()
+
+
+async def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
+    def fail(connection: Connection) -> None:
+        effects.record(connection, EFFECT, {})
+        raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        await database.write(fail)
+    assert await database.read(count) == 0
+
+
+async def test_a_read_cannot_write(database: Database, database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        await database.close()
+        database = await Database.open(database_url, [effects.MIGRATIONS], read_only=True)
+    with pytest.raises((DBAPIError, StoreUnavailable)):
+        await database.read(effects.record, EFFECT, {})
+    assert await database.read(count) == 0
+
+
+async def test_a_recorded_effect_answers_itself_and_refuses_other_arguments(database: Database) -> None:
+    await database.write(effects.record, EFFECT, {"refund_id": "rf_1"})
+    assert await database.read(effects.recorded, EFFECT) == {"refund_id": "rf_1"}
+    other = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 2}))
+    with pytest.raises(IdempotencyMismatch):
+        await database.read(effects.recorded, other)
+    for elsewhere in (
+        Effect("worker", "", "issue_refund", "key", EFFECT.digest),
+        Effect("owner", "run", "issue_refund", "key", EFFECT.digest),
+        Effect("owner", "", "other_tool", "key", EFFECT.digest),
+    ):
+        assert await database.read(effects.recorded, elsewhere) is None
+
+
+async def test_processes_that_start_together_migrate_once(database_url: str) -> None:
+    code = OPEN + "asyncio.run(Database.open(sys.argv[1], [MIGRATIONS]))"
+    starting = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", code, database_url, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for process in starting:
+        _, said = await process.communicate()
+        assert process.returncode == 0, said
+    database = await Database.open(database_url, [effects.MIGRATIONS], read_only=True)
+    assert await database.read(count) == 0
+    await database.close()
+
+
+async def test_reading_a_store_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path / 'none.db'}", [effects.MIGRATIONS], read_only=True)
+    assert await database.read(count) == 0
+    await database.close()
+    assert not [*tmp_path.iterdir()]  # noqa: ASYNC240  nothing else runs
+
+
+async def test_a_read_only_store_that_needs_a_migration_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE something (x)")
+    with pytest.raises(StoreUnavailable, match="needs a migration"):
+        await Database.open(f"sqlite:///{path}", [effects.MIGRATIONS], read_only=True)
+
+
+async def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable) as away:
+        await Database.open(f"postgresql://user:secret@/x?host={tmp_path}", [effects.MIGRATIONS])
+    assert "secret" not in str(away.value)
+
+
+def test_arguments_without_a_canonical_form_have_no_digest() -> None:
+    for value in ("\ud800", 2**60):
+        with pytest.raises(InvalidArguments):
+            effects.digest({"value": value})

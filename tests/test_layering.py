@@ -1,0 +1,92 @@
+"""The arrows of ARCHITECTURE.md: who may import whom, and how long a file may be."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {
+    "flotilla_kit": ROOT / "servers" / "kit" / "flotilla_kit",
+    "flotilla_billing": ROOT / "servers" / "billing" / "flotilla_billing",
+    "flotilla_memory": ROOT / "servers" / "memory" / "flotilla_memory",
+    "flotilla_orchestrator": ROOT / "orchestrator" / "flotilla_orchestrator",
+}
+SERVERS = {"flotilla_billing", "flotilla_memory"}
+# From the top down; a module may import what stands below it, not what stands above.
+SERVER_LAYERS = [{"__main__"}, {"server"}, {"tools", "resources", "sql_store", "fts_store"}, {"store"}, {"models"}]
+ORCHESTRATOR_LAYERS = [
+    {"__main__"},
+    {"commands"},
+    {"show", "run"},
+    {"delegation", "journal"},
+    {"session", "session_talk", "session_types", "fleet", "provider", "grants", "budget"},
+    {"config", "config_files", "config_checks", "errors", "names", "template"},
+]
+
+
+def files(package: str) -> Iterator[Path]:
+    return (path for path in PACKAGES[package].rglob("*.py") if "migrations" not in path.parts)
+
+
+def imports(package: str, path: Path) -> set[str]:
+    """Every module that a file imports at any depth, relative ones resolved."""
+    found: set[str] = set()
+    parents = [package, *path.relative_to(PACKAGES[package]).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def packages_of(modules: set[str]) -> set[str]:
+    return {module.split(".")[0] for module in modules} & set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_the_kit(package: str) -> None:
+    for path in files(package):
+        assert packages_of(imports(package, path)) <= {package, "flotilla_kit"}, path
+
+
+@pytest.mark.parametrize("package", sorted(SERVERS))
+def test_a_server_imports_downwards_only(package: str) -> None:
+    assert_layers(package, SERVER_LAYERS)
+
+
+def test_the_orchestrator_imports_downwards_only() -> None:
+    assert_layers("flotilla_orchestrator", ORCHESTRATOR_LAYERS)
+
+
+def assert_layers(package: str, layers: list[set[str]]) -> None:
+    above: set[str] = set()
+    for layer in layers:
+        for name in layer:
+            path = PACKAGES[package] / f"{name}.py"
+            if path.exists():
+                upwards = {f"{package}.{other}" for other in above} & imports(package, path)
+                assert not upwards, f"{path.name} imports {upwards}"
+        above |= layer
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_file_is_longer_than_a_reader_can_hold(package: str) -> None:
+    for path in files(package):
+        assert len(path.read_text().splitlines()) <= 400, path
+
+
+def test_the_versions_of_all_packages_are_one() -> None:
+    projects = [*(ROOT / "servers").glob("*/pyproject.toml"), ROOT / "orchestrator" / "pyproject.toml"]
+    versions = {line for path in projects for line in path.read_text().splitlines() if line.startswith("version = ")}
+    assert versions == {'version = "0.1.0"'}
+
+
+def test_no_package_index_is_named() -> None:
+    words = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js")
+    for path in (ROOT / "requirements.lock", ROOT / "tests" / "clients" / "package-lock.json", ROOT / "Makefile"):
+        assert not [word for word in words if word in path.read_text()], path
