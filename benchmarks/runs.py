@@ -5,6 +5,8 @@ import os
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from flotilla_orchestrator import provider
@@ -19,8 +21,18 @@ PLAYBOOK = "billing-dispute"
 ROUNDS = 3
 
 
-async def rehearse(home: Path) -> tuple[float, float, int]:
-    """Play the sample case; returns wall seconds, model seconds and the number of sessions."""
+@dataclass(frozen=True)
+class Played:
+    """One run, in seconds; `starting` is what passed before the first session: the servers' start."""
+
+    wall: float
+    starting: float
+    model: float
+    sessions: int
+
+
+async def rehearse(home: Path) -> Played:
+    """Play the sample case."""
     config = load(CONFIGS)
     example = config.playbooks[PLAYBOOK].example
     assert example is not None
@@ -38,18 +50,24 @@ async def rehearse(home: Path) -> tuple[float, float, int]:
                 flags=["--home", str(folder / "data"), "--demo-data"],
             )
             wall = time.perf_counter() - started
-            sessions = sum(span.kind == "session" for span in await journal.spans(run.run_id))
+            spans = await journal.spans(run.run_id)
         assert run.status == "ok", run.error
-        return wall, sum(model.model_seconds.values()), sessions
+        begun = [datetime.fromisoformat(span.started_at) for span in spans]
+        sessions = [at for at, span in zip(begun, spans, strict=True) if span.kind == "session"]
+        starting = (min(sessions) - min(begun)).total_seconds()
+        return Played(wall, starting, sum(model.model_seconds.values()), len(sessions))
 
 
 async def overhead() -> None:
     with tempfile.TemporaryDirectory() as home:
         measured = [await rehearse(Path(home)) for _ in range(ROUNDS)]
-    wall = statistics.median(wall for wall, _, _ in measured)
-    outside = statistics.median((wall - model) / sessions for wall, model, sessions in measured)
-    print(f"{PLAYBOOK}: {wall:.1f} s with {measured[0][2]} sessions, servers' start included;")
-    print(f"outside the model {outside:.2f} s a session")
+    wall = statistics.median(run.wall for run in measured)
+    starting = statistics.median(run.starting for run in measured)
+    outside = statistics.median((run.wall - run.starting - run.model) / run.sessions for run in measured)
+    print(
+        f"{PLAYBOOK}: {wall:.1f} s for {measured[0].sessions} sessions, of it {starting:.1f} s for the servers' start;"
+    )
+    print(f"outside the model {outside:.2f} s a session (target: under 1)")
 
 
 def main() -> None:

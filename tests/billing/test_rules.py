@@ -17,30 +17,46 @@ START = datetime(2026, 2, 3, 9, tzinfo=UTC)
 CURRENCIES = st.sampled_from(["USD", "JPY", "KWD", "EUR"])
 
 
+CHARGE = Transaction(
+    transaction_id="ch_1",
+    customer_id="cust_1",
+    customer_name=None,
+    created_at=START.isoformat(),
+    amount="49.00 USD",
+    amount_minor=4900,
+    currency="USD",
+    status="succeeded",
+    captured_minor=4900,
+    refunded_minor=0,
+    reserved_minor=0,
+    description="plan",
+    invoice_id=None,
+    method=PaymentMethod(kind="card", last4="4242"),
+    card_id=None,
+    failure_reason=None,
+    dispute_status=None,
+    settled_on=None,
+    settlement_estimated=False,
+)
+
+
 @st.composite
 def charges(draw: st.DrawFn) -> Transaction:
     amount = draw(st.sampled_from([1200, 4900]))
-    refunded = draw(st.sampled_from([0, 0, 100]))
-    return Transaction(
-        transaction_id=f"ch_{draw(st.integers(0, 10**6))}",
-        customer_id="cust_1",
-        customer_name=None,
-        created_at=(START + timedelta(seconds=draw(st.integers(0, 900) | st.integers(0, 400_000)))).isoformat(),
-        amount="",
-        amount_minor=amount,
-        currency=draw(st.sampled_from(["USD", "EUR"])),
-        status=draw(st.sampled_from(["succeeded", "succeeded", "failed"])),
-        captured_minor=amount,
-        refunded_minor=refunded,
-        reserved_minor=0,
-        description=draw(st.sampled_from([None, "plan", "seat"])),
-        invoice_id=draw(st.sampled_from([None, "in_1", "in_2"])),
-        method=PaymentMethod(kind="card", last4=draw(st.sampled_from([None, "4242", "1111"]))),
-        card_id=None,
-        failure_reason=None,
-        dispute_status=None,
-        settled_on=None,
-        settlement_estimated=False,
+    seconds = draw(st.integers(0, 900) | st.integers(0, 400_000))
+    return CHARGE.model_copy(
+        update={
+            "transaction_id": f"ch_{draw(st.integers(0, 10**6))}",
+            "created_at": (START + timedelta(seconds=seconds)).isoformat(),
+            "amount_minor": amount,
+            "captured_minor": amount,
+            "refunded_minor": draw(st.sampled_from([0, 0, 100])),
+            "currency": draw(st.sampled_from(["USD", "EUR"])),
+            "status": draw(st.sampled_from(["succeeded", "succeeded", "failed"])),
+            "description": draw(st.sampled_from([None, "plan", "seat"])),
+            "invoice_id": draw(st.sampled_from([None, "in_1", "in_2"])),
+            "method": PaymentMethod(kind="card", last4=draw(st.sampled_from([None, "4242", "1111"]))),
+        }
     )
 
 
@@ -82,6 +98,14 @@ def test_a_pair_is_never_linked_by_amount_alone(found: list[Transaction]) -> Non
         assert len(pair.evidence) >= 2
         if pair.confidence == "high":
             assert first.invoice_id == second.invoice_id is not None
+
+
+@mark.parametrize(("invoice_id", "named"), [("in_1", ["ch_2"]), (None, [])])
+def test_one_invoice_charged_twice_is_found_however_late(invoice_id: str | None, named: list[str]) -> None:
+    first = CHARGE.model_copy(update={"invoice_id": invoice_id})
+    late = (START + timedelta(days=40)).isoformat()
+    second = first.model_copy(update={"transaction_id": "ch_2", "created_at": late})
+    assert [pair.duplicate_transaction_id for pair in find_duplicates([first, second], 3)] == named
 
 
 @settings(deadline=None, derandomize=True)

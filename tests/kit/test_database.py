@@ -13,7 +13,7 @@ from flotilla_kit import effects
 from flotilla_kit.database import Database
 from flotilla_kit.effects import Effect
 from flotilla_kit.errors import IdempotencyMismatch, InvalidArguments, StoreUnavailable
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}))
@@ -48,6 +48,21 @@ async def test_a_read_cannot_write(database: Database, database_url: str) -> Non
     with pytest.raises((DBAPIError, StoreUnavailable)):
         await database.read(effects.record, EFFECT, {})
     assert await database.read(count) == 0
+
+
+async def test_a_read_sees_one_moment(database: Database, database_url: str) -> None:
+    url = make_url(database_url)
+    elsewhere = create_engine(url if url.drivername == "sqlite" else url.set(drivername="postgresql+psycopg"))
+
+    def count_around_a_write(connection: Connection) -> tuple[int, int]:
+        before = count(connection)
+        with elsewhere.begin() as other:
+            effects.record(other, EFFECT, {})
+        return before, count(connection)
+
+    assert await database.read(count_around_a_write) == (0, 0)
+    assert await database.read(count) == 1
+    elsewhere.dispose()
 
 
 async def test_a_recorded_effect_answers_itself_and_refuses_other_arguments(database: Database) -> None:

@@ -74,7 +74,7 @@ class Database:
             if isinstance(self._engine, Engine):
                 return self._read_inline(self._engine, f, *args, **kwargs)
             async with self._engine.connect() as connection:
-                await connection.execution_options(postgresql_readonly=True)
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with connection.begin():
                     return await connection.run_sync(f, *args, **kwargs)
 

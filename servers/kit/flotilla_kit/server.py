@@ -72,8 +72,8 @@ def build_server(
         await store.open()
         schemas.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
         # Full collections over the modules' objects are what a slow call's p99 was made of (field/fastmcp.md C).
-        gc.collect()
         gc.freeze()
+        gc.enable()
         try:
             yield {"store": store}
         finally:
