@@ -85,7 +85,7 @@ async def test_no_bad_argument_gets_through_or_leaks(client_on_each: Client[Fast
     assert await refunded(client) - before == 100 * len(refunds)
 
 
-GARBAGE = ["garbage", "W10", "bnVsbA", "WyJhIiwgImIiLCAiYyJd", "A" * 400]
+GARBAGE = ["", "garbage", "W10", "bnVsbA", "WyJhIiwgImIiLCAiYyJd", "A" * 400]
 NUL_AND_SURROGATE = ["WyJhIiwgIlx1MDAwMCJd", "WyJcdWQ4MDAiLCAieCJd"]
 
 

@@ -150,7 +150,7 @@ async def find_duplicate_charges(
         window_days: how far apart charges without a common invoice may be
     """
     pairs = list(await _store().find_duplicates(EVERYTHING, customer_id, window_days))
-    start = int(decode_cursor(cursor, int)[0]) if cursor else 0
+    start = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
     more = encode_cursor(start + limit) if len(pairs) > start + limit else None
     return Page[DuplicateCharge](items=pairs[max(start, 0) : start + limit], next_cursor=more)
 

@@ -54,7 +54,7 @@ class FtsKnowledgeStore:
         if not words:
             raise InvalidArguments("The query has no words.", suggestion="Ask with the words a document would use.")
         start = 0
-        if cursor:
+        if cursor is not None:
             generation, start = (int(part) for part in decode_cursor(cursor, int, int))
             if generation != self._generation or start < 0:
                 raise InvalidCursor("The documents changed since that page.", suggestion="Search again from the start.")
