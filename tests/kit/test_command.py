@@ -85,6 +85,12 @@ def test_wrong_settings_are_said_in_one_line(
     assert len(refused.stderr.strip().splitlines()) == 1 and refused.stdout == ""
 
 
+@pytest.mark.parametrize("arguments", [["--demo", "tools"], ["tools", "--hel"], ["import", "--hel"]])
+def test_a_flag_is_its_whole_name(tmp_path: Path, arguments: list[str]) -> None:
+    refused = run(tmp_path, *arguments)
+    assert refused.returncode == 2 and refused.stdout == ""
+
+
 def test_an_unknown_name_in_the_file_names_the_closest(tmp_path: Path) -> None:
     (tmp_path / "billing.toml").write_text("refund_max_age_day = 3\n")
     refused = run(tmp_path, "tools")

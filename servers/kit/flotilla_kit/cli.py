@@ -71,6 +71,7 @@ def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
     name = settings_class.server
     parser = argparse.ArgumentParser(
         prog=f"flotilla-{name}",
+        allow_abbrev=False,
         description=f"The {name} MCP server. With no sub-command it serves over stdio, or HTTP with --http.",
     )
     parser.add_argument("--version", action="version", version=_version())
@@ -87,9 +88,11 @@ def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
     for field in _own_fields(settings_class):
         parser.add_argument(f"--{field.replace('_', '-')}", help=settings_class.model_fields[field].description)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    importing = commands.add_parser("import", help="import a file into the store, all of it or nothing")
+    importing = commands.add_parser(
+        "import", allow_abbrev=False, help="import a file into the store, all of it or nothing"
+    )
     importing.add_argument("file", type=Path)
-    commands.add_parser("tools", help="list the tools and the bytes each costs a model")
+    commands.add_parser("tools", allow_abbrev=False, help="list the tools and the bytes each costs a model")
     return parser
 
 

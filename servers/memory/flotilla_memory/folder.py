@@ -33,13 +33,18 @@ def _documents(root: Path) -> Iterator[tuple[str, Stamp]]:
             if not path.resolve().is_relative_to(root) or not path.is_file():
                 continue
             status = path.stat()
-        except OSError:
+        except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
             continue  # removed, or replaced by something unreadable, while we looked
         yield relative.with_suffix("").as_posix(), Stamp(path, status.st_mtime_ns, status.st_size)
 
 
-def read(stamp: Stamp) -> str | None:
-    """A document's text; None, with a log line, if it is too large, binary or gone."""
+def read(document_id: str, stamp: Stamp) -> str | None:
+    """A document's text; None, with a log line, if it is too large, binary or gone, or JSON could not say its id."""
+    try:
+        document_id.encode()
+    except UnicodeEncodeError:
+        logger.warning("document skipped: its name is not UTF-8", extra={"path": ascii(str(stamp.path))})
+        return None
     if stamp.size > MAX_BYTES:
         logger.warning("document skipped: too large", extra={"path": str(stamp.path), "bytes": stamp.size})
         return None

@@ -10,8 +10,8 @@ from flotilla_kit.paging import Page, decode_cursor, encode_cursor
 
 from . import folder
 from .folder import Stamp
-from .markdown import parse
-from .models import Document, Hit, Listed
+from .markdown import excerpt, parse
+from .models import Document, Hit, Listed, uri_of
 from .settings import Settings
 
 SHOWN = 2_000  # characters of a section in a hit
@@ -20,22 +20,29 @@ WORDS = 40  # of a query that are looked for
 LOOK_SHARE = 0.05  # of the time that may go into looking for changed files
 # bm25 weights of document_id, title, heading, text: a word in a heading says more than one in the text.
 _SEARCH = """
-    SELECT document_id, title, heading, text, first_line, last_line, -bm25(sections, 0, 4, 3, 1) AS score
+    SELECT rowid, document_id, title, heading, text, first_line, last_line, -bm25(sections, 0, 4, 3, 1) AS score
     FROM sections WHERE sections MATCH ? ORDER BY bm25(sections, 0, 4, 3, 1), rowid LIMIT ? OFFSET ?"""
+# The 64 words (FTS5's most) that fit best, with no marks: a piece of the text as it is. One section at a time, as
+# SQLite would make it for every match before it sorts them.
+_PASSAGE = "SELECT snippet(sections, 3, '', '', '', 64) FROM sections WHERE sections MATCH ? AND rowid = ?"
 
 
 class FtsKnowledgeStore:
     """A `KnowledgeStore` over the Markdown files of one folder."""
 
+    # Made by open(), anew each time.
+    _index: sqlite3.Connection
+    _stamps: dict[str, Stamp]
+    _documents: dict[str, tuple[Listed, str]]
+    _look_again_at: float
+
     def __init__(self, settings: Settings) -> None:
         self._folder: Path | None = settings.knowledge_folder
-        self._index = sqlite3.connect(":memory:", check_same_thread=False)
-        self._stamps: dict[str, Stamp] = {}
-        self._texts: dict[str, tuple[str, str]] = {}
         self._generation = 0
-        self._look_again_at = 0.0
 
     async def open(self) -> None:
+        self._stamps, self._documents, self._look_again_at = {}, {}, 0.0
+        self._index = sqlite3.connect(":memory:", check_same_thread=False)
         self._index.execute(
             "CREATE VIRTUAL TABLE sections USING fts5(document_id UNINDEXED, title, heading, text, "
             "first_line UNINDEXED, last_line UNINDEXED, tokenize = 'porter unicode61 remove_diacritics 2')"
@@ -58,32 +65,40 @@ class FtsKnowledgeStore:
             generation, start = (int(part) for part in decode_cursor(cursor, int, int))
             if generation != self._generation or start < 0:
                 raise InvalidCursor("The documents changed since that page.", suggestion="Search again from the start.")
-        rows = self._index.execute(_SEARCH, (" OR ".join(words), limit + 1, start)).fetchall()
-        hits = [
-            Hit(
-                document_id=document_id,
-                title=title,
-                section=heading,
-                text=text[:SHOWN],
-                truncated=len(text) > SHOWN,
-                score=round(score, 3),
-                uri=uri_of(document_id),
-                lines=f"{first}-{last}",
-            )
-            for document_id, title, heading, text, first, last, score in rows[:limit]
-        ]
+        match = " OR ".join(words)
+        rows = self._index.execute(_SEARCH, (match, limit + 1, start)).fetchall()
         more = encode_cursor(self._generation, start + limit) if len(rows) > limit else None
-        return Page[Hit](items=hits, next_cursor=more)
+        return Page[Hit](items=[self._hit(match, row) for row in rows[:limit]], next_cursor=more)
+
+    def _hit(self, match: str, found: tuple[int, str, str, str, str, int, int, float]) -> Hit:
+        row, document_id, title, heading, text, first, last, score = found
+        shown = text
+        if len(text) > SHOWN:
+            (passage,) = self._index.execute(_PASSAGE, (match, row)).fetchone()
+            start, end = excerpt(text, text.find(passage), SHOWN)
+            first = last - text.count("\n", start)
+            shown = text[start:end]
+            last = first + shown.count("\n")
+        return Hit(
+            document_id=document_id,
+            title=title,
+            section=heading,
+            text=shown,
+            truncated=len(text) > SHOWN,
+            score=round(score, 3),
+            uri=uri_of(document_id),
+            lines=f"{first}-{last}",
+        )
 
     async def get_document(self, document_id: str, offset: int) -> Document:
         self._require_documents()
-        if document_id not in self._texts:
+        if document_id not in self._documents:
             raise NotFound("There is no such document.", suggestion="search_knowledge finds documents and their ids.")
-        title, text = self._texts[document_id]
+        listed, text = self._documents[document_id]
         end = offset + PIECE
         return Document(
             document_id=document_id,
-            title=title,
+            title=listed.title,
             uri=uri_of(document_id),
             text=text[offset:end],
             next_offset=end if end < len(text) else None,
@@ -91,14 +106,11 @@ class FtsKnowledgeStore:
 
     async def list_documents(self) -> list[Listed]:
         self._follow()
-        return [
-            Listed(document_id=document_id, title=title, summary=_summary(text))
-            for document_id, (title, text) in sorted(self._texts.items())
-        ]
+        return [listed for _, (listed, _) in sorted(self._documents.items())]
 
     def _require_documents(self) -> None:
         self._follow()
-        if not self._texts:
+        if not self._documents:
             raise StoreEmpty(
                 "There are no documents." if self._folder else "No folder of documents is set.",
                 suggestion="Ask the user to start the server with --knowledge FOLDER (Markdown files), "
@@ -126,26 +138,17 @@ class FtsKnowledgeStore:
         self._look_again_at = now + cost / LOOK_SHARE if cost > 0.005 and not (gone or new) else 0.0
 
     def _forget(self, document_id: str) -> None:
-        self._index.execute("DELETE FROM sections WHERE document_id = ?", (document_id,))
-        self._texts.pop(document_id, None)
+        if self._documents.pop(document_id, None):
+            self._index.execute("DELETE FROM sections WHERE document_id = ?", (document_id,))
 
     def _add(self, document_id: str, stamp: Stamp) -> None:
-        text = folder.read(stamp)
+        text = folder.read(document_id, stamp)
         if text is None:
             return
         parsed = parse(text, document_id.rpartition("/")[2])
-        self._texts[document_id] = parsed.title, text
+        listed = Listed(document_id=document_id, title=parsed.title, summary=parsed.summary)
+        self._documents[document_id] = listed, text
         self._index.executemany(
             "INSERT INTO sections VALUES (?, ?, ?, ?, ?, ?)",
             [(document_id, parsed.title, s.heading, s.text, s.first_line, s.last_line) for s in parsed.sections],
         )
-
-
-def uri_of(document_id: str) -> str:
-    return f"knowledge://{document_id}"
-
-
-def _summary(text: str) -> str:
-    """The first line that is prose."""
-    lines = (line.strip() for line in text.splitlines())
-    return next((line[:160] for line in lines if line and line[0] not in "#-|>`"), "A document.")

@@ -9,7 +9,7 @@ from fastmcp.utilities.versions import VersionSpec
 from flotilla_kit.errors import FlotillaError
 from pydantic import AnyUrl
 
-from .fts_store import uri_of
+from .models import id_of, uri_of
 from .store import KnowledgeStore
 
 MARKDOWN = "text/markdown"
@@ -36,8 +36,8 @@ class KnowledgeProvider(Provider):
         ]
 
     async def _get_resource(self, uri: str, version: VersionSpec | None = None) -> Resource | None:
-        document_id = uri.removeprefix("knowledge://")
-        if document_id == uri:
+        document_id = id_of(uri)
+        if document_id is None:
             return None
         try:
             text, offset = "", 0
@@ -50,7 +50,12 @@ class KnowledgeProvider(Provider):
         except FlotillaError:
             return None
         return TextResource(
-            uri=AnyUrl(uri), name=document_id, title=piece.title, description=piece.title, mime_type=MARKDOWN, text=text
+            uri=AnyUrl(uri_of(document_id)),
+            name=document_id,
+            title=piece.title,
+            description=piece.title,
+            mime_type=MARKDOWN,
+            text=text,
         )
 
     async def _list_resource_templates(self) -> Sequence[ResourceTemplate]:

@@ -1,0 +1,43 @@
+"""A memory server over a folder of two documents."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from fastmcp import Client
+from fastmcp.client import FastMCPTransport
+from flotilla_memory.server import create_server
+from flotilla_memory.settings import Settings
+
+POLICY = """---
+owner: finance
+---
+# Refund policy
+
+We refund.
+
+## Duplicate charges
+A customer who was charged twice gets the later charge back.
+
+```
+# not a heading
+```
+
+### Large amounts
+Escalate them.
+"""
+
+
+@pytest.fixture
+def knowledge(tmp_path: Path) -> Path:
+    folder = tmp_path / "knowledge"
+    (folder / "Team").mkdir(parents=True)
+    (folder / "refund-policy.md").write_text(POLICY)
+    (folder / "Team" / "Holidays.md").write_text("# Holidays\n\nThe office closes in August.\n")
+    return folder
+
+
+@pytest.fixture
+async def client(tmp_path: Path, knowledge: Path) -> AsyncGenerator[Client[FastMCPTransport]]:
+    async with Client(create_server(Settings.load({"home": tmp_path, "knowledge": knowledge}))) as connected:
+        yield connected
