@@ -1,7 +1,8 @@
-"""`make bench`: what tools cost a model, starts, calls over HTTP, and a run's time outside the model."""
+"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, and a run's time outside the model."""
 
-from . import runs, servers
+from . import abuse, runs, servers
 
 if __name__ == "__main__":
     servers.main()
+    abuse.main()
     runs.main()

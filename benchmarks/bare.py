@@ -3,28 +3,13 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
-from typing import Any
 
 from fastmcp import FastMCP
-from fastmcp.server.lifespan import lifespan
 from flotilla_kit import http, logs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-SCHEMAS: dict[str, Any] = {}
-
-
-@lifespan
-async def life(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
-    SCHEMAS.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
-    gc.collect()
-    gc.freeze()
-    yield {}
-
-
-bare = FastMCP("bare", lifespan=life, strict_input_validation=True)
-bare._mcp_server.get_tool_input_schema = SCHEMAS.get  # pyright: ignore[reportPrivateUsage]  # as the kit does
+bare = FastMCP("bare", strict_input_validation=True)
 
 
 @bare.tool
@@ -39,26 +24,33 @@ async def plain(request: Request) -> Response:
     return JSONResponse({"result": 3})
 
 
-class NoStore:
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def ping(self) -> None: ...
+async def answer_schema_lookups(server: FastMCP) -> None:
+    """As the kit does: from a table, not by listing the tools for each call."""
+    schemas = {tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)}
+    server._mcp_server.get_tool_input_schema = schemas.get  # pyright: ignore[reportPrivateUsage]  # as above
 
 
-def main() -> None:
-    if sys.argv[1:] == ["--stdio"]:
-        bare.run(show_banner=False)
-        return
+def serve(server: FastMCP) -> None:
+    """Serve as the kit does, without its guard, until standard input ends."""
     logs.configure("info")
-    serving = http.serve_http(bare, NoStore(), "127.0.0.1", 0, exit_with_stdin=True)
+    gc.collect()
+    gc.freeze()
+    app = server.http_app(path="/mcp", stateless_http=True, host_origin_protection=True)
+    serving = http.run(app, *http.listen("127.0.0.1", 0), exit_with_stdin=True)
     try:
         import uvloop
     except ModuleNotFoundError:
         asyncio.run(serving)
     else:
         uvloop.run(serving)
+
+
+def main() -> None:
+    asyncio.run(answer_schema_lookups(bare))
+    if sys.argv[1:] == ["--stdio"]:
+        bare.run(show_banner=False)
+    else:
+        serve(bare)
 
 
 if __name__ == "__main__":

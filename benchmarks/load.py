@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -67,7 +68,7 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def tool_call(url: str, tool: str, arguments: dict[str, Any]) -> bytes:
+def tool_call(url: str, tool: str, arguments: dict[str, Any], headers: Mapping[str, str] | None = None) -> bytes:
     """A complete `tools/call` request of the modern era, as bytes."""
     body = json.dumps(
         {
@@ -85,7 +86,8 @@ def tool_call(url: str, tool: str, arguments: dict[str, Any]) -> bytes:
             },
         }
     )
-    return post(url, body, {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": tool})
+    said = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/call", "Mcp-Name": tool}
+    return post(url, body, {**said, **(headers or {})})
 
 
 def post(url: str, body: str, headers: dict[str, str]) -> bytes:

@@ -14,6 +14,7 @@ from flotilla_orchestrator.config_files import load
 from flotilla_orchestrator.journal import Journal, Run
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal
+from flotilla_orchestrator.rehearsal.standin import approving
 from flotilla_orchestrator.run import new_run_id, run_playbook
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -36,9 +37,13 @@ async def rehearse(home: Path) -> Played:
     config = load(CONFIGS)
     example = config.playbooks[PLAYBOOK].example
     assert example is not None
-    async with Rehearsal(load_script(CONFIGS / "rehearsals" / f"{PLAYBOOK}.yaml")) as model:
-        run = Run(new_run_id(), PLAYBOOK, "rehearsal", example.task, example.inputs)
-        folder = home / run.run_id
+    run = Run(new_run_id(), PLAYBOOK, "rehearsal", example.task, example.inputs)
+    folder = home / run.run_id
+    approvers = folder / "approver-keys.json"
+    async with (
+        Rehearsal(load_script(CONFIGS / "rehearsals" / f"{PLAYBOOK}.yaml")) as model,
+        approving(approvers, os.environ) as ask,
+    ):
         async with await Journal.open(home, []) as journal:
             started = time.perf_counter()
             await run_playbook(
@@ -47,7 +52,9 @@ async def rehearse(home: Path) -> Played:
                 provider=provider.rehearsal(os.environ, model.url),
                 journal=journal,
                 folder=folder,
-                flags=["--home", str(folder / "data"), "--demo-data"],
+                keys=home / "keys",
+                ask=ask,
+                flags=["--home", str(folder / "data"), "--demo-data", "--approver-keys", str(approvers)],
             )
             wall = time.perf_counter() - started
             spans = await journal.spans(run.run_id)

@@ -10,9 +10,12 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from flotilla_kit.keys import SigningKey, write_jwks
+from pydantic import JsonValue
 
 from .load import Load, measure, post, tool_call
 
@@ -69,6 +72,55 @@ async def calls() -> None:
                         f"{load.calls_per_second / bare.calls_per_second:>12.2f}{load.p50_ms:>9.2f}{load.p99_ms:>9.2f}"
                         f"{load.p99_ms / bare.p99_ms:>16.2f}"
                     )
+
+
+async def guarded() -> None:
+    """Print what mandate, bounds, scope, rate limit and audit cost: the same tools with and without, interleaved."""
+    key = SigningKey.generate()
+    with tempfile.TemporaryDirectory() as guarded_home, tempfile.TemporaryDirectory() as unguarded_home:
+        keys = Path(guarded_home) / "mandates.json"
+        write_jwks(keys, [key.public_jwk()])
+        billing = [BIN / "flotilla-billing", "--home", guarded_home, "--demo-data", "--http", "127.0.0.1:0"]
+        with (
+            served([*billing, "--mandate-keys", keys, "--calls-per-second", "1e6", "--exit-with-stdin"]) as with_url,
+            served([sys.executable, "-m", "benchmarks.unguarded", unguarded_home]) as without_url,
+        ):
+            token = {"Authorization": f"Bearer {key.sign(_claims())}"}
+            tools: dict[str, dict[str, Any]] = {
+                "get_transaction": {"transaction_id": "ch_maya_feb_2"},
+                "find_transactions": {"customer_id": "cust_12345", "limit": 5},
+            }
+            print(f"{'':28}{'c':>3}{'calls/s':>10}{'of unguarded':>14}{'p50 ms':>9}{'p50 more':>10}{'p99 ms':>9}")
+            for connections in CONCURRENCY:
+                for tool, arguments in tools.items():
+                    requests = {
+                        f"{tool} guarded": (with_url, tool_call(with_url, tool, arguments, token)),
+                        f"{tool} unguarded": (without_url, tool_call(without_url, tool, arguments)),
+                    }
+                    rounds: dict[str, list[Load]] = {name: [] for name in requests}
+                    for _ in range(ROUNDS):
+                        for name, (url, request) in requests.items():
+                            rounds[name].append(await measure(url, request, connections=connections, seconds=SECONDS))
+                    loads = {name: _median(measured) for name, measured in rounds.items()}
+                    bare = loads[f"{tool} unguarded"]
+                    for name, load in loads.items():
+                        print(
+                            f"{name:28}{connections:>3}{load.calls_per_second:>10.0f}"
+                            f"{load.calls_per_second / bare.calls_per_second:>14.2f}{load.p50_ms:>9.2f}"
+                            f"{load.p50_ms - bare.p50_ms:>10.2f}{load.p99_ms:>9.2f}"
+                        )
+
+
+def _claims() -> dict[str, JsonValue]:
+    """A researcher's: a bound, and a scope."""
+    now = int(time.time())
+    tools: list[JsonValue] = [
+        {"type": "mcp_tool", "tool": "get_transaction"},
+        {"type": "mcp_tool", "tool": "find_transactions", "arguments": {"properties": {"limit": {"maximum": 50}}}},
+    ]
+    who: dict[str, JsonValue] = {"iss": "flotilla", "aud": "billing", "sub": "researcher", "run": "bench", "jti": "1"}
+    when: dict[str, JsonValue] = {"iat": now, "nbf": now, "exp": now + 3500}
+    return {**who, **when, "authorization_details": tools, "scope": {"customer_id": "cust_12345"}}
 
 
 async def starts() -> None:
@@ -135,8 +187,8 @@ def main() -> None:
     surface()
     asyncio.run(starts())
     try:
-        import uvloop
+        from uvloop import run
     except ModuleNotFoundError:
-        asyncio.run(calls())
-    else:
-        uvloop.run(calls())
+        from asyncio import run
+    run(calls())
+    run(guarded())

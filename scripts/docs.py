@@ -49,10 +49,9 @@ async def _tools(server: FastMCP) -> str:
 
 def _settings(settings_class: type[ServerSettings]) -> str:
     prefix = settings_class.model_config.get("env_prefix", "")
-    shared = {"home": "FLOTILLA_HOME", "database_url": "DATABASE_URL"}
     rows = ["| setting | variable | |", "|---|---|---|"]
     rows += [
-        f"| `{name}` | `{shared.get(name, (prefix + name).upper())}` | {field.description} |"
+        f"| `{name}` | `{field.validation_alias or (prefix + name).upper()}` | {field.description} |"
         for name, field in settings_class.model_fields.items()
     ]
     return "\n".join(rows)

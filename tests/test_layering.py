@@ -19,10 +19,16 @@ SERVER_LAYERS = [{"__main__"}, {"server"}, {"tools", "resources", "sql_store", "
 ORCHESTRATOR_LAYERS = [
     {"__main__"},
     {"commands"},
-    {"show", "run"},
+    {"commands_approvals", "commands_keys"},
+    {"approver_token", "arguments", "run", "show", "show_mandate"},
+    {"agent", "asking"},
+    {"calls", "waiting"},
     {"delegation", "journal"},
-    {"session", "session_talk", "session_types", "fleet", "provider", "grants", "budget"},
-    {"config", "config_files", "config_checks", "errors", "names", "template"},
+    {"session", "session_ends", "session_hold", "session_talk", "session_types"},
+    {"budget", "lookups", "minting"},
+    {"approvals", "deadline", "fleet"},
+    {"mandate", "processes"},
+    {"config", "config_checks", "config_files", "errors", "names", "provider", "template"},
 ]
 
 
@@ -60,6 +66,8 @@ def test_a_server_imports_downwards_only(package: str) -> None:
 
 
 def test_the_orchestrator_imports_downwards_only() -> None:
+    modules = {path.stem for path in PACKAGES["flotilla_orchestrator"].glob("*.py")} - {"__init__"}
+    assert modules == set[str]().union(*ORCHESTRATOR_LAYERS), "every module has its layer"
     assert_layers("flotilla_orchestrator", ORCHESTRATOR_LAYERS)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from .config import Limits
+from .deadline import Deadline
 from .errors import Failure
 
 
@@ -22,7 +23,19 @@ class Allowance:
     @property
     def wall_clock_s(self) -> float:
         """Read it when the session starts: time passes also while it waits for its turn."""
-        return max(0.0, self._seconds_left())
+        return self._seconds_left()
+
+    def left(self, turns: int, cost_usd: float | None) -> tuple[int, float]:
+        """Turns and dollars for a session that goes on after it has used so much.
+
+        Raises:
+            Failure: `turns_exceeded` or `budget_exceeded`: nothing is left.
+        """
+        if turns >= self.max_turns:
+            raise Failure("turns_exceeded", f"All {self.max_turns} turns are used.", "Raise max_turns.")
+        if (cost_usd or 0) >= self.budget_usd:
+            raise Failure("budget_exceeded", f"All of ${self.budget_usd:g} is used.", "Raise budget_usd.")
+        return self.max_turns - turns, self.budget_usd - (cost_usd or 0)
 
     def settle(self, turns: int, cost_usd: float | None) -> None:
         """`cost_usd` None (it could not be told) counts as all of it: a limit must not leak."""
@@ -35,11 +48,10 @@ class Budget:
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         assert limits.max_turns and limits.budget_usd and limits.wall_clock_s, "run limits are complete"
-        self._clock = clock
+        self.deadline = Deadline(limits.wall_clock_s, clock=clock)
         self._limits = limits
         self._turns_left = limits.max_turns
         self._usd_left = limits.budget_usd
-        self._deadline = clock() + limits.wall_clock_s
 
     @contextmanager
     def reserve(self, own: Limits, among: int = 1) -> Generator[Allowance]:
@@ -56,12 +68,12 @@ class Budget:
             raise self._exhausted("turns", f"{self._limits.max_turns} turns")
         if usd <= 0:
             raise self._exhausted("dollars", f"${self._limits.budget_usd:g}")
-        if self._deadline <= self._clock():
+        if not self.deadline.left:
             raise self._exhausted("time", f"{self._limits.wall_clock_s:g} s")
         allowance = Allowance(
             max_turns=min(own.max_turns or turns, turns),
             budget_usd=min(own.budget_usd or usd, usd),
-            seconds_left=lambda: min(own.wall_clock_s or math.inf, self._deadline - self._clock()),
+            seconds_left=lambda: min(own.wall_clock_s or math.inf, self.deadline.left),
         )
         self._turns_left -= allowance.max_turns
         self._usd_left -= allowance.budget_usd

@@ -2,65 +2,92 @@
 
 import argparse
 import asyncio
-import json
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from . import provider
+from .approver_token import TOKEN_VARIABLE
+from .arguments import (
+    config_folder,
+    environ_of,
+    given_inputs,
+    given_task,
+    home_folder,
+    keys_folder,
+    named_playbook,
+    new_check_id,
+    print_json,
+    say,
+)
 from .config import Config, ConfigError, Playbook
 from .config_files import load
 from .errors import Failure
 
 if TYPE_CHECKING:
+    from .asking import Ways
     from .journal import Run, Span
     from .provider import Provider
-
-_LARGEST_TASK_FILE = 1024 * 1024
+    from .show import Progress
+    from .waiting import Ask
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed; returns the exit code."""
-    command = {"demo": _demo, "run": _run, "check": _check, "show": _show, "trace": _trace}[arguments.command]
+    from . import commands_approvals, commands_keys
+
+    command = {
+        "demo": _demo,
+        "run": _run,
+        "check": _check,
+        "show": _show,
+        "trace": _trace,
+        "approvals": commands_approvals.approvals,
+        "keys": commands_keys.keys,
+        "mandate": commands_keys.mandate,
+    }[arguments.command]
     try:
         return asyncio.run(command(arguments))
     except ConfigError as error:
         problems = [{"file": str(p.file), "line": p.line, "message": p.message} for p in error.problems]
-        _say(arguments, {"error": {"code": "invalid_config", "problems": problems}}, str(error))
+        say(arguments, {"error": {"code": "invalid_config", "problems": problems}}, str(error))
     except Failure as failure:
         text = f"flotilla: {failure.message}\n{failure.suggestion}".rstrip()
-        _say(arguments, {"error": failure.as_dict()}, text)
+        say(arguments, {"error": failure.as_dict()}, text)
     except OSError as error:
-        _say(arguments, {"error": Failure("os_error", str(error)).as_dict()}, f"flotilla: {error}")
+        say(arguments, {"error": Failure("os_error", str(error)).as_dict()}, f"flotilla: {error}")
     except Exception as error:
         from flotilla_kit.errors import StoreUnavailable
 
         if not isinstance(error, StoreUnavailable):
             raise
-        _say(arguments, {"error": error.as_dict()}, f"flotilla: the journal: {error.message} {error.suggestion}")
+        say(arguments, {"error": error.as_dict()}, f"flotilla: the journal: {error.message} {error.suggestion}")
     return 2
 
 
 async def _demo(arguments: argparse.Namespace) -> int:
-    config = load(_configs(arguments))
-    playbook = _playbook(config, arguments.playbook)
+    config = load(config_folder(arguments))
+    playbook = named_playbook(config, arguments.playbook)
     if playbook.example is None:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
     task, inputs = playbook.example.task, playbook.example.inputs
-    return await _play(arguments, config, playbook, task, inputs, rehearse=not arguments.live, sample=True)
+    live = arguments.live
+    return await _play(arguments, config, playbook, task, inputs, rehearse=not live, yes=not live, sample=True)
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    config = load(_configs(arguments))
-    playbook = _playbook(config, arguments.playbook)
-    inputs = _inputs(arguments.input, playbook)
-    return await _play(arguments, config, playbook, _task(arguments), inputs, rehearse=arguments.rehearse)
+    config = load(config_folder(arguments))
+    playbook = named_playbook(config, arguments.playbook)
+    inputs = given_inputs(arguments.input, playbook.inputs)
+    if arguments.yes and not arguments.rehearse:
+        raise Failure("not_a_rehearsal", "--yes approves everything, so it goes only with --rehearse.", "Leave it out.")
+    task, rehearse = given_task(arguments), arguments.rehearse
+    return await _play(arguments, config, playbook, task, inputs, rehearse=rehearse, yes=arguments.yes)
 
 
 async def _play(
@@ -71,16 +98,20 @@ async def _play(
     inputs: dict[str, JsonValue],
     *,
     rehearse: bool,
+    yes: bool,
     sample: bool = False,
 ) -> int:
     async with _provider(config, playbook, rehearse=rehearse) as model:
         from rich.console import Console
 
+        from .asking import Ways
         from .journal import Journal, Run
+        from .rehearsal.standin import approving
         from .run import new_run_id, run_playbook
         from .show import Progress, result
 
-        home = _home(arguments)
+        os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
+        home = home_folder(arguments)
         run = Run(new_run_id(), playbook.name, model.model, task, inputs)
         folder = home / "runs" / run.run_id
         # A demo's servers start from the sample each time; their data stays there, to be looked at.
@@ -88,20 +119,41 @@ async def _play(
         console = Console()
         progress = None if arguments.json else Progress(console)
         if rehearse and not arguments.json:
-            banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real.\n"
-            console.print(banner, style="yellow", soft_wrap=True)
-        async with await Journal.open(home, [progress] if progress else []) as journal:
+            banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real."
+            approver = "\nApprovals are given by demo-approver, a process of its own: this one cannot." if yes else ""
+            console.print(f"{banner}{approver}\n", style="yellow", soft_wrap=True)
+        ways = Ways(config, folder / "data" if sample else home, environ_of(home))
+        asking = approving(folder / "approver-keys.json", ways.environ) if yes else nullcontext(_asking(ways, progress))
+        flags += ["--approver-keys", str(folder / "approver-keys.json")] if yes else []
+        async with asking as ask, await Journal.open(home, [progress] if progress else []) as journal:
             with progress or nullcontext():
                 await run_playbook(
-                    config, run, provider=model, journal=journal, folder=folder, flags=flags, environ=_environ(home)
+                    config,
+                    run,
+                    provider=model,
+                    journal=journal,
+                    folder=folder,
+                    keys=keys_folder(home),
+                    ask=ask,
+                    flags=flags,
+                    environ=ways.environ,
                 )
             spans = await journal.spans(run.run_id)
         if arguments.json:
-            _print_json(_record(run, spans) | {"folder": str(folder)})
+            print_json(_record(run, spans) | {"folder": str(folder)})
         else:
             console.print(result(run, spans))
             console.print(f"trace: flotilla trace {run.run_id}   logs and transcripts: {folder}", soft_wrap=True)
         return 0 if run.status == "ok" else 1
+
+
+def _asking(ways: "Ways", progress: "Progress | None") -> "Ask":
+    """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
+    from flotilla_kit.terminal import has_person
+
+    from .asking import AtTerminal, Notice
+
+    return AtTerminal(ways, progress.aside) if progress and has_person() else Notice(ways)
 
 
 @asynccontextmanager
@@ -124,14 +176,18 @@ async def _provider(config: Config, playbook: Playbook, *, rehearse: bool) -> "A
 
 async def _check(arguments: argparse.Namespace) -> int:
     """Config, then servers and tools; a missing credential is said, but is no error: a rehearsal needs none."""
-    config = load(_configs(arguments))
+    config = load(config_folder(arguments))
     from .fleet import running
+    from .mandate import APPROVAL_TOOLS
 
-    home = _home(arguments)
+    home = home_folder(arguments)
     names = sorted(config.fleet.servers)
-    async with running(config, names, logs=home / "check", environ=_environ(home)) as fleet:
+    async with running(
+        config, names, run_id=new_check_id(), logs=home / "check", keys=keys_folder(home), environ=environ_of(home)
+    ) as fleet:
         fleet.require(config.workers.values())
-        tools = {name: sorted(server.tools) for name, server in fleet.servers.items()}
+        tools = {name: sorted(set(server.tools) - set(APPROVAL_TOOLS)) for name, server in fleet.servers.items()}
+        checking = {name: server.minter is not None for name, server in fleet.servers.items()}
     try:
         credential = bool(provider.live(os.environ))
     except Failure:
@@ -140,12 +196,19 @@ async def _check(arguments: argparse.Namespace) -> int:
     lines = [
         *notes,
         f"{len(config.playbooks)} playbooks, {len(config.workers)} workers: well formed, every name resolves",
-        *(f"{name}: answers, {len(found)} tools" for name, found in tools.items()),
+        *(f"{name}: {_found(found, checking[name])}" for name, found in tools.items()),
         "credential for Claude: set" if credential else "credential for Claude: not set (rehearsals need none)",
     ]
     answer = {"playbooks": sorted(config.playbooks), "workers": sorted(config.workers), "tools": tools, "notes": notes}
-    _say(arguments, answer | {"credential": credential}, "\n".join(lines), stream=sys.stdout)
+    answer |= {"mandates": checking, "credential": credential}
+    say(arguments, answer, "\n".join(lines), stream=sys.stdout)
     return 0
+
+
+def _found(tools: list[str], mandates: bool) -> str:
+    if mandates:
+        return f"answers, checks mandates, has all {len(tools)} tools that the files name"
+    return f"answers, {len(tools)} tools; it checks no mandates: only the session keeps workers from the others"
 
 
 async def _show(arguments: argparse.Namespace) -> int:
@@ -185,14 +248,14 @@ async def _look_up(
 ) -> int:
     from .journal import Journal
 
-    async with await Journal.open(_home(arguments), read_only=True) as journal:
+    async with await Journal.open(home_folder(arguments), read_only=True) as journal:
         run = await journal.run(arguments.run_id)
         if run is None:
             which = "recorded yet" if arguments.run_id == "last" else arguments.run_id
             raise Failure("unknown_run", f"There is no run {which}.", "See --home, or start with `flotilla demo`.")
         spans = await journal.spans(run.run_id)
     if arguments.json:
-        _print_json(record(run, spans))
+        print_json(record(run, spans))
     else:
         text(run, spans)
     return 0
@@ -202,68 +265,3 @@ def _record(run: "Run", spans: "list[Span]") -> dict[str, object]:
     from .show import totals
 
     return {**asdict(run), "totals": totals(spans)}
-
-
-def _configs(arguments: argparse.Namespace) -> Path:
-    here = Path("configs")
-    bundled = Path(__file__).parent / "configs"
-    return arguments.configs or (here if (here / "fleet.yaml").is_file() else bundled)
-
-
-def _environ(home: Path) -> dict[str, str]:
-    """The environment, with the home that local servers keep their data in."""
-    return {**os.environ, "FLOTILLA_HOME": str(home)}
-
-
-def _home(arguments: argparse.Namespace) -> Path:
-    from flotilla_kit.settings import default_home
-
-    return (arguments.home or default_home()).absolute()
-
-
-def _playbook(config: Config, name: str) -> Playbook:
-    if name not in config.playbooks:
-        from .names import did_you_mean
-
-        known = did_you_mean(name, config.playbooks)
-        raise Failure("unknown_playbook", f"There is no playbook `{name}`{known}", f"See {config.folder}/playbooks.")
-    return config.playbooks[name]
-
-
-def _task(arguments: argparse.Namespace) -> str:
-    if (arguments.task is None) == (arguments.task_file is None):
-        raise Failure("no_task", "Say what the case is: either as text, or with --task-file FILE.")
-    if arguments.task is not None:
-        return arguments.task
-    try:
-        if arguments.task_file.stat().st_size > _LARGEST_TASK_FILE:
-            raise Failure("bad_task_file", f"{arguments.task_file} is larger than 1 MiB.")
-        return arguments.task_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure("bad_task_file", f"{arguments.task_file} cannot be read as UTF-8 text: {error}") from error
-
-
-def _inputs(given: Sequence[str], playbook: Playbook) -> dict[str, JsonValue]:
-    """`NAME=VALUE` pairs; a value whose schema is not text is read as JSON."""
-    inputs: dict[str, JsonValue] = {}
-    for pair in given:
-        name, found, value = pair.partition("=")
-        if not found:
-            raise Failure("invalid_input", f"--input takes NAME=VALUE; {pair!r} is not that.")
-        kind = playbook.inputs.get("properties", {}).get(name, {}).get("type", "string")
-        try:
-            inputs[name] = value if kind == "string" else json.loads(value)
-        except ValueError:
-            raise Failure("invalid_input", f"--input {name}: {value!r} is no {kind}.") from None
-    return inputs
-
-
-def _say(arguments: argparse.Namespace, answer: Mapping[str, object], text: str, stream: TextIO = sys.stderr) -> None:
-    if arguments.json:
-        _print_json(answer)
-    else:
-        stream.write(f"{text}\n")
-
-
-def _print_json(answer: Mapping[str, object]) -> None:
-    print(json.dumps(answer, ensure_ascii=False, indent=2))  # noqa: T201  a command's answer

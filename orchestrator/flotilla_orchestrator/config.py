@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -48,13 +49,23 @@ def _bounds(value: Bounds) -> Bounds:
             if not isinstance(bound, dict):
                 raise ValueError(f"the bound of `{argument}` must be a JSON Schema, such as {{const: …}}")
             template.check(bound)
-            if not template.attributes(bound, "inputs"):  # else it is a schema only once it is filled in
-                _schema(bound)
+            if not template.attributes(bound, "inputs") | template.attributes(bound, "lookups"):
+                _schema(bound)  # else it is a schema only once it is filled in
     return value
 
 
 def _tools(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _template(value: str) -> str:
+    template.check(value)
+    return value
+
+
+def _templates(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    template.check(value)
+    return value
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -111,12 +122,22 @@ class Server(Model):
     )
     url: str | None = Field(default=None, pattern=r"^https?://")
     headers: dict[str, str] = Field(default={}, description="values may name variables: `Bearer ${TOKEN}`")
+    audience: str | None = Field(
+        default=None, min_length=1, description="`aud` of mandates for it (default: its name here)"
+    )
 
     @model_validator(mode="after")
     def one_kind(self) -> Self:
         if (self.command is None) == (self.url is None):
             raise ValueError("give either `command` (started here) or `url` (runs elsewhere)")
+        if self.command and not self.gets_mandates:
+            raise ValueError("a server that is started here gets mandates; leave out the header Authorization")
         return self
+
+    @property
+    def gets_mandates(self) -> bool:
+        """A server with an Authorization header of its own gets none."""
+        return not any(name.lower() == "authorization" for name in self.headers)
 
     @property
     def variables(self) -> list[str]:
@@ -129,6 +150,20 @@ class Models(Model):
     fallbacks: dict[str, str] = Field(default={}, description="who answers when a model is overloaded")
 
 
+class Rule(Model):
+    """Tightens what workers' files grant: `deny` takes tools away, `approve` has each change wait for a person."""
+
+    when: dict[str, JsonValue] = Field(default={}, description="inputs of the run and their values; none: always")
+    tools: list[str] = Field(min_length=1, description="full names; `*` stands for any text: mcp__k8s__delete_*")
+    effect: Literal["approve", "deny"]
+
+    def matches(self, tool: str) -> bool:
+        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
+
+    def holds(self, inputs: Mapping[str, JsonValue]) -> bool:
+        return all(name in inputs and inputs[name] == value for name, value in self.when.items())
+
+
 class Fleet(Model):
     servers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")], Server]
     models: Models = Models()
@@ -136,6 +171,7 @@ class Fleet(Model):
     concurrency: int = Field(
         default=10, ge=1, le=100, description="workers at work at the same time, leads not counted"
     )
+    rules: list[Rule] = []
 
 
 class Worker(Model):
@@ -150,6 +186,9 @@ class Worker(Model):
     bounds: Annotated[Bounds, AfterValidator(_bounds)] = Field(
         default={}, description="by server and argument: a JSON Schema (templates allowed) the argument must satisfy"
     )
+    resources: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://.")]] = Field(
+        default=[], description="URIs it may read on its servers; a `*` at the end stands for any text"
+    )
     limits: Limits = Limits()
     delegates: list[str] = Field(default=[], description="workers it may delegate to")
     prompt: str = Field(min_length=1)
@@ -160,10 +199,27 @@ class Worker(Model):
         found = [TOOL_NAME.fullmatch(tool) for tool in self.tools or ()]
         return sorted({match["server"] for match in found if match})
 
+    def tools_on(self, server: str) -> list[str]:
+        """The short names of its tools on a server, each once."""
+        found = [TOOL_NAME.fullmatch(tool) for tool in self.tools or ()]
+        return list(dict.fromkeys(match["tool"] for match in found if match and match["server"] == server))
+
 
 class Example(Model):
     task: str
     inputs: dict[str, JsonValue] = {}
+
+
+class Lookup(Model):
+    """A tool that only reads, called once before the first session; its answer fills the playbook's templates."""
+
+    tool: str = Field(description="full name, mcp__SERVER__TOOL")
+    arguments: Annotated[dict[str, JsonValue], AfterValidator(_templates)] = {}
+
+    @property
+    def server(self) -> str | None:
+        match = TOOL_NAME.fullmatch(self.tool)
+        return match and match["server"]
 
 
 class Playbook(Model):
@@ -172,6 +228,12 @@ class Playbook(Model):
     inputs: ObjectSchema = {"type": "object"}
     lead: str
     output: ObjectSchema
+    lookups: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Lookup] = Field(
+        default={}, description="in this order; a later one may use the answer of an earlier one"
+    )
+    scope: dict[str, dict[str, Annotated[str, AfterValidator(_template)]]] = Field(
+        default={}, description="by server: the records every worker of a run is narrowed to"
+    )
     limits: Limits = Limits()
     example: Example | None = Field(default=None, description="what `flotilla demo` runs")
 
@@ -215,3 +277,8 @@ class Config:
                 seen.add(name)
                 yield self.workers[name]
                 ahead += self.workers[name].delegates
+
+    def servers(self, playbook: Playbook) -> list[str]:
+        """The servers that a run of the playbook calls."""
+        looked_up = {lookup.server for lookup in playbook.lookups.values() if lookup.server}
+        return sorted(looked_up.union(*(worker.servers for worker in self.team(playbook.lead))))

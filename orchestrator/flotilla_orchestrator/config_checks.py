@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import cast
 
 import jsonschema
+from pydantic import JsonValue
 
 from . import template
-from .config import GATE, TOOL_NAME, Fleet, FleetLimits, Playbook, Worker
-from .config_files import Files, Source
+from .config import GATE, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, Worker
+from .config_files import Files, Place, Source
 from .names import did_you_mean
 
 
@@ -21,6 +22,40 @@ def check(fleet: Fleet | None, source: Source, workers: Files[Worker], playbooks
         _check_worker(worker, workers.sources[name], workers, names)
     for name, playbook in playbooks.models.items():
         _check_playbook(playbook, playbooks.sources[name], workers, (fleet.limits if fleet else FleetLimits()))
+        _check_scope(playbook, playbooks.sources[name], workers, names)
+    if fleet:
+        _check_mandates(fleet, source, workers, playbooks)
+
+
+def _check_mandates(fleet: Fleet, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> None:
+    """What only a mandate can hold must not be written for a server that gets none."""
+    none = {name for name, server in fleet.servers.items() if not server.gets_mandates}
+    why = "need mandates, and `{}` gets none: fleet.yaml gives it an Authorization of its own"
+    for name, worker in workers.models.items():
+        for server in none.intersection(worker.bounds):
+            workers.sources[name].problem(("bounds", server), f"bounds {why.format(server)}")
+    for name, playbook in playbooks.models.items():
+        for server in none.intersection(playbook.scope):
+            playbooks.sources[name].problem(("scope", server), f"scopes {why.format(server)}")
+    for at, rule in enumerate(fleet.rules):
+        matched = _check_rule(rule, at, source, workers, playbooks)
+        for server in sorted(none & matched):
+            source.problem(("rules", at, "tools"), f"rules {why.format(server)}")
+
+
+def _check_rule(rule: Rule, at: int, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> set[str]:
+    """The servers whose tools it is for."""
+    known = {name for playbook in playbooks.models.values() for name in _properties(playbook)}
+    closed = all(_properties(playbook) for playbook in playbooks.models.values()) and not playbooks.broken
+    for name in rule.when:
+        if closed and name not in known:
+            message = f"`when.{name}` is no input of any playbook{did_you_mean(name, known)}"
+            source.problem(("rules", at, "when", name), message)
+    named = {tool for worker in workers.models.values() for tool in worker.tools or ()}
+    matched = [TOOL_NAME.fullmatch(tool) for tool in named if rule.matches(tool)]
+    if not matched and not workers.broken:
+        source.note(("rules", at), f"no worker has a tool that this rule is for: {', '.join(rule.tools)}")
+    return {match["server"] for match in matched if match}
 
 
 def _check_worker(worker: Worker, source: Source, workers: Files[Worker], servers: list[str] | None) -> None:
@@ -68,15 +103,47 @@ def _check_playbook(playbook: Playbook, source: Source, workers: Files[Worker], 
 
 
 def _check_bounds(worker: Worker, source: Source, playbook: Playbook) -> None:
-    """A bound that reads an input which is never there could not be filled in the middle of a run."""
-    given: dict[str, object] = playbook.inputs.get("properties", {})
-    if not given:  # any input may be given
-        return
+    """A bound that reads what is never there could not be filled when a run starts."""
     for server, bounds in worker.bounds.items():
         for argument, bound in bounds.items():
-            for name in sorted(template.attributes(bound, "inputs") - set(given)):
-                message = f"`inputs.{name}` is no input of the playbook {playbook.name}{did_you_mean(name, given)}"
-                source.problem(("bounds", server, argument), message)
+            _check_template(bound, playbook, playbook.lookups, source, ("bounds", server, argument))
+
+
+def _check_scope(playbook: Playbook, source: Source, workers: Files[Worker], servers: list[str] | None) -> None:
+    """The scope of a playbook and the lookups that fill it."""
+    known: list[str] = []
+    for name, lookup in playbook.lookups.items():
+        place = ("lookups", name, "tool")
+        if lookup.server is None:
+            source.problem(place, f"`{lookup.tool}` is no MCP tool; name it as mcp__SERVER__TOOL")
+        elif servers is not None and lookup.server not in servers:
+            source.problem(place, f"there is no server `{lookup.server}`{did_you_mean(lookup.server, servers)}")
+        _check_template(lookup.arguments, playbook, known, source, ("lookups", name, "arguments"))
+        known.append(name)
+    reached = {server for worker in _team(playbook.lead, workers) for server in worker.servers}
+    for server, keys in playbook.scope.items():
+        if servers is not None and server not in servers:
+            source.problem(("scope", server), f"there is no server `{server}`{did_you_mean(server, servers)}")
+        elif server not in reached and not workers.broken:
+            source.problem(("scope", server), f"no worker of {playbook.name} has a tool of `{server}`")
+        for key, value in keys.items():
+            _check_template(value, playbook, known, source, ("scope", server, key))
+
+
+def _check_template(value: JsonValue, playbook: Playbook, known: Iterable[str], source: Source, place: Place) -> None:
+    """`known` are the lookups that are answered when the template is filled in."""
+    given = _properties(playbook)
+    for name in sorted(template.attributes(value, "inputs") - set(given)) if given else ():
+        message = f"`inputs.{name}` is no input of the playbook {playbook.name}{did_you_mean(name, given)}"
+        source.problem(place, message)
+    for name in sorted(template.attributes(value, "lookups") - set(known)):
+        message = f"`lookups.{name}` is no lookup that {playbook.name} has made by then{did_you_mean(name, known)}"
+        source.problem(place, message)
+
+
+def _properties(playbook: Playbook) -> dict[str, object]:
+    """The inputs that a playbook names; none: any may be given."""
+    return playbook.inputs.get("properties", {})
 
 
 def _delegates(names: Iterable[str], workers: Files[Worker]) -> list[str]:

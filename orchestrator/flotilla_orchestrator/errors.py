@@ -1,6 +1,7 @@
 """What a run, a session or a delegation can fail with: data in the fleet's shape, for people and models alike."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from pydantic import JsonValue
 
@@ -33,3 +34,10 @@ class Failure(Exception):
             "retryable": self.retryable,
             "details": self.details,
         }
+
+
+def innermost(error: BaseException) -> str:
+    """What went wrong inside task groups, in one line."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return f"{type(error).__name__}: {error}"[:300]

@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table
 
 MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
 
-Status = Literal["running", "ok", "failed", "denied", "interrupted"]
+Status = Literal["running", "waiting", "ok", "failed", "denied", "interrupted"]
 Kind = Literal["run", "session", "delegate", "tool"]
 
 
@@ -121,10 +121,13 @@ class Journal:
         await self._database.write(_insert, _spans, asdict(span))
         return span
 
-    async def end(self, span: Span, status: Status) -> None:
-        span.status, span.ended_at = status, now()
+    async def change(self, span: Span) -> None:
         self._tell(span)
         await self._database.write(_update, _spans, _spans.c.span_id == span.span_id, asdict(span))
+
+    async def end(self, span: Span, status: Status) -> None:
+        span.status, span.ended_at = status, now()
+        await self.change(span)
 
     async def run(self, run_id: str) -> Run | None:
         """The run with this id; `last` is the newest."""

@@ -8,23 +8,24 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import jsonschema
-from claude_agent_sdk.types import McpHttpServerConfig
 from pydantic import JsonValue
 
-from .budget import Allowance, Budget
-from .config import Config, Worker
-from .delegation import DELEGATE, MAX_TASK_CHARS, Delegation, Task
+from .agent import Agent, Means
+from .budget import Budget
+from .config import Config, Playbook, Worker
+from .deadline import Deadline
+from .delegation import MAX_TASK_CHARS, Task
 from .errors import Failure
-from .fleet import Fleet, running
-from .grants import grants, hidden
+from .fleet import running
 from .journal import Journal, Run, Span
+from .lookups import look_up
+from .minting import Mandates
 from .names import did_you_mean
 from .provider import Provider
-from .session import run_session
-from .session_types import CallStatus, Session, SessionResult
+from .session_types import SessionResult
+from .waiting import Ask
 
 
 def new_run_id() -> str:
@@ -38,6 +39,8 @@ async def run_playbook(
     provider: Provider,
     journal: Journal,
     folder: Path,
+    keys: Path,
+    ask: Ask,
     flags: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Run:
@@ -45,6 +48,8 @@ async def run_playbook(
 
     Args:
         folder: private to this run; holds logs and transcripts.
+        keys: the key ring that signs mandates for servers elsewhere.
+        ask: brings each call that has to be approved before somebody who may.
         flags: further flags for every local server.
 
     Raises:
@@ -55,13 +60,17 @@ async def run_playbook(
     span = await journal.begin(Span(run.run_id, None, "run", run.playbook, {"model": run.model}))
     run.status = "interrupted"  # unless the block gets to its end
     try:
-        lead = config.playbooks[run.playbook].lead
-        team = list(config.team(lead))
-        servers = sorted({server for worker in team for server in worker.servers})
-        async with running(config, servers, logs=folder, flags=flags, environ=environ) as fleet:
+        playbook = config.playbooks[run.playbook]
+        team = list(config.team(playbook.lead))
+        servers = config.servers(playbook)
+        async with running(
+            config, servers, run_id=run.run_id, logs=folder, keys=keys, flags=flags, environ=environ
+        ) as fleet:
             fleet.require(team)
-            case = _Case(config, run, fleet, provider, journal, folder)
-            run.output = await case.lead(span)
+            mandates = Mandates(config, fleet, await look_up(playbook, fleet, run.inputs), playbook, team)
+            slots = asyncio.Semaphore(config.fleet.concurrency)
+            means = Means(config, fleet, mandates, provider, journal, folder, ask, slots)
+            run.output = await _Case(run, means).lead(span)
         run.status = "ok"
     except Failure as failure:
         run.status, run.error = "failed", failure.as_dict()
@@ -80,7 +89,12 @@ def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, 
         raise Failure("invalid_input", "The task is empty.", "Say what the case is, as text or with --task-file.")
     if len(task) > MAX_TASK_CHARS:
         raise Failure("invalid_input", f"The task has {len(task)} characters; {MAX_TASK_CHARS} are the most.")
-    schema = config.playbooks[playbook].inputs
+    check_values(config.playbooks[playbook], inputs)
+
+
+def check_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
+    """Raises Failure `invalid_input` unless the playbook takes these inputs."""
+    schema = playbook.inputs
     for error in jsonschema.Draft202012Validator(schema).iter_errors(dict(inputs)):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
         where = ".".join(str(part) for part in error.absolute_path)
         message = f"input {where}: {error.message}" if where else f"inputs: {error.message}"
@@ -90,14 +104,10 @@ def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, 
 class _Case:
     """The sessions of one run."""
 
-    def __init__(
-        self, config: Config, run: Run, fleet: Fleet, provider: Provider, journal: Journal, folder: Path
-    ) -> None:
-        self._config, self._run, self._fleet = config, run, fleet
-        self._provider, self._journal, self._folder = provider, journal, folder
-        self._playbook = config.playbooks[run.playbook]
-        self._budget = Budget(self._playbook.limits.over(config.fleet.limits.run))
-        self._slots = asyncio.Semaphore(config.fleet.concurrency)
+    def __init__(self, run: Run, means: Means) -> None:
+        self._run, self._means, self._config, self._journal = run, means, means.config, means.journal
+        self._playbook = self._config.playbooks[run.playbook]
+        self._budget = Budget(self._playbook.limits.over(self._config.fleet.limits.run))
 
     async def lead(self, span: Span) -> dict[str, JsonValue]:
         """The lead's structured result.
@@ -107,7 +117,8 @@ class _Case:
         """
         inputs = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in self._run.inputs.items())
         prompt = f"{self._run.task.strip()}\n\nInputs:\n{inputs}" if inputs else self._run.task.strip()
-        result = await self._work(self._config.workers[self._playbook.lead], prompt, span, output=self._playbook.output)
+        lead, above = self._config.workers[self._playbook.lead], self._budget.deadline
+        result = await self._work(lead, prompt, span, above, output=self._playbook.output)
         if result.failure:
             raise result.failure
         assert result.structured is not None, "a session without failure has what was asked for"
@@ -118,12 +129,13 @@ class _Case:
         worker: Worker,
         prompt: str,
         parent: Span,
+        above: Deadline,
         *,
         among: int = 1,
         output: Mapping[str, Any] | None = None,
     ) -> SessionResult:
         """One session with its span; a failure is in the result."""
-        attributes: dict[str, JsonValue] = {"task": prompt, "model": self._provider.model}
+        attributes: dict[str, JsonValue] = {"task": prompt, "model": self._run.model}
         span = Span(self._run.run_id, parent.span_id, "session", worker.name, attributes)
         result = SessionResult(failure=Failure("interrupted", "The run was interrupted."))
         limits = worker.limits.over(self._config.fleet.limits.session)
@@ -138,99 +150,20 @@ class _Case:
                 return result
             await self._journal.begin(span)
             try:
-                # A lead takes no slot: it would hold one while it waits for workers that need one.
-                async with contextlib.nullcontext() if worker.delegates else self._slots:
-                    result = await self._session(worker, prompt, span, allowance, output)
-                    allowance.settle(result.turns, result.cost_usd)
-            except Failure as failure:
-                result = SessionResult(failure=failure)
+                agent = Agent(self._means, worker, prompt, output, span=span, above=above, work=self._delegated)
+                result = await agent.run(allowance)
             finally:
                 await self._end(span, result)
         return result
 
+    async def _delegated(self, task: Task, among: int, parent: Span, above: Deadline) -> SessionResult:
+        return await self._work(self._config.workers[task.worker], task.task, parent, above, among=among)
+
     async def _end(self, span: Span, result: SessionResult) -> None:
         span.turns, span.cost_usd = result.turns, result.cost_usd
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens
-        if self._provider.model == "claude" and result.model:
+        if self._run.model == "claude" and result.model:
             span.attributes["model"] = result.model
         if result.failure:
             span.attributes["error"] = result.failure.as_dict()
         await self._journal.end(span, "failed" if result.failure else "ok")
-
-    async def _session(
-        self, worker: Worker, prompt: str, span: Span, allowance: Allowance, output: Mapping[str, Any] | None
-    ) -> SessionResult:
-        fleet_limits, models = self._config.fleet.limits, self._config.fleet.models
-        model = worker.model or models.default
-        calls = _Calls(self._journal, span)
-        granted = grants(worker, self._fleet, self._run.inputs)
-        delegation = self._delegation(worker, calls) if worker.delegates else None
-        session = Session(
-            session_id=str(UUID(span.span_id)),
-            agent=worker.name,
-            system_prompt=worker.prompt,
-            prompt=prompt,
-            model=model,
-            fallback_model=models.fallbacks.get(model),
-            grants={**granted, DELEGATE: {}} if delegation else granted,
-            hidden=hidden(worker, self._fleet),
-            servers={name: self._server(name) for name in worker.servers},
-            gate=[delegation.tool()] if delegation else [],
-            output_schema=output,
-            max_turns=allowance.max_turns,
-            budget_usd=allowance.budget_usd,
-            wall_clock_s=allowance.wall_clock_s,
-            model_call_s=fleet_limits.model_call_s,
-            retries=fleet_limits.retries,
-            environment=self._environment(worker),
-            folder=self._folder,
-        )
-        try:
-            return await run_session(session, calls)
-        finally:
-            if delegation:
-                await delegation.close()
-
-    def _delegation(self, lead: Worker, calls: "_Calls") -> Delegation:
-        team = {name: self._config.workers[name] for name in lead.delegates}
-
-        async def work(task: Task, among: int) -> SessionResult:
-            return await self._work(team[task.worker], task.task, calls.delegation, among=among)
-
-        return Delegation(lead.name, team, work)
-
-    def _server(self, name: str) -> McpHttpServerConfig:
-        server = self._fleet.servers[name]
-        return {"type": "http", "url": server.url, "headers": dict(server.headers)}
-
-    def _environment(self, worker: Worker) -> dict[str, str]:
-        """The provider's variables, and the values that its servers' headers name (so no token is in an argument)."""
-        environment = self._provider.environment(worker.name)
-        for name in worker.servers:
-            environment.update(self._fleet.servers[name].variables)
-        return environment
-
-
-class _Calls:
-    """Records an agent's tool calls as spans."""
-
-    def __init__(self, journal: Journal, session: Span) -> None:
-        self._journal, self._session = journal, session
-        self._spans: dict[str, Span] = {}
-        self.delegation = session  # the span of the latest delegate call: the CLI runs one at a time
-
-    async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
-        kind = "delegate" if tool == DELEGATE else "tool"
-        attributes: dict[str, JsonValue] = {"tool": tool, "arguments": arguments, "tool_use_id": call_id}
-        name = tool.rsplit("__", 1)[-1]
-        span = Span(self._session.run_id, self._session.span_id, kind, name, attributes)
-        self._spans[call_id] = span
-        if kind == "delegate":
-            self.delegation = span
-        await self._journal.begin(span)
-
-    async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
-        span = self._spans.pop(call_id)
-        if error:
-            span.attributes["error"] = error[:2000]
-        await self._journal.end(span, status)

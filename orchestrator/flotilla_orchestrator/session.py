@@ -22,10 +22,12 @@ from claude_agent_sdk import (
 
 from .config import GATE
 from .errors import Failure
-from .session_talk import LOOK, Talk
+from .session_ends import LOOK
+from .session_talk import Talk
 from .session_types import Observer, Session, SessionResult
 
 _CONNECT_S = 15  # how long a session's servers may take to connect
+_HOOK_S = 60  # how long a hook may take; one that asks for an approval gives up long before
 _LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
 
 
@@ -36,16 +38,17 @@ async def run_session(session: Session, observer: Observer) -> SessionResult:
     client = ClaudeSDKClient(_options(session, talk))
     try:
         try:
-            async with asyncio.timeout(session.wall_clock_s):
+            async with session.deadline.enforced():
                 await client.connect()
                 await _servers_connected(client, session)
-                await client.query(session.prompt)
+                if not session.decided:  # else the CLI takes up the call it had to leave, and wants no prompt for it
+                    await client.query(session.prompt)
                 await talk.listen(client)
         except TimeoutError:
             talk.fail(
                 Failure(
                     "wall_clock_exceeded",
-                    f"{session.agent} was stopped after {session.wall_clock_s:g} s.",
+                    f"{session.agent} was stopped after {session.deadline.seconds:g} s.",
                     "Raise limits.wall_clock_s, or give it less to do.",
                 )
             )
@@ -90,7 +93,8 @@ def _options(session: Session, talk: Talk) -> ClaudeAgentOptions:
         GATE: create_sdk_mcp_server(GATE, tools=list(session.gate)),
     }
     return ClaudeAgentOptions(
-        session_id=session.session_id,
+        session_id=None if session.decided else session.session_id,
+        resume=session.session_id if session.decided else None,
         system_prompt=session.system_prompt,
         model=session.model,
         fallback_model=session.fallback_model,
@@ -105,7 +109,7 @@ def _options(session: Session, talk: Talk) -> ClaudeAgentOptions:
         # Without it the CLI reads a file that a task mentions as @/path into the prompt.
         verbatim_prompts=True,
         hooks={
-            "PreToolUse": [HookMatcher(hooks=[talk.before_call], on_failure="block")],
+            "PreToolUse": [HookMatcher(hooks=[talk.before_call], on_failure="block", timeout=_HOOK_S)],
             "PostToolUse": [HookMatcher(hooks=[talk.after_call], on_failure="block")],
             "PostToolUseFailure": [HookMatcher(hooks=[talk.after_call], on_failure="block")],
         },

@@ -22,9 +22,10 @@ from claude_agent_sdk import (
 )
 
 from .errors import Failure
-from .session_types import CallStatus, Observer, Session, SessionResult
+from .session_ends import LOOK, failure_of
+from .session_hold import Hold
+from .session_types import CallStatus, Observer, Session, SessionResult, Waiting
 
-LOOK = "See claude.log in the run's folder."
 _STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
 _INTERRUPT_S = 3  # how long an interrupted session may take to say what it has cost
 _SYNTHETIC = "<synthetic>"  # the "model" of what the CLI says itself, such as an API error
@@ -43,6 +44,12 @@ class Talk:
     _open: set[str] = field(default_factory=set[str])
     _answers: set[str | None] = field(default_factory=set[str | None])
 
+    def __post_init__(self) -> None:
+        self._hold = Hold(self.session)
+        if self.session.decided:  # its call was announced before it had to wait
+            self._announced.add(self.session.decided.tool_use_id)
+            self._open.add(self.session.decided.tool_use_id)
+
     def log(self, line: str) -> None:
         with (self.session.folder / "claude.log").open("a", encoding="utf-8") as log:
             log.write(f"{self.session.agent}: {line}\n")
@@ -52,23 +59,28 @@ class Talk:
         self.result.failure = self.result.failure or failure
 
     async def before_call(self, asked: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
-        """Let a call run only if it is granted, within its bounds."""
+        """Let a call run only if its tool is granted and no person has to approve it first."""
         assert asked["hook_event_name"] == "PreToolUse"
         tool, arguments, call_id = asked["tool_name"], asked["tool_input"], asked["tool_use_id"]
         if tool == _STRUCTURED_OUTPUT and self.session.output_schema:
             return {}
         await self._start(call_id, tool, arguments)
-        refusal = self._refusal(tool, arguments)
-        if refusal is None:
-            return {}
-        await self._end(call_id, "denied", refusal.code)
-        return {
-            "hookSpecificOutput": {
-                "hookEventName": "PreToolUse",
-                "permissionDecision": "deny",
-                "permissionDecisionReason": json.dumps(refusal.as_dict()),
-            }
-        }
+        verdict = self._refusal(tool) or await self._hold.verdict(tool, arguments, call_id)
+        match verdict:
+            case None:
+                return {}
+            case Waiting():
+                await self.observer.call_waits(call_id, verdict.approval)
+                return {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "defer"}}
+            case Failure():
+                await self._end(call_id, "denied", verdict.code)
+                return {
+                    "hookSpecificOutput": {
+                        "hookEventName": "PreToolUse",
+                        "permissionDecision": "deny",
+                        "permissionDecisionReason": json.dumps(verdict.as_dict()),
+                    }
+                }
 
     async def after_call(self, done: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         if done["hook_event_name"] == "PostToolUse":
@@ -93,18 +105,17 @@ class Talk:
                     await self._take(message)
 
     async def close(self) -> None:
-        """End the calls that the session did not live to see the end of."""
+        """End the calls that the session did not live to see the end of; one that waits goes on later."""
+        if self.result.waiting:
+            self._open.discard(self.result.waiting.tool_use_id)
         for call_id in sorted(self._open):
             await self._end(call_id, "interrupted")
 
-    def _refusal(self, tool: str, arguments: dict[str, Any]) -> Failure | None:
-        bound = self.session.grants.get(tool)
-        if bound is None:
-            granted = ", ".join(sorted(self.session.grants)) or "no tool"
-            return Failure("not_granted", f"{tool} is not granted to {self.session.agent}.", f"Granted: {granted}.")
-        for error in jsonschema.Draft202012Validator(dict(bound)).iter_errors(arguments):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
-            return Failure("out_of_bounds", f"{tool}: {error.message}", "Stay within the case you were given.")
-        return None
+    def _refusal(self, tool: str) -> Failure | None:
+        if tool in self.session.grants:
+            return None
+        granted = ", ".join(sorted(self.session.grants)) or "no tool"
+        return Failure("not_granted", f"{tool} is not granted to {self.session.agent}.", f"Granted: {granted}.")
 
     async def _take(self, message: Message) -> None:
         match message:
@@ -131,6 +142,8 @@ class Talk:
             await self._end(asked.id, "denied", "unknown_tool")
 
     async def _start(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
+        if call_id in self._announced:
+            return
         self._announced.add(call_id)
         await self.observer.call_started(call_id, tool, arguments)
         self._open.add(call_id)
@@ -149,7 +162,13 @@ class Talk:
         )
         self.result.output_tokens = usage.get("output_tokens") or 0
         self.result.text = message.result or ""
-        if failure := _failure(self.session, message):
+        if self.session.decided and self.session.decided.tool_use_id in self._open:
+            lost = f"The call of {self.session.agent} that a person decided about was neither made nor refused."
+            self.fail(Failure("approval_lost", lost, LOOK))
+        deferred, waiting = message.deferred_tool_use, self._hold.waiting
+        if deferred and waiting and deferred.id == waiting.tool_use_id:
+            self.result.waiting = waiting if self.result.failure is None else None
+        elif failure := failure_of(self.session, message):
             self.fail(failure)
         elif self.session.output_schema is not None:
             self._take_structured(message.structured_output, self.session.output_schema)
@@ -166,37 +185,3 @@ class Talk:
             self.fail(Failure("invalid_output", f"The result of {self.session.agent}: {error.message}"))
             return
         self.result.structured = output
-
-
-def _failure(session: Session, message: ResultMessage) -> Failure | None:
-    """What a result that is none means."""
-    agent = session.agent
-    match message.subtype, message.api_error_status:
-        case "error_max_turns", _:
-            return Failure("turns_exceeded", f"{agent} used all of its {session.max_turns} turns.", "Raise max_turns.")
-        case "error_max_budget_usd", _:
-            return Failure("budget_exceeded", f"{agent} used all of its ${session.budget_usd:g}.", "Raise budget_usd.")
-        case "error_max_structured_output_retries", _:
-            return Failure("invalid_output", f"{agent} gave a result that does not fit the schema, again and again.")
-        case _, (401 | 403) as status:
-            return _model_error("authentication_failed", message, status, "Check the API key or login token.")
-        case _, 429:
-            return _model_error("rate_limited", message, 429, "Try again later.", retryable=True)
-        case _, 529:
-            return _model_error("overloaded", message, 529, "Try again later.", retryable=True)
-        case _, int() as status:
-            return _model_error("model_error", message, status, retryable=status >= 500)
-        case _, None if message.terminal_reason == "api_error":
-            return _model_error("model_error", message, None, retryable=True)
-        case "success", None if not message.is_error:
-            return None
-        case subtype, _:
-            said = "; ".join(message.errors or ()) or message.result or subtype
-            return Failure("session_failed", f"{agent} ended early: {said[:300]}", LOOK)
-
-
-def _model_error(
-    code: str, message: ResultMessage, status: int | None, suggestion: str = "", *, retryable: bool = False
-) -> Failure:
-    said = (message.result or "The model did not answer.")[:500]
-    return Failure(code, said, suggestion, retryable=retryable, details={"status": status})

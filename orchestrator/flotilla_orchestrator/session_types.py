@@ -1,7 +1,7 @@
 """What one session is given, what it tells while it runs, and how it ended."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -9,6 +9,8 @@ from claude_agent_sdk import SdkMcpTool
 from claude_agent_sdk.types import McpHttpServerConfig
 from pydantic import JsonValue
 
+from .approvals import Approval, Approvals
+from .deadline import Deadline
 from .errors import Failure
 
 CallStatus = Literal["ok", "failed", "denied", "interrupted"]
@@ -20,7 +22,22 @@ class Observer(Protocol):
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None: ...
 
+    async def call_waits(self, call_id: str, approval: Approval) -> None:
+        """A person has to approve it first; it ends, or runs and ends, when the session goes on."""
+        ...
+
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A call in front of which a session has ended, until a person decides about its approval."""
+
+    server: str
+    tool: str
+    """Its full name."""
+    tool_use_id: str
+    approval: Approval
 
 
 @dataclass(frozen=True)
@@ -33,26 +50,30 @@ class Session:
     prompt: str
     model: str
     fallback_model: str | None
-    grants: Mapping[str, Mapping[str, Any]]
-    """Full tool name to the JSON Schema its arguments must satisfy here (`{}`: only the server's own)."""
+    grants: Collection[str]
+    """Full names of its tools. (What their arguments may be, each server checks by the mandate.)"""
     hidden: Sequence[str]
     """Other tools that its servers list."""
+    asks: Mapping[str, Approvals]
+    """Full name of each tool that may need an approval, to where to ask for it."""
     servers: Mapping[str, McpHttpServerConfig]
     gate: Sequence[SdkMcpTool[Any]]
     output_schema: Mapping[str, Any] | None
     max_turns: int
     budget_usd: float
-    wall_clock_s: float
+    deadline: Deadline
     model_call_s: float
     retries: int
     environment: Mapping[str, str]
     folder: Path
     """Private to the run: configuration, transcripts and logs of the CLI."""
+    decided: Waiting | None = None
+    """The session goes on with this call, decided meanwhile; `prompt` was given when it began."""
 
 
 @dataclass
 class SessionResult:
-    """How a session ended. `failure` is None only if everything that was asked for is there."""
+    """How a session ended. `failure` is None only if everything that was asked for is there, or it waits."""
 
     text: str = ""
     structured: dict[str, JsonValue] | None = None
@@ -64,3 +85,18 @@ class SessionResult:
     duration_s: float = 0
     model: str = ""
     failure: Failure | None = None
+    waiting: Waiting | None = None
+
+    def then(self, later: "SessionResult") -> "SessionResult":
+        """The result of the session that went on as `later`: what it used is added up.
+
+        Only the cost is a sum already: the CLI keeps it in the transcript and goes on counting from there.
+        """
+        return replace(
+            later,
+            turns=self.turns + later.turns,
+            input_tokens=self.input_tokens + later.input_tokens,
+            output_tokens=self.output_tokens + later.output_tokens,
+            duration_s=self.duration_s + later.duration_s,
+            model=later.model or self.model,
+        )

@@ -1,6 +1,7 @@
 """What people see of a run: the tree of agents and calls, live or afterwards, and the result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Self
 
 from pydantic import JsonValue
@@ -15,6 +16,7 @@ from .journal import Run, Span
 
 _MARKS = {
     "running": ("…", "yellow"),
+    "waiting": ("?", "bold yellow"),
     "ok": ("✓", "green"),
     "failed": ("✗", "red"),
     "denied": ("⊘", "red"),
@@ -28,16 +30,26 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._spans: dict[str, Span] = {}
-        self._live = Live(console=console, refresh_per_second=8, get_renderable=self._tree, transient=False)
+        self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._console.is_terminal:  # anew each time: it would wipe out what was shown since it stopped
+            self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._tree)
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
+        if self._live:
             self._live.stop()
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Leave the terminal to somebody else."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def __call__(self, span: Span) -> None:
         """Take a span that began or ended."""
@@ -76,6 +88,10 @@ def result(run: Run, spans: list[Span]) -> RenderableType:
             (f"{run.error['code']}: ", "bold red"), f"{run.error['message']}\n{run.error['suggestion']}"
         )
         parts.append(Panel(said, title="failed", border_style="red"))
+    for span in spans:
+        if "approval" in span.attributes:
+            done = {"ok": "executed once", "denied": "not executed"}.get(span.status, span.status)
+            parts.append(Text(f"{span.name}, {_approval(span)}, {done}"))
     parts.append(Text(took(run, spans), style="bold", no_wrap=True, overflow="fold"))
     return Group(*parts)
 
@@ -137,11 +153,24 @@ def _label(span: Span) -> Text:
             label.append(f"  {_arguments(span)}", "dim")
         case "delegate":
             pass
-    if span.status != "running":
+    if span.status == "waiting":
+        label.append(f"  {_approval(span)}", "bold yellow")
+    elif span.status != "running":
         label.append(f"  {_measures(span)}", "dim")
+        if "approval" in span.attributes:
+            label.append(f"  {_approval(span)}", "green" if span.status == "ok" else "red")
     if error := span.attributes.get("error"):
         label.append(f"  {_error(error)}", "red")
     return label
+
+
+def _approval(span: Span) -> str:
+    """`245.00 USD: waits for approval`, later `245.00 USD: approved by ada`."""
+    approval = span.attributes["approval"]
+    assert isinstance(approval, dict)
+    if approval["state"] == "pending":
+        return f"{approval['of']}: waits for approval"
+    return f"{approval['of']}: {approval['state']}" + (f" by {approval['by']}" if approval["by"] else "")
 
 
 def _measures(span: Span) -> str:

@@ -16,7 +16,7 @@ from flotilla_kit.errors import IdempotencyMismatch, InvalidArguments, StoreUnav
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}))
+EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}), mode="cleared")
 OPEN = "import asyncio, sys; from flotilla_kit.database import Database; from flotilla_kit.effects import MIGRATIONS; "
 
 

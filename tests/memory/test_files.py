@@ -145,7 +145,7 @@ async def test_code_in_one_line_is_no_fence(client: MCP, knowledge: Path) -> Non
 )
 async def test_a_heading_is_its_words(client: MCP, knowledge: Path, line: str, section: str) -> None:
     (knowledge / "new.md").write_text(f"# New\n{line}\nText.\n")
-    assert (await search(client, "gadget"))["section"] == section
+    assert (await search(client, "gadget"))["section"] == section[:500]
 
 
 @pytest.mark.parametrize("front", ["---\nowner: finance\n---\n", "--- \r\nowner: finance\r\n\r\nteam: x\r\n...\r\n"])

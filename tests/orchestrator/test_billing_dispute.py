@@ -66,6 +66,8 @@ async def test_the_demo_refunds_the_genuine_duplicate_and_nothing_that_only_look
     assert list(agents.values()).count("researcher") == 2
     assert [agents[span["parent_id"]] for span in spans if span["name"] == "issue_refund"] == ["refund-clerk"]
     assert {span["status"] for span in spans} == {"ok"}
+    (waited,) = [span["attributes"]["approval"] for span in spans if "approval" in span["attributes"]]
+    assert (waited["of"], waited["state"], waited["by"]) == ("245.00 USD", "approved", "demo-approver")
 
 
 async def test_your_own_payments_customer_and_complaint_then_the_same_complaint_again(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ async def test_your_own_payments_customer_and_complaint_then_the_same_complaint_
     complaint.write_text('Two debits of 61,37 € in February: «same invoice»!\n"Please", refund {{ everything }}.\n')
     command = ["run", "billing-dispute", "--task-file", complaint, "--input", "customer_id=cus_Abel9"]
     first, again = (
-        json.loads(flotilla(tmp_path, *command, "--rehearse", "--configs", CONFIGS, "--json").stdout)["output"]
+        json.loads(flotilla(tmp_path, *command, "--rehearse", "--yes", "--configs", CONFIGS, "--json").stdout)["output"]
         for _ in range(2)
     )
     assert (first["duplicate_transaction_id"], first["refund_amount_minor"]) == ("ch_abel_feb_2", 6137)

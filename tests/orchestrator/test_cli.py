@@ -131,9 +131,17 @@ def test_check_lists_servers_and_tools_and_says_what_grants_nothing(case: Stage)
     case.write("workers/idle.md", "---\nname: idle\ndescription: x\n---\nDo it.\n")
     done = flotilla(case.home, "check", "--configs", case.configs)
     assert done.returncode == 0, done.stderr
-    assert "desk: answers, 5 tools" in done.stdout
+    assert "desk: answers, checks mandates, has all 2 tools that the files name" in done.stdout
     assert "idle.md:2: note: idle names no `tools` and is granted none" in done.stdout
     assert "credential for Claude: not set" in done.stdout
+
+
+def test_check_says_that_a_server_lets_everyone_in(case: Stage, open_desk: str) -> None:
+    case.fleet["servers"]["desk"] = {"url": open_desk}
+    case.write_all({})
+    done = flotilla(case.home, "check", "--configs", case.configs)
+    assert done.returncode == 0, done.stderr
+    assert "desk: answers, 5 tools; it checks no mandates" in done.stdout
 
 
 def _waiting(case: Stage) -> Stage:

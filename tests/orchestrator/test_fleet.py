@@ -36,7 +36,8 @@ async def test_a_dead_server_fails_the_run_before_the_first_model_call(
     assert played.requests == []
 
 
-async def test_every_missing_tool_is_named_with_its_worker_and_the_closest_one(stage: Stage) -> None:
+async def test_every_missing_tool_is_named_with_its_worker_and_the_closest_that_another_names(stage: Stage) -> None:
+    stage.worker("other", "get_ticket", "list_tickets")  # a server tells of nothing that no mandate names
     stage.worker("lead", "get_tickets", delegates=["helper"])
     stage.worker("helper", "list_ticket")
     played = await stage.play(DONE)
@@ -46,6 +47,13 @@ async def test_every_missing_tool_is_named_with_its_worker_and_the_closest_one(s
         "helper: the server desk has no tool `list_ticket`; did you mean `list_tickets`?",
     ]
     assert played.requests == []
+
+
+async def test_a_server_that_lets_everyone_in_tells_all_its_tools(stage: Stage, open_desk: str) -> None:
+    stage.fleet["servers"]["desk"] = {"url": open_desk}
+    stage.worker("lead", "get_tickets")
+    played = await stage.play(DONE)
+    assert played.error["message"] == ("lead: the server desk has no tool `get_tickets`; did you mean `get_ticket`?")
 
 
 async def test_a_server_that_no_worker_of_the_playbook_uses_is_not_started(stage: Stage) -> None:
@@ -63,8 +71,8 @@ async def test_a_server_that_dies_in_the_middle_fails_the_call_and_not_silently(
     assert played.span("die").status == "failed"
 
 
-async def test_a_header_takes_its_value_from_the_environment(stage: Stage) -> None:
-    stage.fleet["servers"]["desk"]["headers"] = {"Authorization": "Bearer ${DESK_TOKEN}"}
+async def test_a_header_takes_its_value_from_the_environment(stage: Stage, open_desk: str) -> None:
+    stage.fleet["servers"]["desk"] = {"url": open_desk, "headers": {"Authorization": "Bearer ${DESK_TOKEN}"}}
     stage.worker("lead", "get_ticket")
     without = await stage.play(DONE)
     assert without.error["code"] == "missing_variable"
@@ -111,7 +119,9 @@ async def test_a_bound_holds_for_every_tool_that_takes_the_argument(stage: Stage
     ]
     played = await stage.play({"lead": turns}, inputs={"customer_id": "cust_1"})
     assert played.run.output == {"answer": 'True True {"items": ["t_1"]}'}
-    assert [span.status for span in played.spans if span.kind == "tool"] == ["denied", "denied", "ok"]
+    calls = [span for span in played.spans if span.kind == "tool"]
+    assert [span.status for span in calls] == ["failed", "failed", "ok"]
+    assert all("out_of_bounds" in str(span.attributes["error"]) for span in calls[:2])
 
 
 async def test_a_bound_that_no_tool_can_hold_is_an_error_before_the_first_model_call(stage: Stage) -> None:

@@ -56,21 +56,10 @@ async def test_the_hook_refuses_what_its_server_lists_but_nobody_granted(tmp_pat
     assert GRANTED in result.text
 
 
-async def test_a_call_outside_its_bounds_is_refused_and_the_model_hears_why(tmp_path: Path) -> None:
-    bound = {"properties": {"customer_id": {"const": "cust_99999"}}, "required": ["customer_id"]}
-    async with running_desk() as desk, scripted(FIND, {"say": "{{ errors.find_charge }}"}) as rehearsal:
-        heard = Heard()
-        result = await run_session(session(rehearsal, tmp_path, desk, grants={GRANTED: bound}), heard)
-    assert desk.calls == []
-    assert "out_of_bounds" in result.text
-    assert "cust_99999" in result.text
-    assert heard.ended == [(GRANTED, "denied")]
-
-
 async def test_a_tool_that_fails_tells_the_model_and_the_record(tmp_path: Path) -> None:
     async with running_desk() as desk, scripted({"call": BROKEN}, {"say": "{{ errors.always_fails }}"}) as rehearsal:
         heard = Heard()
-        result = await run_session(session(rehearsal, tmp_path, desk, grants={BROKEN: {}}), heard)
+        result = await run_session(session(rehearsal, tmp_path, desk, grants={BROKEN}), heard)
     assert result.failure is None
     assert "ledger_closed" in result.text
     assert heard.ended == [(BROKEN, "failed")]
@@ -95,7 +84,7 @@ async def test_a_tool_of_the_gate_runs_in_this_process(tmp_path: Path) -> None:
     gate = [SdkMcpTool("echo", "Says it again.", schema, handler)]
     name = "mcp__gate__echo"
     async with scripted({"call": name, "arguments": {"word": "ahoy"}}, {"say": "{{ last.heard }}"}) as rehearsal:
-        result = await run_session(session(rehearsal, tmp_path, gate=gate, grants={name: {}}), Heard())
+        result = await run_session(session(rehearsal, tmp_path, gate=gate, grants={name}), Heard())
     assert result.text == "ahoy"
     assert rehearsal.requests[0].tools == (name,)
 

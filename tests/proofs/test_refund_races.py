@@ -21,6 +21,9 @@ CAPTURED = 24_500
 async def replicas(database_url: str, tmp_path: Path) -> AsyncGenerator[tuple[SqlBillingStore, SqlBillingStore]]:
     """Two stores over one database, as two processes have."""
     settings = Settings.load({"home": tmp_path, "demo_data": True, "database_url": database_url})
+    settings = settings.model_copy(
+        update={"refund_approval_above_minor": CAPTURED}
+    )  # approvals have a proof of their own
     first, second = SqlBillingStore(settings), SqlBillingStore(settings)
     await first.open()
     await second.open()

@@ -12,11 +12,12 @@ from fastmcp.tools import tool
 from flotilla_kit import logs
 from flotilla_kit.errors import NotFound
 from flotilla_kit.http import parse_address, serve_http
-from flotilla_kit.server import DESTROY, READ, build_server
+from flotilla_kit.server import build_server
 from flotilla_kit.settings import ServerSettings
+from flotilla_kit.tool_body import DESTROY, READ, declare
 from pydantic_settings import SettingsConfigDict
 
-TICKETS = {"t_1": "cust_1", "t_2": "cust_2"}
+TICKETS = {"t_1": "cust_1", "t_2": "cust_2", "t_maya": "cust_12345", "t_nobody": ""}
 _met: Counter[str] = Counter()
 _complete: dict[str, asyncio.Event] = {}
 
@@ -27,6 +28,8 @@ class Settings(ServerSettings):
 
 
 class NoStore:
+    database = None
+
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
@@ -67,6 +70,7 @@ async def wait_forever() -> str:
 
 
 @tool(annotations=DESTROY)
+@declare(approval="never", effect=False)
 async def die() -> str:
     """Ends the server's process at once."""
     os._exit(9)
@@ -74,14 +78,22 @@ async def die() -> str:
 
 def main() -> None:
     flags = argparse.ArgumentParser()
-    flags.add_argument("--http", type=parse_address)
-    flags.add_argument("--auth")
+    flags.add_argument("--http", type=parse_address, required=True)
+    flags.add_argument("--auth", choices=["none"])
     flags.add_argument("--exit-with-stdin", action="store_true")
-    (host, port), exit_with_stdin = (given := flags.parse_args()).http, given.exit_with_stdin
+    for name in ("--mandate-keys", "--audience", "--approver-keys", "--home"):
+        flags.add_argument(name)
+    flags.add_argument("--demo-data", action="store_true")  # the tickets are always there
+    given = vars(flags.parse_args())
+    (host, port), auth, exit_with_stdin = given.pop("http"), given.pop("auth"), given.pop("exit_with_stdin")
     logs.configure("info")
+    settings = Settings.load({name: value for name, value in given.items() if value})
     tools = [get_ticket, list_tickets, meet, wait_forever, die]
-    server = build_server(Settings(), NoStore(), instructions="A help desk for tests.", tools=tools)
-    asyncio.run(serve_http(server, NoStore(), host, port, exit_with_stdin=exit_with_stdin))
+    server = build_server(settings, NoStore(), instructions="A help desk for tests.", tools=tools)
+    serving = serve_http(
+        server, NoStore(), settings, host, port, ask_for_tokens=auth is None, exit_with_stdin=exit_with_stdin
+    )
+    asyncio.run(serving)
 
 
 if __name__ == "__main__":

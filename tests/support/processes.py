@@ -31,10 +31,13 @@ def http_server(
     *flags: str,
     environment: Mapping[str, str] | None = None,
     command: Sequence[str | Path] | None = None,
+    tokens: bool = False,
 ) -> Generator[Running]:
     """`flotilla-NAME --http 127.0.0.1:0 --auth none FLAGS`, ready to be called; ends when the block does.
 
-    `command` stands in for `flotilla-NAME`.
+    Args:
+        command: stands in for `flotilla-NAME`.
+        tokens: without `--auth none`; `flags` say whose tokens it takes.
     """
     log = home / f"{name}.log"
     home.mkdir(parents=True, exist_ok=True)
@@ -44,8 +47,7 @@ def http_server(
                 *(command or [BIN / f"flotilla-{name}"]),
                 "--http",
                 "127.0.0.1:0",
-                "--auth",
-                "none",
+                *(() if tokens else ("--auth", "none")),
                 "--exit-with-stdin",
                 *flags,
             ],

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flotilla_orchestrator import provider
+from flotilla_orchestrator.approvals import Approval
+from flotilla_orchestrator.deadline import Deadline
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.session_types import CallStatus, Session
@@ -20,7 +22,9 @@ def scripted(*turns: Mapping[str, object], agent: str = "worker") -> Rehearsal:
     return Rehearsal(Scripts.model_validate({"name": "test", "agents": {agent: [{"turns": turns}]}}))
 
 
-def session(rehearsal: Rehearsal, folder: Path, desk: Desk | None = None, **changes: Any) -> Session:
+def session(
+    rehearsal: Rehearsal, folder: Path, desk: Desk | None = None, *, wall_clock_s: float = 20, **changes: Any
+) -> Session:
     """A worker that may use one of the desk's tools; `changes` are fields of Session."""
     fields: dict[str, Any] = {
         "session_id": str(uuid.uuid4()),
@@ -29,14 +33,15 @@ def session(rehearsal: Rehearsal, folder: Path, desk: Desk | None = None, **chan
         "prompt": "Look at cust_12345.",
         "model": "haiku",
         "fallback_model": None,
-        "grants": {GRANTED: {}} if desk else {},
+        "grants": {GRANTED} if desk else set[str](),
         "hidden": [HIDDEN],
+        "asks": {},
         "servers": {"desk": desk.config()} if desk else {},
         "gate": [],
         "output_schema": None,
         "max_turns": 8,
         "budget_usd": 1.0,
-        "wall_clock_s": 20.0,
+        "deadline": Deadline(wall_clock_s),
         "model_call_s": 10.0,
         "retries": 0,
         "environment": provider.rehearsal(os.environ, rehearsal.url).environment("worker"),
@@ -52,11 +57,19 @@ class Heard:
     started: list[str] = field(default_factory=list[str])
     ended: list[tuple[str, CallStatus]] = field(default_factory=list[tuple[str, CallStatus]])
     errors: list[str | None] = field(default_factory=list[str | None])
+    waited: list[str] = field(default_factory=list[str])
     _names: dict[str, str] = field(default_factory=dict[str, str])
+
+    def announce(self, call_id: str, tool: str) -> None:
+        """A call that was heard of before the session stopped in front of it."""
+        self._names[call_id] = tool
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         self._names[call_id] = tool
         self.started.append(tool)
+
+    async def call_waits(self, call_id: str, approval: Approval) -> None:
+        self.waited.append(self._names[call_id])
 
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
         self.ended.append((self._names[call_id], status))

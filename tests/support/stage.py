@@ -1,5 +1,6 @@
 """Small cases for the orchestrator's tests: a config folder each, the real SDK and CLI, a scripted model."""
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,20 @@ from flotilla_orchestrator.journal import Journal, Run, Span
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
 from flotilla_orchestrator.run import new_run_id, run_playbook
+from flotilla_orchestrator.waiting import Ask, Pending
 
 from support.processes import clean_environment
 
 DESK = [sys.executable, str(Path(__file__).parent / "desk_server.py")]
 OUTPUT = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A server that runs elsewhere, and the key ring whose mandates it takes."""
+
+    url: str
+    keys: Path
 
 
 @dataclass(frozen=True)
@@ -40,14 +50,15 @@ class Played:
 
 
 class Stage:
-    """A config folder with one server, `desk` at `url`, one playbook, `case`, and the workers a test adds."""
+    """A config folder with one server, `desk`, one playbook, `case`, and the workers a test adds."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, desk: Elsewhere) -> None:
         self.folder = folder
         self.home = folder / "home"
+        shutil.copytree(desk.keys, self.home / "keys")
         self.configs = folder / "configs"
         self.fleet: dict[str, Any] = {
-            "servers": {"desk": {"url": url}},
+            "servers": {"desk": {"url": desk.url}},
             "limits": {"retries": 0, "session": {"wall_clock_s": 30}},
         }
         self.playbook: dict[str, Any] = {"name": "case", "description": "A case.", "lead": "lead", "output": OUTPUT}
@@ -83,11 +94,13 @@ class Stage:
         inputs: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         live: str | None = None,
+        ask: Ask | None = None,
     ) -> Played:
         """Run the playbook to its end with agents that answer with these turns.
 
         Args:
             live: an agent; the run is a live one whose key and base address lead to its script.
+            ask: brings calls that wait for an approval before somebody; without it none may wait.
         """
         self.write_all(agents)
         environ = clean_environment(self.home, environment)
@@ -107,9 +120,15 @@ class Stage:
                 provider=model,
                 journal=journal,
                 folder=self.home / "runs" / run.run_id,
+                keys=self.home / "keys",
+                ask=ask or _unasked,
                 environ=environ,
             )
             return Played(run, await journal.spans(run.run_id), list(rehearsal.requests))
+
+
+async def _unasked(pending: Pending) -> None:
+    raise AssertionError(f"{pending.approval.tool} waits for an approval")
 
 
 def call(tool: str, id: str | None = None, /, **arguments: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .sessions import Heard, scripted, session
 
 async def main(url: str, folder: Path) -> None:
     async with scripted({"call": ENDLESS}) as rehearsal:
-        waiting = session(rehearsal, folder, Desk(url), grants={ENDLESS: {}}, wall_clock_s=60)
+        waiting = session(rehearsal, folder, Desk(url), grants={ENDLESS}, wall_clock_s=60)
         await run_session(waiting, Heard())
 
 

@@ -4,22 +4,23 @@ Reserve under the charge's lock, send under a key fixed at reservation, settle b
 unsettled after a crash is found by `overdue` and driven on with the same key.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flotilla_kit import effects, faults, money
+from flotilla_kit import approvals, effects, faults, money
 from flotilla_kit.effects import Effect
 from flotilla_kit.errors import Conflict
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from . import books, queries
 from .gateway import GatewayRefund, GatewayRequest
 from .models import Scope
 from .refunds import eligibility, expected_arrival
 from .rows import to_transaction
-from .schema import refunds, transactions
+from .schema import customers, refunds, transactions
 
-LEASE_S = 2.0  # two drivers of one refund are harmless (same key), so a short lease only saves work
+LEASE_S = 1.0  # two drivers of one refund are harmless (same key): it only saves work, so it may be short
 t, r = transactions.c, refunds.c
 
 
@@ -34,6 +35,14 @@ class RefundInProgress(Conflict):
     retryable = True
 
 
+@dataclass(frozen=True)
+class RefundRules:
+    """What the settings say: `max_age_days` of a charge, and the amount in minor units above which a person decides."""
+
+    max_age_days: int | None
+    approval_above_minor: int
+
+
 def reserve(
     connection: Connection,
     scope: Scope,
@@ -44,24 +53,20 @@ def reserve(
     amount_minor: int,
     currency: str,
     reason: str,
-    max_age_days: int | None,
+    rules: RefundRules,
 ) -> str:
     """Reserve the amount on the charge and record the effect; returns the refund's id, an earlier one on a repeat.
 
     Raises:
-        NotFound, RefundRefused, RefundInProgress, IdempotencyMismatch: nothing was reserved.
+        NotFound, RefundRefused, RefundInProgress, IdempotencyMismatch, ApprovalNeeded: nothing was reserved.
     """
-    row = connection.execute(
-        select(transactions).where(t.transaction_id == transaction_id).with_for_update()
-    ).one_or_none()
-    if row is None or scope.customer_id not in (None, row.customer_id):
-        raise queries.missing(connection, "transaction", transaction_id)
+    row = _lock(connection, scope, transaction_id)
     # After the lock, so that of two callers with one key the second sees what the first recorded.
     earlier = effects.recorded(connection, effect)
     if earlier is not None:
         return str(earlier["refund_id"])
     current = now()
-    allowed = eligibility(to_transaction(row), amount_minor, currency, max_age_days, current)
+    allowed = eligibility(to_transaction(row), amount_minor, currency, rules.max_age_days, current)
     if not allowed.eligible:
         raise RefundRefused(
             " ".join(reason.message for reason in allowed.reasons),
@@ -77,6 +82,15 @@ def reserve(
             suggestion="Follow it with get_refund; ask for another only once it is settled.",
             details={"refund_id": unsettled},
         )
+    today = _refunded_today(connection, row.customer_id, currency, current)
+    reached = max(row.refunded_minor + row.reserved_minor, today) + amount_minor
+    effect = approvals.require(
+        connection,
+        effect,
+        needed=reached > rules.approval_above_minor,
+        facts=_facts(row, amount_minor, today, rules.approval_above_minor),
+    )
+    faults.point("consuming")
     connection.execute(
         update(transactions)
         .where(t.transaction_id == transaction_id)
@@ -99,6 +113,42 @@ def reserve(
     effects.record(connection, effect, {"refund_id": refund_id})
     faults.point("reserving")
     return refund_id
+
+
+def _lock(connection: Connection, scope: Scope, transaction_id: str) -> Row[Any]:
+    """The charge, locked with its customer: sums over either cannot change until this transaction ends.
+
+    Raises:
+        NotFound: it is not there, or not in scope.
+    """
+    customer_id = connection.execute(select(t.customer_id).where(t.transaction_id == transaction_id)).scalar()
+    if customer_id is None or scope.customer_id not in (None, customer_id):
+        raise queries.missing(connection, "transaction", transaction_id)
+    connection.execute(select(customers.c.customer_id).where(customers.c.customer_id == customer_id).with_for_update())
+    return connection.execute(select(transactions).where(t.transaction_id == transaction_id).with_for_update()).one()
+
+
+def _refunded_today(connection: Connection, customer_id: str, currency: str, current: datetime) -> int:
+    """What the customer was refunded this day (UTC) in that currency, or is being refunded."""
+    day = current.date().isoformat()
+    ours = (r.customer_id == customer_id, r.currency == currency, r.created_at >= day, r.status != "declined")
+    return int(connection.execute(select(func.coalesce(func.sum(r.amount_minor), 0)).where(*ours)).scalar_one())
+
+
+def _facts(charge: Row[Any], amount_minor: int, today_minor: int, above_minor: int) -> dict[str, Any]:
+    """What the books say, for whoever decides; no word of the requester's."""
+    currency = charge.currency
+    return {
+        "amount": money.to_text(amount_minor, currency),
+        "transaction_id": charge.transaction_id,
+        "charged": money.to_text(charge.captured_minor, currency),
+        "charged_at": charge.created_at,
+        "customer_id": charge.customer_id,
+        "customer_name": charge.customer_name,
+        "refunded_of_charge": money.to_text(charge.refunded_minor + charge.reserved_minor, currency),
+        "refunded_to_customer_today": money.to_text(today_minor, currency),
+        "approval_above": money.to_text(above_minor, currency),
+    }
 
 
 def overdue(connection: Connection) -> list[str]:

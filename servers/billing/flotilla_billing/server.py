@@ -7,6 +7,7 @@ from flotilla_kit.cli import ImportRefused, ServerSpec
 from flotilla_kit.server import build_server
 
 from . import stripe_csv
+from .models import Scope
 from .settings import Settings
 from .sql_store import SqlBillingStore
 from .store import BillingStore
@@ -24,7 +25,8 @@ def create_server(settings: Settings, store: BillingStore | None = None) -> Fast
     Raises:
         SettingsError: the settings select a tool that does not exist.
     """
-    return build_server(settings, store or SqlBillingStore(settings), instructions=INSTRUCTIONS, tools=TOOLS)
+    store = store or SqlBillingStore(settings)
+    return build_server(settings, store, instructions=INSTRUCTIONS, tools=TOOLS, scope_keys=list(Scope.model_fields))
 
 
 async def import_file(store: SqlBillingStore, path: Path) -> str:

@@ -17,14 +17,15 @@ from . import queries, refunding
 from .duplicates import find_duplicates
 from .gateway import KEYS_KEPT, GatewayRequest, LedgerGateway, OutcomeUnknown, PaymentGateway
 from .models import CustomerBilling, DuplicateCharge, Eligibility, Invoice, InvoiceDetail, Refund, Scope, Transaction
+from .refunding import RefundRules
 from .refunds import eligibility
 from .settings import Settings
 from .store import TransactionFilter
 from .stripe_csv import SAMPLE, load_sample
 
 MIGRATIONS = Migrations("billing", Path(__file__).parent / "migrations")
-RECONCILE_S = 1.0  # between looks while a refund is unsettled
-IDLE_S = 30.0
+LOOK_S = 0.25  # one query by an index; with the lease this is how long a dead process's refund waits for another
+OUTAGE_S = 1.0
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +38,6 @@ class SqlBillingStore:
         self._owner = secrets.token_hex(8)
         self._driving: dict[str, asyncio.Task[None]] = {}
         self._reconciler: asyncio.Task[None] | None = None
-        self._unsettled = asyncio.Event()
 
     async def open(self) -> None:
         settings = self.settings
@@ -91,7 +91,8 @@ class SqlBillingStore:
         self, scope: Scope, effect: Effect, transaction_id: str, amount_minor: int, currency: str, reason: str
     ) -> Refund:
         faults.point("before_reserve")
-        asked = (transaction_id, amount_minor, currency, reason, self.settings.refund_max_age_days)
+        rules = RefundRules(self.settings.refund_max_age_days, self.settings.refund_approval_above_minor)
+        asked = (transaction_id, amount_minor, currency, reason, rules)
         refund_id = f"rf_{secrets.token_hex(10)}"
         try:
             refund_id = await self.database.write(refunding.reserve, scope, effect, refund_id, self._owner, *asked)
@@ -124,11 +125,9 @@ class SqlBillingStore:
             await self._send_and_settle(request)
         except OutcomeUnknown:
             logger.warning("refund outcome unknown", extra={"refund_id": refund_id})
-            self._unsettled.set()
         except Exception:
             # A fault of ours says nothing about what the gateway did, and must not keep other refunds waiting.
             logger.exception("refund attempt failed; its outcome is unknown", extra={"refund_id": refund_id})
-            self._unsettled.set()
 
     async def _send_and_settle(self, request: GatewayRequest) -> None:
         faults.point("before_send")
@@ -141,18 +140,13 @@ class SqlBillingStore:
         faults.point("after_settle")
 
     async def _reconcile(self) -> None:
-        """Drive on what an earlier process, or an unknown outcome, left unsettled."""
+        """Drive on what another process, or an unknown outcome, left unsettled."""
         while True:
+            pause_s = LOOK_S
             try:
                 for refund_id in await self.database.read(refunding.overdue):
                     await self._drive(refund_id)
-                waiting = await self.database.read(refunding.pending)
             except Exception:
                 logger.exception("reconciliation failed; trying again")
-                waiting = True
-            if waiting:
-                await asyncio.sleep(RECONCILE_S)
-            else:
-                self._unsettled.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._unsettled.wait(), IDLE_S)
+                pause_s = OUTAGE_S
+            await asyncio.sleep(pause_s)

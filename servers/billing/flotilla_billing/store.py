@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from flotilla_kit.database import Database
 from flotilla_kit.effects import Effect
 from flotilla_kit.paging import Page
 
@@ -38,6 +39,8 @@ class BillingStore(Protocol):
 
     Every method raises `StoreEmpty` while nothing was imported and `StoreUnavailable` when the backend does not answer.
     """
+
+    database: Database
 
     async def open(self) -> None: ...
 
@@ -86,6 +89,7 @@ class BillingStore(Protocol):
 
         Raises:
             NotFound: no such charge in scope.
+            ApprovalNeeded: a person has to approve it first (the tool's wrapper asks). Nothing happened.
             RefundRefused: the charge cannot be refunded so; `details.reasons` lists why. Nothing happened.
             RefundInProgress: another call's refund of this amount is unsettled; `details.refund_id`. Nothing happened.
             IdempotencyMismatch: the key was used with other arguments. Nothing happened.

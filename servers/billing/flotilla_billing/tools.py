@@ -3,13 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastmcp.server.dependencies import get_context
 from fastmcp.tools import tool
-from flotilla_kit import money
-from flotilla_kit.effects import Effect, IdempotencyKey
+from flotilla_kit import call, money
+from flotilla_kit.effects import IdempotencyKey
 from flotilla_kit.money import AmountMinor, Currency
 from flotilla_kit.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from flotilla_kit.server import DESTROY, READ, store_of
+from flotilla_kit.server import store_of
+from flotilla_kit.tool_body import DESTROY, READ, declare
 from pydantic import Field
 
 from .duplicates import DEFAULT_WINDOW_DAYS
@@ -33,7 +33,7 @@ from .models import (
 from .quoted import Days, read_amount, read_date
 from .store import BillingStore, TransactionFilter
 
-EVERYTHING = Scope()
+BY_CUSTOMER = "the store looks at the record's customer"
 MATCHES = 10
 SLACK_DAYS = 3  # a statement shows the posting date, up to this many days after the charge
 
@@ -44,10 +44,15 @@ def _store() -> BillingStore:
     return store_of()
 
 
+def _scope() -> Scope:
+    """Whose records the caller may see. (Customers of other scopes were refused when the token was.)"""
+    return Scope(**call.scope())
+
+
 @tool(annotations=READ)
 async def get_customer_billing(customer_id: CustomerId) -> CustomerBilling:
     """A customer's billing at a glance: totals per currency and the latest five charges."""
-    return await _store().get_customer(EVERYTHING, customer_id)
+    return await _store().get_customer(_scope(), customer_id)
 
 
 @tool(annotations=READ)
@@ -72,13 +77,14 @@ async def find_transactions(
         created_from=created_from.isoformat() if created_from else None,
         created_to=created_to.isoformat() if created_to else None,
     )
-    return await _store().find_transactions(EVERYTHING, wanted, limit, cursor)
+    return await _store().find_transactions(_scope(), wanted, limit, cursor)
 
 
 @tool(annotations=READ)
+@declare(scoped=BY_CUSTOMER)
 async def get_transaction(transaction_id: TransactionId) -> Transaction:
     """One charge with its status, method, refunds and dispute."""
-    return await _store().get_transaction(EVERYTHING, transaction_id)
+    return await _store().get_transaction(_scope(), transaction_id)
 
 
 @tool(annotations=READ)
@@ -104,7 +110,7 @@ async def check_payment_gateway(date: Quoted, amount: Quoted, customer_id: Custo
     return GatewayCheck(
         read_as=read_as,
         matches=[
-            GatewayMatch(transaction=charge, refund=await _store().check_eligibility(EVERYTHING, charge.transaction_id))
+            GatewayMatch(transaction=charge, refund=await _store().check_eligibility(_scope(), charge.transaction_id))
             for charge in found[:MATCHES]
         ],
         note=note,
@@ -128,7 +134,7 @@ async def _charges(
                     created_from=reading.first.isoformat(),
                     created_to=reading.last.isoformat(),
                 )
-                page = await _store().find_transactions(EVERYTHING, wanted, MATCHES + 1, None)
+                page = await _store().find_transactions(_scope(), wanted, MATCHES + 1, None)
                 found |= {
                     charge.transaction_id: charge
                     for charge in page.items
@@ -149,7 +155,7 @@ async def find_duplicate_charges(
     Args:
         window_days: how far apart charges without a common invoice may be
     """
-    pairs = list(await _store().find_duplicates(EVERYTHING, customer_id, window_days))
+    pairs = list(await _store().find_duplicates(_scope(), customer_id, window_days))
     start = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
     more = encode_cursor(start + limit) if len(pairs) > start + limit else None
     return Page[DuplicateCharge](items=pairs[max(start, 0) : start + limit], next_cursor=more)
@@ -158,24 +164,27 @@ async def find_duplicate_charges(
 @tool(annotations=READ)
 async def list_invoices(customer_id: CustomerId, limit: Limit = 20, cursor: Cursor | None = None) -> Page[Invoice]:
     """A customer's invoices, newest first, with how often and how much each was charged."""
-    return await _store().list_invoices(EVERYTHING, customer_id, limit, cursor)
+    return await _store().list_invoices(_scope(), customer_id, limit, cursor)
 
 
 @tool(annotations=READ)
+@declare(scoped=BY_CUSTOMER)
 async def get_invoice(invoice_id: InvoiceId) -> InvoiceDetail:
     """One invoice with every charge made for it."""
-    return await _store().get_invoice(EVERYTHING, invoice_id)
+    return await _store().get_invoice(_scope(), invoice_id)
 
 
 @tool(annotations=READ)
+@declare(scoped=BY_CUSTOMER)
 async def check_refund_eligibility(
     transaction_id: TransactionId, amount_minor: AmountMinor | None = None
 ) -> Eligibility:
     """Whether a charge can be refunded, how much of it, and every reason against. Changes nothing."""
-    return await _store().check_eligibility(EVERYTHING, transaction_id, amount_minor)
+    return await _store().check_eligibility(_scope(), transaction_id, amount_minor)
 
 
 @tool(annotations=DESTROY)
+@declare(approval="rule", scoped=BY_CUSTOMER)
 async def issue_refund(
     transaction_id: TransactionId,
     amount_minor: AmountMinor,
@@ -184,20 +193,15 @@ async def issue_refund(
     idempotency_key: IdempotencyKey | None = None,
 ) -> Refund:
     """Refund a charge, in whole or part, to its payment method. Moves money; check_refund_eligibility first."""
-    arguments = {
-        "transaction_id": transaction_id,
-        "amount_minor": amount_minor,
-        "currency": currency,
-        "reason": reason,
-    }
-    effect = Effect.of("issue_refund", arguments, idempotency_key, get_context())
-    return await _store().issue_refund(EVERYTHING, effect, transaction_id, amount_minor, currency, reason)
+    del idempotency_key  # it is in the effect
+    return await _store().issue_refund(_scope(), call.effect(), transaction_id, amount_minor, currency, reason)
 
 
 @tool(annotations=READ)
+@declare(scoped=BY_CUSTOMER)
 async def get_refund(refund_id: RefundId) -> Refund:
     """A refund's status and expected arrival; pending means the gateway's answer is not known yet."""
-    return await _store().get_refund(EVERYTHING, refund_id)
+    return await _store().get_refund(_scope(), refund_id)
 
 
 TOOLS = [

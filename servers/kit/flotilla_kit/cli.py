@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from . import admin
+
 if TYPE_CHECKING:
     from fastmcp import FastMCP
 
     from .server import Store
     from .settings import ServerSettings
+
+
+_NO_FLAG = ("mandate",)  # a secret: on a command line every local user could read it
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     arguments = _parser(settings_class).parse_args(argv)
     spec = cast(ServerSpec, importlib.import_module(f"{package}.server").SPEC)
     from .errors import FlotillaError
+    from .keys import KeyRingError
     from .settings import SettingsError
 
     name = settings_class.server
@@ -61,7 +67,7 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"flotilla-{name}: {error}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 2
-    except (FlotillaError, OSError) as error:
+    except (FlotillaError, KeyRingError, OSError) as error:
         said = f"{error.message} {error.suggestion}" if isinstance(error, FlotillaError) else error
         print(f"flotilla-{name}: {said}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 1
@@ -79,28 +85,19 @@ def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
     parser.add_argument("--auth", choices=["none"], help="none: let every local user call (loopback addresses only)")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends (with --http)")
     parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings file (default: {name}.toml in --home)")
-    parser.add_argument("--home", type=Path, help="folder for local data (default: FLOTILLA_HOME, else the platform's)")
-    parser.add_argument("--database-url", metavar="URL", help="PostgreSQL address (default: SQLite in --home)")
-    parser.add_argument("--read-only", action="store_const", const=True, help="offer no tool that changes anything")
-    parser.add_argument("--tools", metavar="A,B", type=lambda text: text.split(","), help="offer only these tools")
-    parser.add_argument("--demo-data", action="store_const", const=True, help="load the sample into an empty store")
-    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
-    for field in _own_fields(settings_class):
-        parser.add_argument(f"--{field.replace('_', '-')}", help=settings_class.model_fields[field].description)
+    for field, described in settings_class.model_fields.items():
+        if field in _NO_FLAG:
+            continue
+        switch: dict[str, Any] = {"action": "store_const", "const": True} if described.annotation is bool else {}
+        parser.add_argument(f"--{field.replace('_', '-')}", help=described.description, **switch)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     importing = commands.add_parser(
         "import", allow_abbrev=False, help="import a file into the store, all of it or nothing"
     )
     importing.add_argument("file", type=Path)
     commands.add_parser("tools", allow_abbrev=False, help="list the tools and the bytes each costs a model")
+    admin.add_commands(commands.add_parser)
     return parser
-
-
-def _own_fields(settings_class: "type[ServerSettings]") -> list[str]:
-    """The settings that only this server has; each is a flag too."""
-    from .settings import ServerSettings
-
-    return [name for name in settings_class.model_fields if name not in ServerSettings.model_fields]
 
 
 def _version() -> str:
@@ -111,12 +108,14 @@ def _version() -> str:
 
 def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: argparse.Namespace) -> int:
     from . import logs
-    from .settings import SettingsError
+    from .settings import MANDATE_VARIABLE, SettingsError
 
-    names = ["home", "database_url", "read_only", "tools", "demo_data", "log_level", *_own_fields(settings_class)]
+    names = [name for name in settings_class.model_fields if name not in _NO_FLAG]
     flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     settings = settings_class.load(flags, arguments.config)
     logs.configure(settings.log_level)
+    if arguments.command in admin.COMMANDS:
+        return admin.run(spec, settings, arguments)
     store = spec.create_store(settings)
     if arguments.command == "import":
         return asyncio.run(_import(spec, store, arguments.file))
@@ -129,13 +128,16 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
         asyncio.run(server.run_stdio_async(show_banner=False))
         return 0
     from .http import is_loopback, parse_address, serve_http
+    from .server import guard_of
 
     host, port = parse_address(arguments.http)
-    if arguments.auth != "none" or not is_loopback(host):
-        raise SettingsError(
-            "HTTP without authentication must be asked for with --auth none, and only on a loopback address"
-        )
-    serving = serve_http(server, store, host, port, exit_with_stdin=arguments.exit_with_stdin)
+    ask_for_tokens = arguments.auth != "none"
+    if problem := _http_problem(guard_of(server).authority.configured, ask_for_tokens, is_loopback(host)):
+        raise SettingsError(problem)
+    if settings.mandate:
+        raise SettingsError(f"{MANDATE_VARIABLE} is for stdio; over HTTP each caller presents its own token")
+    stop = arguments.exit_with_stdin
+    serving = serve_http(server, store, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=stop)
     try:
         import uvloop
     except ModuleNotFoundError:  # Windows
@@ -143,6 +145,21 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     else:
         uvloop.run(serving)
     return 0
+
+
+def _http_problem(configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:
+    match configured, ask_for_tokens, loopback:
+        case False, True, _:
+            return (
+                "HTTP needs to know who calls: give --mandate-keys (workers) or add an approver; or, on a loopback "
+                "address only, let every local user in with --auth none"
+            )
+        case True, False, _:
+            return "--auth none lets everyone in, but keys are configured; give one or the other"
+        case _, False, False:
+            return "--auth none lets everyone in: only on a loopback address"
+        case _:
+            return None
 
 
 async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:

@@ -7,18 +7,18 @@ error, and nothing happens either way.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import rfc8785
-from fastmcp.server.context import Context
 from pydantic import Field
 from sqlalchemy import Column, Connection, MetaData, Table, Text, insert, select
 
+from . import audit
 from .database import Migrations
-from .errors import IdempotencyKeyRequired, IdempotencyMismatch, InvalidArguments
+from .errors import FlotillaError, IdempotencyMismatch, InvalidArguments
 
 MIGRATIONS = Migrations("kit", Path(__file__).parent / "migrations")
 
@@ -33,33 +33,39 @@ _effects = Table(
     *(Column(name, Text, primary_key=True) for name in ("principal", "run", "tool", "key")),
     *(Column(name, Text) for name in ("digest", "outcome", "recorded_at")),
 )
-_TOOL_USE_ID = "claudecode/toolUseId"  # Claude Code names each call there, over stdio and HTTP, also after a resume
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a caller asked for, once: keys are scoped to principal, run and tool; `digest` binds the arguments."""
+    """What a caller asked for, once: keys are scoped to principal, run and tool; `digest` binds the arguments.
+
+    The tool's body makes it, the store's transaction takes it through `recorded`, `approvals.require` and `record`.
+    """
 
     principal: str
     run: str
     tool: str
     key: str
+    """Empty where the caller gave none: then the approval, once used, is the key."""
     digest: str
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The validated ones with defaults filled in, without the key."""
+    server: str = ""
+    mode: Literal["asked", "evaluating", "cleared"] = "asked"
+    """`evaluating`: only find out whether it needs an approval. `cleared`: it may happen in this transaction."""
+    approval_required: bool = False
+    """Whatever the server's rule says."""
+    record: "audit.Record | None" = None
 
-    @classmethod
-    def of(cls, tool: str, arguments: Mapping[str, Any], idempotency_key: str | None, context: Context) -> "Effect":
-        """The effect of this call. `arguments` are the validated ones with defaults filled in, without the key.
 
-        Raises:
-            IdempotencyKeyRequired: no key was given, and the caller's client names no tool use.
-        """
-        key = idempotency_key or _tool_use_id(context)
-        if not key:
-            raise IdempotencyKeyRequired(
-                f"{tool} changes something and this call carries no key that makes it safe to repeat.",
-                suggestion="Pass idempotency_key: any text of your own, the same one when you repeat the call.",
-            )
-        return cls(principal="owner", run="", tool=tool, key=key, digest=digest(arguments))
+class Evaluated(FlotillaError):
+    """How an evaluation ends, instead of an effect: what the rule says, or the outcome that is recorded already."""
+
+    code = "evaluated"
+
+    def __init__(self, *, needed: bool, facts: Mapping[str, Any], outcome: Mapping[str, Any] | None = None) -> None:
+        super().__init__("Evaluated; nothing was done.")
+        self.needed, self.facts, self.outcome = needed, facts, outcome
 
 
 def digest(arguments: Mapping[str, Any]) -> str:
@@ -79,6 +85,7 @@ def recorded(connection: Connection, effect: Effect) -> dict[str, Any] | None:
 
     Raises:
         IdempotencyMismatch: the key was used with other arguments.
+        Evaluated: it has happened, and was only being evaluated.
     """
     row = connection.execute(
         select(_effects.c.digest, _effects.c.outcome).where(
@@ -95,15 +102,20 @@ def recorded(connection: Connection, effect: Effect) -> dict[str, Any] | None:
             "That idempotency_key was already used with other arguments; nothing was done.",
             suggestion="Use a new key for a new effect, or the exact earlier arguments to hear their outcome.",
         )
-    return json.loads(row.outcome)
+    outcome = json.loads(row.outcome)
+    if effect.mode == "evaluating":
+        raise Evaluated(needed=False, facts={}, outcome=outcome)
+    return outcome
 
 
 def record(connection: Connection, effect: Effect, outcome: Mapping[str, Any]) -> None:
-    """Write the effect and its outcome; call it in the mutation's own transaction.
+    """Write the effect, its outcome and its audit record; the last thing a mutation's own transaction does.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another transaction recorded it first; read it with `recorded` in a new one.
     """
+    if effect.mode != "cleared":
+        raise RuntimeError(f"{effect.tool} did not ask approvals.require before it took effect")
     connection.execute(
         insert(_effects).values(
             principal=effect.principal,
@@ -115,10 +127,6 @@ def record(connection: Connection, effect: Effect, outcome: Mapping[str, Any]) -
             recorded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
     )
-
-
-def _tool_use_id(context: Context) -> str | None:
-    request = context.request_context
-    meta: Mapping[str, Any] = (request.meta if request else None) or {}
-    value = meta.get(_TOOL_USE_ID)
-    return value if isinstance(value, str) and value else None
+    if effect.record:
+        effect.record.ended("ok")
+        audit.append_in_effect(connection, effect.record)

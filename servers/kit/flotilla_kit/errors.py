@@ -7,8 +7,14 @@ FlotillaError
 ├── Conflict               the record's state forbids it
 ├── StoreEmpty             nothing has been imported yet
 ├── StoreUnavailable       the database does not answer; try again
+├── OutOfBounds            the caller's mandate does not allow these arguments
+├── TokenExpired           the session outlived its mandate
+├── RateLimited            too many calls; `details.retry_after_s`
+├── TimedOut               the tool took too long
+├── AnswerTooLarge         ask for less
 ├── IdempotencyMismatch    the key was used with other arguments
 ├── IdempotencyKeyRequired a mutation came without any key
+├── approvals.*            a person has to decide, or has decided (see approvals.py)
 └── InternalError          ours; logged under `error_id`, never explained
 """
 
@@ -75,6 +81,23 @@ class StoreEmpty(FlotillaError):
 class StoreUnavailable(FlotillaError):
     code = "store_unavailable"
     retryable = True
+
+
+class OutOfBounds(FlotillaError):
+    code = "out_of_bounds"
+
+
+class TokenExpired(FlotillaError):
+    code = "token_expired"
+
+
+class RateLimited(FlotillaError):
+    code = "rate_limited"
+    retryable = True
+
+
+class AnswerTooLarge(FlotillaError):
+    code = "answer_too_large"
 
 
 class TimedOut(FlotillaError):

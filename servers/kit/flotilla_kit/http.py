@@ -5,16 +5,22 @@ import contextlib
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastmcp import FastMCP
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
+from .auth import Bearer
 from .errors import StoreUnavailable
-from .server import Store
-from .settings import SettingsError
+from .http_audit import HttpAudit
+from .http_limits import HttpLimits, LimitedApp, LimitedProtocol
+from .server import Store, guard_of
+from .settings import ServerSettings, SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -57,21 +63,72 @@ def add_health_routes(server: FastMCP, store: Store) -> None:
         return JSONResponse({"status": "ok"})
 
 
-async def serve_http(server: FastMCP, store: Store, host: str, port: int, *, exit_with_stdin: bool = False) -> None:
+async def serve_http(
+    server: FastMCP,
+    store: Store,
+    settings: ServerSettings,
+    host: str,
+    port: int,
+    *,
+    ask_for_tokens: bool = True,
+    exit_with_stdin: bool = False,
+) -> None:
     """Serve until told to stop (SIGTERM, SIGINT, or the end of stdin with `exit_with_stdin`).
 
-    Logs `{"event": "listening", "url": …}` once the socket accepts calls.
+    Logs `{"event": "listening", "url": …}` once the socket accepts calls. Without `ask_for_tokens` every caller is the
+    owner.
 
     Raises:
         OSError: the address cannot be bound.
     """
+    listener, address = listen(host, port)
+    guard = guard_of(server)
+    audit = HttpAudit(guard)
+    if ask_for_tokens:
+        guard.local = None
+        server.auth = Bearer(guard.authority, settings.public_url or address, audit.count)
     add_health_routes(server, store)
-    app = server.http_app(path="/mcp", stateless_http=True, host_origin_protection=True)
+    named = urlsplit(settings.public_url).hostname if settings.public_url else None
+    app = server.http_app(
+        path="/mcp",
+        stateless_http=True,
+        host_origin_protection=True,
+        allowed_hosts=[*settings.allowed_hosts, *([named] if named else [])],
+        allowed_origins=[settings.public_url] if settings.public_url else None,
+    )
+    counting = asyncio.create_task(audit.write_counts())
+    try:
+        await run(audit.around(app), listener, address, refused=audit.count, exit_with_stdin=exit_with_stdin)
+    finally:
+        await _cancelled(counting)
+
+
+def listen(host: str, port: int) -> tuple[socket.socket, str]:
+    """A bound socket, and the address of what will answer there.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     shown = f"[{host}]" if ":" in host else host
+    return listener, f"http://{shown}:{listener.getsockname()[1]}"
+
+
+async def run(
+    app: ASGIApp,
+    listener: socket.socket,
+    address: str,
+    *,
+    refused: Callable[[str], None] | None = None,
+    exit_with_stdin: bool = False,
+) -> None:
+    """Serve an application within `HttpLimits` until told to stop. `refused` hears the code of what exceeds them."""
+    limits = HttpLimits()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.socket_bytes)
     config = uvicorn.Config(
-        app,
-        http="h11",  # httptools keeps white space around header values, which the protocol's header check must see
+        LimitedApp(app, limits, refused) if refused else LimitedApp(app, limits),
+        http=LimitedProtocol,  # over h11: httptools keeps white space around header values, which the SDK must not see
+        timeout_keep_alive=limits.keep_alive_s,
         ws="none",
         log_config=None,
         access_log=False,
@@ -82,7 +139,7 @@ async def serve_http(server: FastMCP, store: Store, host: str, port: int, *, exi
     async def announce() -> None:
         while not http.started:  # noqa: ASYNC110  uvicorn offers no event for it
             await asyncio.sleep(0.005)
-        logger.info("listening", extra={"url": f"http://{shown}:{listener.getsockname()[1]}/mcp"})
+        logger.info("listening", extra={"url": f"{address}/mcp"})
 
     async def follow_stdin() -> None:
         # A parent that is killed cannot tell its children; the end of the pipe does.
@@ -98,6 +155,10 @@ async def serve_http(server: FastMCP, store: Store, host: str, port: int, *, exi
         await http.serve(sockets=[listener])
     finally:
         for helper in helpers:
-            helper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await helper
+            await _cancelled(helper)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

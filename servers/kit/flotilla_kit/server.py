@@ -1,30 +1,37 @@
 """Builds a server: its tools over its store, with the fleet's rules for errors, read-only mode and selection."""
 
 import gc
-import inspect
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from fastmcp import FastMCP
-from fastmcp.decorators import get_fastmcp_meta
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.lifespan import lifespan
 from fastmcp.server.providers import Provider
-from fastmcp.tools.function_tool import ToolMeta
-from mcp_types import ToolAnnotations
 
 from . import __version__
-from .guard import ErrorsAsData
-from .settings import ServerSettings, SettingsError, closest
-
-READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-DESTROY = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-
-Function = Callable[..., Any]
+from .approval_tools import approval_tools
+from .audit import Committer
+from .auth import Authority
+from .database import Database
+from .guard import Guard
+from .principal import Principal
+from .records import open_records
+from .redaction import confined
+from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
+from .tokens import TokenRefused
+from .tool_body import Bodies, Function, ToolFunction
+from .trail import Trail
 
 
 class Store(Protocol):
     """What a server keeps its data in. The server opens it when it starts and closes it when it ends."""
+
+    @property
+    def database(self) -> Database | None:
+        """Where effects, approvals and the audit live beside the data, once open; None if it has no place for them."""
+        ...
 
     async def open(self) -> None:
         """Connect, bring the schema up to date, finish what an earlier process left in the middle."""
@@ -55,27 +62,48 @@ def build_server(
     instructions: str,
     tools: Sequence[Function],
     providers: Sequence[Provider] = (),
+    scope_keys: Collection[str] = (),
 ) -> FastMCP:
     """A FastMCP server named after the settings, offering those of `tools` that the settings allow.
 
     Args:
-        tools: functions decorated with `fastmcp.tools.tool`; each carries all four annotations.
+        tools: functions decorated with `fastmcp.tools.tool`; each carries all four annotations (see `ToolFunction`).
         providers: where resources come from that change while the server runs.
+        scope_keys: what a mandate's scope can narrow here, such as `customer_id`; the store applies it.
 
     Raises:
-        SettingsError: the settings select a tool that does not exist.
+        SettingsError: the settings select a tool that does not exist, or contradict each other.
     """
-    schemas: dict[str, Mapping[str, Any]] = {}
+    bodies = Bodies(settings)
+    offered = _selected(settings, [ToolFunction.of(function, tuple(scope_keys)) for function in tools])
+    mutating = frozenset(tool.name for tool in offered if tool.has_effect)  # others would run when only evaluated
+    asking = approval_tools(bodies, mutating, settings.server, settings.approval_expires_hours) if mutating else []
+    offered += [ToolFunction.of(function, tuple(scope_keys)) for function in asking]
+    kept: dict[str, frozenset[str]] = {}
+    schemas: dict[str, dict[str, Any]] = {}
+    authority = Authority(settings, scope_keys)
+    trail = Trail(kept, frozenset(tool.name for tool in offered if tool.mutates))
+    guard = Guard(settings, authority, trail)
 
     @lifespan
     async def life(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
+        if settings.mandate and guard.local is not None:
+            guard.local = await _presented(authority, settings.mandate.get_secret_value())
         await store.open()
-        schemas.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
-        # Full collections over the modules' objects are what a slow call's p99 was made of (field/fastmcp.md C).
-        gc.freeze()
-        gc.enable()
         try:
-            yield {"store": store}
+            async with open_records(settings, store) as records:
+                bodies.database = records
+                trail.committer = Committer(records, anchor=settings.audit_anchor)
+                await trail.committer.start()
+                schemas.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
+                kept.update({name: confined(parameters) for name, parameters in schemas.items()})
+                # Full collections over the import-time heap made the p99 of slow calls (field/fastmcp.md C).
+                gc.freeze()
+                gc.enable()
+                try:
+                    yield {"store": store}
+                finally:
+                    await trail.committer.close()
         finally:
             await store.close()
 
@@ -86,48 +114,43 @@ def build_server(
         lifespan=life,
         mask_error_details=True,
         strict_input_validation=True,
-        middleware=[ErrorsAsData()],
+        middleware=[guard],
         cache_ttl=300,
         cache_scope="private",
         providers=providers,
     )
-    for function in _selected(settings, tools):
-        server.add_tool(function)
-    _answer_schema_lookups_from(server, schemas)
+    for tool in offered:
+        server.add_tool(bodies.wrap(tool))
+    _answer_schema_lookups(server, lambda name: schemas.get(name) if guard.exists(name) else None)
     return server
 
 
-def tool_meta(function: Function) -> tuple[str, ToolAnnotations]:
-    """A decorated tool's name and annotations.
-
-    Raises:
-        TypeError: the function is no tool, or does not set all four annotations.
-    """
-    meta = get_fastmcp_meta(inspect.unwrap(function))
-    annotations = meta.annotations if isinstance(meta, ToolMeta) else None
-    if not isinstance(meta, ToolMeta) or not isinstance(annotations, ToolAnnotations):
-        raise TypeError(f"{function} is not a tool with annotations")
-    return meta.name or function.__name__, annotations
+def guard_of(server: FastMCP) -> Guard:
+    """The guard of a server that `build_server` made."""
+    return next(middleware for middleware in server.middleware if isinstance(middleware, Guard))
 
 
-def _selected(settings: ServerSettings, tools: Sequence[Function]) -> list[Function]:
-    described = [(function, *tool_meta(function)) for function in tools]
-    names = [name for _, name, _ in described]
+async def _presented(authority: Authority, token: str) -> Principal:
+    try:
+        principal = await authority.principal(token)
+    except TokenRefused as refused:
+        raise SettingsError(f"{MANDATE_VARIABLE} is refused ({refused.reason}); nothing is served without it") from None
+    os.environ.pop(MANDATE_VARIABLE, None)  # not for whatever this process starts
+    return principal
+
+
+def _selected(settings: ServerSettings, tools: Sequence[ToolFunction]) -> list[ToolFunction]:
+    names = [tool.name for tool in tools]
     for wanted in settings.tools or ():
         if wanted not in names:
             raise SettingsError(f"setting tools: there is no tool {wanted}{closest(wanted, names)}")
-    return [
-        function
-        for function, name, annotations in described
-        if (settings.tools is None or name in settings.tools)
-        # An allow-list: a tool that forgot to say it only reads is not offered.
-        and (annotations.read_only_hint is True or not settings.read_only)
-    ]
+    chosen = [tool for tool in tools if settings.tools is None or tool.name in settings.tools]
+    return [tool for tool in chosen if not (tool.mutates and settings.read_only)]
 
 
-def _answer_schema_lookups_from(server: FastMCP, schemas: Mapping[str, Mapping[str, Any]]) -> None:
+def _answer_schema_lookups(server: FastMCP, lookup: Callable[[str], dict[str, Any] | None]) -> None:
     """Answer the SDK's header check from a table: without it each call over HTTP first runs a whole tools/list.
 
     FastMCP 4.1 offers no public way; tests/kit/test_speed_hook.py says when it does.
     """
-    server._mcp_server.get_tool_input_schema = schemas.get  # pyright: ignore[reportPrivateUsage]
+    server._mcp_server.get_tool_input_schema = lookup  # pyright: ignore[reportPrivateUsage]

@@ -1,19 +1,22 @@
 """Settings of a server: flags over environment over file; an unknown name is an error, never ignored."""
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+MANDATE_VARIABLE = "FLOTILLA_MANDATE"
 
 
 class SettingsError(Exception):
@@ -33,7 +36,12 @@ class ServerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, validate_by_name=True, validate_by_alias=True
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        enable_decoding=False,  # lists are comma-separated, see _separate
     )
     server: ClassVar[str]
 
@@ -52,6 +60,35 @@ class ServerSettings(BaseSettings):
     demo_data: bool = Field(default=False, description="load the sample company into an empty store")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much to log")
 
+    mandate: SecretStr | None = Field(
+        default=None,
+        validation_alias=MANDATE_VARIABLE,
+        description="the token of whoever calls over stdio (no flag); without one it is the owner",
+    )
+    mandate_keys: str | None = Field(default=None, description="JWKS file or URL of the issuer of workers' mandates")
+    mandate_issuer: str = Field(default="flotilla", description="`iss` of mandates")
+    approver_keys: str | None = Field(
+        default=None, description="JWKS file or URL of the approvers' issuer (default: those of `approvers add`)"
+    )
+    approver_issuer: str | None = Field(default=None, description="`iss` of approvers' tokens of an issuer of your own")
+    approver_subjects: tuple[str, ...] = Field(
+        default=(), description="who of that issuer may approve, comma-separated"
+    )
+    audience: str | None = Field(default=None, description="`aud` of tokens for this server (default: its name)")
+    token_algorithms: tuple[str, ...] = Field(default=("EdDSA",), description="signatures accepted, comma-separated")
+    public_url: str | None = Field(default=None, description="where clients reach this server, if it is behind a proxy")
+    allowed_hosts: tuple[str, ...] = Field(default=(), description="further Host names to answer, comma-separated")
+    approval_expires_hours: float = Field(
+        default=24, gt=0, le=24 * 30, description="how long an approval can be given, and then used"
+    )
+    calls_per_second: float = Field(default=20, gt=0, le=1e6, description="of each caller with a token; bursts of 5 s")
+    tool_timeout_s: float = Field(default=30, gt=0, le=600, description="how long a call may take")
+    answer_bytes: int = Field(default=262_144, ge=1024, description="the largest answer of a tool")
+    audit_anchor: Path | None = Field(
+        default=None,
+        description="file that the audit's head is appended to; keep it where this server cannot rewrite it",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -62,6 +99,31 @@ class ServerSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("tools", "approver_subjects", "token_algorithms", "allowed_hosts", mode="before")
+    @classmethod
+    def _separate(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.startswith("["):
+            return json.loads(value)
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @property
+    def approvers_issuer(self) -> str:
+        """`iss` of approvers' tokens: the configured issuer's, else our own."""
+        return self.approver_issuer or f"flotilla-{self.server}-approvers"
+
+    @property
+    def approvers_file(self) -> Path:
+        """The public keys of those whom `approvers add` named."""
+        return self.home / f"{self.server}-approvers.json"
+
+    def audit_url(self) -> str:
+        """Where a server whose store cannot be written to keeps its audit: PostgreSQL, else a file of its own."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home / self.server}-audit.db"
 
     def sqlalchemy_url(self) -> str:
         """The store's address: `database_url`, else `HOME/SERVER.db`."""

@@ -14,7 +14,7 @@ def model_bytes(tool: Tool) -> int:
 
 async def tool_table(server: FastMCP) -> str:
     """A line for each tool: its bytes, whether it reads or writes, its name and first sentence; then the total."""
-    tools = sorted(await server.list_tools(run_middleware=False), key=lambda tool: tool.name)
+    tools = sorted(await server.list_tools(), key=lambda tool: tool.name)
     lines = [
         f"{model_bytes(tool):6}  {_kind(tool):6}  {tool.name:32}  {(tool.description or '').split('. ')[0].rstrip('.')}"
         for tool in tools

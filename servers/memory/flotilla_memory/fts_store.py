@@ -15,6 +15,7 @@ from .models import Document, Hit, Listed, uri_of
 from .settings import Settings
 
 SHOWN = 2_000  # characters of a section in a hit
+HEADING = 500  # characters of a heading in a hit
 PIECE = 8_000  # characters of a document at once
 WORDS = 40  # of a query that are looked for
 LOOK_SHARE = 0.05  # of the time that may go into looking for changed files
@@ -29,6 +30,8 @@ _PASSAGE = "SELECT snippet(sections, 3, '', '', '', 64) FROM sections WHERE sect
 
 class FtsKnowledgeStore:
     """A `KnowledgeStore` over the Markdown files of one folder."""
+
+    database = None
 
     # Made by open(), anew each time.
     _index: sqlite3.Connection
@@ -82,7 +85,7 @@ class FtsKnowledgeStore:
         return Hit(
             document_id=document_id,
             title=title,
-            section=heading,
+            section=heading[:HEADING],
             text=shown,
             truncated=len(text) > SHOWN,
             score=round(score, 3),

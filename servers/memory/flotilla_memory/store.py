@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from flotilla_kit.database import Database
 from flotilla_kit.paging import Page
 
 from .models import Document, Hit, Listed
@@ -9,6 +10,9 @@ from .models import Document, Hit, Listed
 
 class KnowledgeStore(Protocol):
     """Answers follow the documents as they are now. Every read raises `StoreEmpty` while there is none."""
+
+    @property
+    def database(self) -> Database | None: ...
 
     async def open(self) -> None: ...
 

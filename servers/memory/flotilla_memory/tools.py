@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastmcp.tools import tool
 from flotilla_kit.paging import Cursor, Limit, Page
-from flotilla_kit.server import READ, store_of
+from flotilla_kit.server import store_of
+from flotilla_kit.tool_body import READ
 from pydantic import Field
 
 from .models import Document, DocumentId, Hit

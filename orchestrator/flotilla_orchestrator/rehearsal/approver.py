@@ -1,0 +1,52 @@
+"""The approver of a rehearsal: a process of its own, because whoever runs a playbook must not be able to approve.
+
+    python -m flotilla_orchestrator.rehearsal.approver --jwks FILE --name demo-approver
+
+Its key is made here and never leaves; FILE gets the public half before `{"event": "ready"}` is said on stdout. What
+each line `{"server", "url", "approval_id"}` on stdin names is approved, and answered by a line
+`{"state", "decided_by"}` or `{"error"}`. It ends with stdin.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from flotilla_kit.approvers import mint
+from flotilla_kit.keys import SigningKey, write_jwks
+
+from flotilla_orchestrator.approvals import over_http
+from flotilla_orchestrator.errors import Failure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jwks", type=Path, required=True)
+    parser.add_argument("--name", required=True)
+    arguments = parser.parse_args()
+    key = SigningKey.generate(arguments.name)
+    write_jwks(arguments.jwks, [key.public_jwk()])
+    _say({"event": "ready"})
+    for line in sys.stdin:
+        asked = json.loads(line)
+        _say(asyncio.run(_approve(key, asked["server"], asked["url"], asked["approval_id"])))
+
+
+async def _approve(key: SigningKey, server: str, url: str, approval_id: str) -> dict[str, object]:
+    token = mint(key, issuer=f"flotilla-{server}-approvers", audience=server)
+    approvals = over_http(server, url, lambda: token, local=True)
+    try:
+        decided = await approvals.decide(approval_id, "approve", "rehearsed")
+    except Failure as failure:
+        return {"error": failure.as_dict()}
+    return {"state": decided.state, "decided_by": decided.decided_by}
+
+
+def _say(answer: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

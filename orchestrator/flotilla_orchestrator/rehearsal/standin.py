@@ -1,0 +1,57 @@
+"""Starts the approver of a rehearsal and passes requests on to it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from flotilla_orchestrator.errors import Failure
+from flotilla_orchestrator.provider import server_environment
+from flotilla_orchestrator.waiting import Ask, Pending
+
+NAME = "demo-approver"
+
+
+@asynccontextmanager
+async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[Ask]:
+    """An approver that says yes to everything, in a process of its own, while the block lasts.
+
+    Args:
+        jwks: where it publishes its key, for servers started with `--approver-keys`.
+    """
+    jwks.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "flotilla_orchestrator.rehearsal.approver", "--jwks", jwks, "--name", NAME),
+        env=server_environment(environ, "approver", []),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    one_by_one = asyncio.Lock()
+    assert process.stdin and process.stdout
+    requests, answers = process.stdin, process.stdout
+
+    async def exchange(request: dict[str, str]) -> dict[str, object]:
+        async with one_by_one:
+            requests.write(json.dumps(request).encode() + b"\n")
+            line = await answers.readline()
+        return json.loads(line) if line else {"error": "it has ended"}
+
+    async def ask(pending: Pending) -> None:
+        asked = {"server": pending.server, "url": pending.url, "approval_id": pending.approval.approval_id}
+        # Shielded: a question that is taken back must not leave its answer for the next one.
+        said = await asyncio.shield(asyncio.ensure_future(exchange(asked)))
+        if "error" in said:
+            message = f"The approver of the rehearsal could not approve on {pending.server}: {said['error']}"
+            raise Failure("approver_failed", message, "Only servers that the run starts itself know its key.")
+
+    try:
+        if not await answers.readline():
+            raise Failure("approver_failed", "The approver of the rehearsal did not start.", "See stderr.")
+        yield ask
+    finally:
+        requests.close()
+        await process.wait()
+        async with one_by_one:  # an answer that nobody waits for any more
+            pass
