@@ -23,6 +23,8 @@ from .server import Store, guard_of
 from .settings import ServerSettings, SettingsError
 
 logger = logging.getLogger(__name__)
+_GRACE_S = 20  # how long calls may take to finish once the server is told to stop
+_UNHEARD_S = 2  # the same when whoever started it has gone
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -132,7 +134,7 @@ async def run(
         ws="none",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=20,
+        timeout_graceful_shutdown=_GRACE_S,
     )
     http = uvicorn.Server(config)
 
@@ -146,6 +148,7 @@ async def run(
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         await reader.read()
+        config.timeout_graceful_shutdown = _UNHEARD_S
         http.should_exit = True
 
     helpers = [asyncio.create_task(announce())]
