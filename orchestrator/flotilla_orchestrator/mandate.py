@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from flotilla_kit.keys import SigningKey
-from jsonschema import Draft202012Validator, SchemaError
+from flotilla_kit.mandate import MandateError, check_bound
 from pydantic import JsonValue
 
 from . import template
@@ -153,11 +153,11 @@ def _bounds(worker: Worker, server: str, facts: Facts, tools: Mapping[str, Tool]
             raise _bad_bound(worker, argument, f"none of its tools of {server} takes this argument")
         try:
             schema = cast("dict[str, JsonValue]", facts.fill(bound))  # as it was: a mapping
-            Draft202012Validator.check_schema(schema)
+            check_bound(schema)
         except template.TemplateError as error:
             raise _bad_bound(worker, argument, str(error)) from error
-        except SchemaError as error:
-            raise _bad_bound(worker, argument, f"filled in, it is no JSON Schema: {error.message[:200]}") from error
+        except MandateError as error:
+            raise _bad_bound(worker, argument, f"filled in, it is no bound that servers enforce: {error}") from error
         for name in held:
             bounds[name][argument] = schema
     return bounds

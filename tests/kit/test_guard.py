@@ -11,12 +11,14 @@ from fastmcp.tools import tool
 from flotilla_kit import audit
 from flotilla_kit.database import Database
 from flotilla_kit.effects import MIGRATIONS
+from flotilla_kit.keys import SigningKey, write_jwks
 from flotilla_kit.server import build_server
 from flotilla_kit.settings import SettingsError
 from flotilla_kit.tool_body import DESTROY
 from pytest import mark, raises
 from support.answers import answer_of
 from support.till import TOOLS, Settings, Till, TillStore, pay
+from support.tokens import worker_claims
 
 BOUND = {"type": "mcp_tool", "tool": "say", "arguments": {"properties": {"text": {"const": "hello"}}}}
 
@@ -90,9 +92,8 @@ async def test_a_bound_that_fixes_a_value_is_in_the_listed_schema(till: Till) ->
         ({"properties": {"tone": {"maxLength": 5}}}, {"text": "x"}),
         ({"properties": {"unknown": {"const": 1}}}, {"text": "x"}),
         ({"required": ["tone"], "properties": {"tone": {"type": "string"}}}, {"text": "x"}),
-        ({"properties": {"text": {"$ref": "http://127.0.0.1:1/schema"}}}, {"text": "x"}),
         ({"properties": {"text": {"format": "date"}}}, {"text": "tomorrow"}),
-        ({"anyOf": [{"properties": {"times": {"const": 1}}}]}, {"text": "x", "times": 2}),
+        ({"properties": {"times": {"anyOf": [{"const": 1}, {"minimum": 9}]}}}, {"text": "x", "times": 2}),
     ],
 )
 async def test_arguments_out_of_bounds_are_refused(
@@ -122,6 +123,18 @@ NOT_UNDERSTOOD: list[dict[str, object]] = [
     {"authorization_details": [{"type": "mcp_tool", "tool": "say", "approval": "never"}]},
     {"authorization_details": [{"type": "mcp_tool", "tool": "say"}] * 2},
     {"authorization_details": [{"type": "mcp_tool", "tool": "say", "arguments": {"type": 3}}]},
+    *(
+        {"authorization_details": [{"type": "mcp_tool", "tool": "say", "arguments": bounds}]}
+        for bounds in (
+            {"times": {"maximum": 3}},  # each of these would bind nothing
+            {"propertes": {"times": {"maximum": 3}}},
+            {"properties": {"times": {"maximun": 3}}},
+            {"properties": {"times": {"anyOf": [{"maximun": 3}]}}},
+            {"properties": {"text": {"format": "unheard-of"}}},
+            {"properties": {"text": {"$ref": "http://127.0.0.1:1/schema"}}},
+            {"allOf": [{"properties": {"tone": {"pattern": "^calm$"}}}]},
+        )
+    ),
     {"authorization_details": [{"type": "other", "tool": "say"}]},
     {"authorization_details": [{"type": "mcp_tool"}]},
     {"authorization_details": {"type": "mcp_tool", "tool": "say"}},
@@ -167,6 +180,41 @@ async def test_each_worker_has_its_own_rate(till: Till) -> None:
         refused = await call(client, "say", text="x")
     assert (refused["code"], refused["retryable"]) == ("rate_limited", True)
     assert 0 < refused["details"]["retry_after_s"] <= 2.5
+
+
+async def test_an_empty_mandate_is_no_owner(till: Till) -> None:
+    with raises(RuntimeError, match="FLOTILLA_MANDATE is refused"):
+        await once(till, "say", {"text": "x"}, mandate="")
+
+
+async def test_calls_beyond_the_rate_are_recorded_together(till: Till) -> None:
+    async with Client(till.server(calls_per_second=0.4, mandate=till.mandate("say"))) as client:
+        for _ in range(20):
+            await client.call_tool_mcp("say", {"text": "my password"})
+    limited = [record for record in await records(till) if record["outcome"] == "rate_limited"]
+    assert sum(record["count"] for record in limited) == 19
+    assert len(limited) <= 2 and "password" not in str(limited)
+
+
+async def test_what_a_caller_chooses_does_not_fill_the_audit(till: Till) -> None:
+    wild = {f"number_{n}": 10**4000 for n in range(60)} | {"my secret": 1, "text": "x", "times": 10**4000}
+    await once(till, "say", wild)
+    await once(till, "pay", {"amount": 0, "note": "secret", "idempotency_key": "secret"})
+    for record in await records(till):
+        assert len(record["arguments"]) < 200 and "secret" not in record["arguments"]
+
+
+async def test_no_one_approves_by_a_key_that_mints_mandates(till: Till) -> None:
+    write_jwks(till.home / "till-approvers.json", [{**till.workers.public_jwk(), "kid": "anna"}])
+    signer = SigningKey.from_jwk({**till.workers.private_jwk(), "kid": "anna"})
+    said = {"iss": "flotilla-till-approvers", "sub": "anna", "aud": "till", "run": None}
+    with raises(RuntimeError, match="shared_key"):
+        await once(till, "list_approvals", {}, mandate=signer.sign(worker_claims(**said)))
+
+
+async def test_a_key_cannot_be_named_after_an_approval(till: Till) -> None:
+    refused = await once(till, "pay", {"amount": 1, "idempotency_key": "apr_" + "0" * 20})
+    assert refused["code"] == "invalid_arguments"
 
 
 async def test_every_call_leaves_one_record(till: Till) -> None:

@@ -17,6 +17,7 @@ from .refunds import SETTLED_DISPUTES
 CLOSE_S = 5 * 60
 NEAR_S = 60 * 60
 DEFAULT_WINDOW_DAYS = 3
+MOST_COMPARED = 50  # equal charges before one that it is compared with, the nearest and those of its invoice
 
 
 def find_duplicates(charges: Iterable[Transaction], window_days: int) -> list[DuplicateCharge]:
@@ -42,10 +43,10 @@ def _pairs(group: Sequence[Transaction], window_days: int) -> list[DuplicateChar
     times = [datetime.fromisoformat(charge.created_at) for charge in group]
     by_invoice: dict[str | None, list[int]] = {}
     for index, second in enumerate(group):
-        near = bisect_left(times, times[index] - timedelta(days=window_days), hi=index)
+        near = max(bisect_left(times, times[index] - timedelta(days=window_days), hi=index), index - MOST_COMPARED)
         same_invoice = by_invoice.setdefault(second.invoice_id, [])
         held: DuplicateCharge | None = None
-        for position in chain((p for p in same_invoice if p < near), range(near, index)):
+        for position in chain((p for p in same_invoice[:MOST_COMPARED] if p < near), range(near, index)):
             first = group[position]
             if held is not None and not _can_be_likely(first, second, times[index] - times[position]):
                 continue

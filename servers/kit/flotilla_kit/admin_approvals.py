@@ -125,7 +125,7 @@ def _decide(settings: ServerSettings, approval_id: str, decision: Decision, reas
         approver.kind,
         approver.subject,
         arguments_digest=effects.digest(arguments),
-        arguments=redacted(arguments, frozenset({"approval_id", "decision"})),
+        arguments=redacted(arguments, {"approval_id": True, "decision": True, "reason": False}, understood=True),
     )
 
     def decide(connection: Connection) -> Approval:

@@ -17,7 +17,7 @@ from . import approvals, audit, faults
 from .approvals import Approval, Decision, State
 from .call import CURRENT, Call
 from .effects import Effect, Evaluated
-from .errors import InternalError, UnknownTool
+from .errors import InternalError, InvalidCursor, UnknownTool
 from .paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from .tool_body import DESTROY, READ, WRITE, Bodies, ask, declare
 from .visibility import may_call
@@ -75,6 +75,8 @@ def approval_tools(
     ) -> Page[Approval]:
         """Requests for approval, newest first."""
         before = int(decode_cursor(cursor, int)[0]) if cursor is not None else None
+        if before is not None and not 0 < before < 2**31:
+            raise InvalidCursor("That cursor is none of this tool's.")
         found = await bodies.database.read(approvals.find, server_name, state, limit + 1, before)
         more = encode_cursor(found[limit - 1][0]) if len(found) > limit else None
         return Page[Approval](items=[approval for _, approval in found[:limit]], next_cursor=more)
@@ -103,7 +105,7 @@ async def _evaluate(
     Raises:
         FlotillaError: what the call itself would be refused with, such as its bounds.
     """
-    inner = Call(call.principal, call.record, tool_use_id, evaluating=True)
+    inner = Call(call.principal, call.record, call.parameters, tool_use_id, evaluating=True)
     token = CURRENT.set(inner)
     try:
         await server.call_tool(tool, arguments, run_middleware=False)

@@ -28,6 +28,7 @@ from .principal import Principal
 State = Literal["pending", "approved", "rejected", "consumed", "expired"]
 Decision = Literal["approve", "reject"]
 
+PREFIX = "apr_"  # of an approval's id, and of no idempotency key
 MOST_PENDING = 10  # of one requester in one run: a person who is asked more often than that only nods
 MOST_IN_ALL = 100
 
@@ -166,6 +167,12 @@ def ask(
             connection.execute(update(_approvals).where(a.number == latest.number).values(state="expired"))
             if not anew:
                 return _approval(latest)
+        elif open_ and latest.state == "pending":
+            # What a person reads is how things are now, not when it was first asked.
+            connection.execute(
+                update(_approvals).where(a.number == latest.number).values(facts=json.dumps(dict(facts)))
+            )
+            return _approval(latest).model_copy(update={"facts": dict(facts)})
         elif open_ or (latest.state == "rejected" and good) or (latest.state == "consumed" and not anew):
             return _approval(latest)
     if not anew:
@@ -173,7 +180,7 @@ def ask(
     _refuse_too_many(connection, effect)
     now = datetime.now(UTC)
     approval = Approval(
-        approval_id=f"apr_{secrets.token_hex(10)}",
+        approval_id=f"{PREFIX}{secrets.token_hex(10)}",
         state="pending",
         requester=effect.principal,
         run=effect.run,
@@ -311,6 +318,9 @@ def _refuse_other_arguments(connection: Connection, effect: Effect) -> None:
 
 def _refuse_too_many(connection: Connection, effect: Effect) -> None:
     theirs = (a.server == effect.server, a.requester == effect.principal, a.run == effect.run)
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        who = func.hashtextextended(f"{effect.server}/{effect.principal}/{effect.run}", 0)
+        connection.execute(select(func.pg_advisory_xact_lock(who)))
     # A local owner has no run, so only what is still open counts for one.
     bounds = [(MOST_PENDING, (a.state == "pending", a.expires_at > _now()))]
     bounds += [(MOST_IN_ALL, ())] if effect.run else []

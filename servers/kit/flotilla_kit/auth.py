@@ -75,10 +75,20 @@ class Authority:
             return known[0]
         self._known.pop(token, None)
         principal = self._of(kind, await issuer.verify(token))
+        if kind == "approver":
+            await self._refuse_shared_keys()
         self._known[token] = principal, issuer.keys.generation
         if len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
         return principal
+
+    async def _refuse_shared_keys(self) -> None:
+        """Nobody approves by a key that also mints mandates, wherever the two are kept."""
+        sources = [issuer.keys for _, issuer in self._issuers.values()]
+        for source in sources:
+            await source.refresh()
+        if len(sources) > 1 and sources[0].public & sources[1].public:
+            raise TokenRefused("shared_key")
 
     def _issuer(self, token: str) -> tuple[Literal["worker", "approver"], Issuer]:
         claimed = claimed_issuer(token)

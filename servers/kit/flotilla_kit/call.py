@@ -6,11 +6,12 @@ as an `Effect`.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .audit import Record
 from .effects import Effect
 from .principal import Principal
+from .redaction import Parameters
 
 
 @dataclass
@@ -19,10 +20,14 @@ class Call:
 
     principal: Principal
     record: Record
+    parameters: Parameters = field(default_factory=dict[str, bool])
+    """Of the tool it calls; for the audit."""
     tool_use_id: str = ""
     """How Claude Code names the call; the same after a resume."""
     evaluating: bool = False
     """Only find out whether it would need an approval: nothing may take effect."""
+    understood: bool = False
+    """Its arguments were validated and reached the tool's body."""
     effect: Effect | None = None
     """What a mutating tool's body is to hand to its store."""
 

@@ -134,7 +134,7 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     ask_for_tokens = arguments.auth != "none"
     if problem := _http_problem(guard_of(server).authority.configured, ask_for_tokens, is_loopback(host)):
         raise SettingsError(problem)
-    if settings.mandate:
+    if settings.mandate is not None:
         raise SettingsError(f"{MANDATE_VARIABLE} is for stdio; over HTTP each caller presents its own token")
     stop = arguments.exit_with_stdin
     serving = serve_http(server, store, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=stop)

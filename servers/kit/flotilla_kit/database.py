@@ -154,6 +154,7 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
     engine = create_engine(
         f"sqlite:///{address}",
         connect_args={"check_same_thread": False},
+        hide_parameters=True,  # of what an error says, and so of the log
         **({"poolclass": StaticPool} if path == _MEMORY else {}),
     )
 
@@ -186,6 +187,7 @@ def _postgres_engine(url: str) -> "AsyncEngine":
             pool_size=8,
             max_overflow=8,
             pool_pre_ping=True,
+            hide_parameters=True,
         )
     except ModuleNotFoundError:
         raise _unavailable(

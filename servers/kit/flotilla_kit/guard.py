@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 from fastmcp.exceptions import NotFoundError
+from fastmcp.resources import ResourceResult
 from fastmcp.server.dependencies import get_access_token
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
@@ -15,7 +16,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, METHOD_NOT_FOUND, CallToolRequestParams, TextContent
 
 from .auth import Authority, Caller
-from .call import CURRENT
+from .call import CURRENT, Call
 from .errors import AnswerTooLarge, FlotillaError, RateLimited, StoreUnavailable, TimedOut, TokenExpired
 from .limits import RateLimit
 from .principal import OWNER, Principal
@@ -89,7 +90,6 @@ class Guard(Middleware):
             if not may_call(principal, name):
                 raise NotFoundError(name)
             require_json(arguments)
-            self.trail.describe_mutation(call.record, arguments)
             async with asyncio.timeout(self._timeout_s):
                 result = await call_next(context)
             self._measure(name, result)
@@ -100,12 +100,12 @@ class Guard(Middleware):
             result = as_result(refusal)
         except BaseException:
             call.record.ended("cancelled")
-            self.trail.end(call.record, arguments)
+            self.trail.end(call, arguments)
             raise
         finally:
             CURRENT.reset(token)
         try:
-            self.trail.end(call.record, arguments)
+            self.trail.end(call, arguments)
         except StoreUnavailable as error:
             return as_result(error)
         return result
@@ -119,30 +119,34 @@ class Guard(Middleware):
         call = self.trail.begin(principal, context, str(context.method))
         token = CURRENT.set(call)
         try:
-            self._admit_request(principal)
+            self._admit_request(principal, call)
             if not (may_read(principal, wanted) if resource else may_prompt(principal, wanted)):
                 raise NotFoundError(f"Unknown {'resource' if resource else 'prompt'}: {wanted!r}")
             async with asyncio.timeout(self._timeout_s):
                 result = await call_next(context)
+            if resource:
+                self._measure_contents(result)
             call.record.ended("ok")
         except BaseException as error:
-            call.record.ended("not_found" if isinstance(error, NotFoundError) else "error")
+            if not call.record.outcome:
+                call.record.ended("not_found" if isinstance(error, NotFoundError) else "error")
             raise
         finally:
             CURRENT.reset(token)
-            self.trail.end(call.record, {"uri" if resource else "name": wanted})
+            self.trail.end(call, {"uri" if resource else "name": wanted})
         return result
 
     async def _malformed(
         self, principal: Principal, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]
     ) -> Any:
         """A request that the protocol refuses; it is the caller's call all the same."""
-        record = self.trail.begin(principal, context, str(context.method)).record
+        call = self.trail.begin(principal, context, str(context.method))
+        call.record.ended("invalid_request")
         try:
+            self._admit_request(principal, call)
             return await call_next(context)
         finally:
-            record.ended("invalid_request")
-            self.trail.end(record, {})
+            self.trail.end(call, {})
 
     def _admit(self, principal: Principal) -> None:
         if principal.expired:
@@ -157,12 +161,21 @@ class Guard(Middleware):
                 "Too many calls.", suggestion="Wait, then call again.", details={"retry_after_s": round(wait_s, 3)}
             )
 
-    def _admit_request(self, principal: Principal) -> None:
+    def _admit_request(self, principal: Principal, call: Call | None = None) -> None:
         """As `_admit`, where the protocol has no place for an error but its own."""
         try:
             self._admit(principal)
         except FlotillaError as refusal:
+            if call:
+                call.record.ended(refusal.code)
             raise MCPError(code=INVALID_REQUEST, message=refusal.message, data=refusal.as_dict()) from None
+
+    def _measure_contents(self, result: ResourceResult) -> None:
+        size = sum(len(part.content) for part in result.contents)
+        if size > self._most_bytes:
+            raise MCPError(
+                code=INVALID_REQUEST, message=f"The resource has {size} bytes; {self._most_bytes} are the most."
+            )
 
     def _measure(self, name: str, result: ToolResult) -> None:
         size = sum(len(part.text) for part in result.content if isinstance(part, TextContent))

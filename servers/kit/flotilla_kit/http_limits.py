@@ -56,6 +56,8 @@ class HttpLimits:
     """A connection's receive buffer: what arrives before anybody can say no."""
     max_connections: int = 512
     keep_alive_s: int = 5
+    read_deadline_s: float = 20
+    """How long an answer may wait for its reader: a connection that never reads keeps a place from others."""
 
 
 class HttpRefusal(FlotillaError):
@@ -271,9 +273,11 @@ class LimitedProtocol(H11Protocol):
         self.conn = self._limited
         self._head_timer: asyncio.TimerHandle | None = None
         self._lingering: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # told of every byte that its reader leaves waiting
         if len(self.connections) > self._serves.limits.max_connections:
             self._refuse(ServerBusy())
             transport.close()  # at once: one that lingers would take the place of a caller
@@ -294,8 +298,19 @@ class LimitedProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(InvalidRequest())
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self._serves.limits.read_deadline_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._head_timer, self._lingering):
+        for timer in (self._head_timer, self._lingering, self._unread):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)

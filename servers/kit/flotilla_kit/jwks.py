@@ -31,6 +31,7 @@ class TokenRefused(Exception):
 class _Key(NamedTuple):
     kid: str | None
     by_algorithm: dict[str, jwt.PyJWK]
+    public: str
 
 
 class _Pace(NamedTuple):
@@ -76,6 +77,11 @@ class JwksSource:
         if (key := found.by_algorithm.get(algorithm or next(iter(found.by_algorithm)))) is None:
             raise TokenRefused("algorithm")
         return key
+
+    @property
+    def public(self) -> frozenset[str]:
+        """The key material itself, whatever it is named: to tell whether two sources share any."""
+        return frozenset(key.public for key in self._keys or ())
 
     async def refresh(self, *, unknown_kid: bool = False) -> None:
         """Look for other keys if it is time to, else at no cost. Raises nothing: trouble is logged once."""
@@ -193,4 +199,5 @@ def _signing_key(jwk: dict[str, Any]) -> _Key:
     weak = [problem for key in by_algorithm.values() if (problem := key.Algorithm.check_key_length(key.key))]
     if not by_algorithm or weak or not isinstance(kid, str | None):
         raise ValueError(f"key {kid!r}: {weak[0] if weak else 'its alg or kid cannot be used'}")
-    return _Key(kid, by_algorithm)
+    public = json.dumps([jwk.get(name) for name in ("kty", "crv", "x", "y", "n", "e")])
+    return _Key(kid, by_algorithm, public)

@@ -8,8 +8,9 @@ The claims are `authorization_details` (RFC 9396) and `scope`:
         {"type": "mcp_prompt", "prompt": "summary"}],
      "scope": {"customer_id": "cust_12345"}}
 
-What is not listed does not exist for the worker. `arguments` narrows a call, `scope` narrows the records. Anything here
-that is not understood refuses the whole token: a bound that is misspelt must not be a bound that is missing.
+What is not listed does not exist for the worker. `arguments` narrows a call: its `properties` are schemas of the
+keywords in `KEYWORDS`. `scope` narrows the records. Anything here that is not understood refuses the whole token: what
+is misspelt must not be a bound that is missing.
 """
 
 import json
@@ -19,8 +20,6 @@ from functools import cached_property
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator, SchemaError, ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 Schema = Mapping[str, Any]
 
@@ -30,8 +29,15 @@ _MEMBERS = {
     "mcp_resource": {"type", "uri"},
     "mcp_prompt": {"type", "prompt"},
 }
+KEYWORDS = frozenset(
+    {
+        *("const", "enum", "type", "pattern", "format", "minLength", "maxLength", "minimum", "maximum"),
+        *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "items", "minItems", "maxItems", "uniqueItems"),
+        *("anyOf", "allOf", "oneOf", "not", "properties", "required", "additionalProperties", "description"),
+    }
+)
+_FORMATS = frozenset(Draft202012Validator.FORMAT_CHECKER.checkers)
 _LONGEST_BOUND = 200  # characters of a bound that an error repeats
-_NOTHING_REMOTE: Registry[Any] = Registry()  # jsonschema's own default would fetch a remote $ref
 
 
 class MandateError(ValueError):
@@ -58,7 +64,7 @@ class Grant:
     def _validators(self) -> list[Draft202012Validator]:
         check = Draft202012Validator.FORMAT_CHECKER
         required = [{**bound, "required": _required(bound)} for bound in self.bounds]
-        return [Draft202012Validator(bound, registry=_NOTHING_REMOTE, format_checker=check) for bound in required]
+        return [Draft202012Validator(bound, format_checker=check) for bound in required]
 
     def breach(self, arguments: Mapping[str, Any]) -> Breach | None:
         """The first bound that the arguments leave, or None. They are JSON, as the tool's body receives them."""
@@ -68,12 +74,8 @@ class Grant:
                 if arguments.get(name) is None and not _names_null(narrower):
                     return Breach(name[:64], "required")
         for validator in self._validators:
-            try:
-                errors = validator.iter_errors(dict(arguments))  # pyright: ignore[reportUnknownMemberType]  # stub
-                for error in errors:
-                    return _breach(error)
-            except Unresolvable:
-                return Breach("arguments", "a $ref that leads nowhere")
+            for error in validator.iter_errors(dict(arguments)):  # pyright: ignore[reportUnknownMemberType]  # stub
+                return _breach(error)
         return None
 
     def narrowed(self, parameters: Schema) -> dict[str, Any]:
@@ -153,11 +155,40 @@ def _grant(tool: str, detail: Mapping[str, Any]) -> Grant:
     if not isinstance(bounds, dict):
         raise MandateError(f"{tool}: arguments must be a JSON Schema")
     schema = cast("dict[str, Any]", bounds)
+    if unknown := set(schema) - {"type", "properties", "required"}:
+        raise MandateError(f"{tool}: arguments have `properties` and `required`, not {min(unknown)[:40]}")
+    try:
+        Draft202012Validator.check_schema(schema)
+        for bound in schema.get("properties", {}).values():
+            check_bound(bound)
+    except (SchemaError, MandateError) as error:
+        raise MandateError(f"{tool}: {str(error).splitlines()[0][:200]}") from None
+    return Grant(tool, (schema,) if schema else (), approval == "required")
+
+
+def check_bound(bound: Any) -> None:
+    """Check one argument's bound: JSON Schema of the keywords that are enforced here, and of no others.
+
+    Raises:
+        MandateError: another keyword or format, which would bind nothing, or no JSON Schema at all.
+    """
+    if isinstance(bound, bool):
+        return
+    if not isinstance(bound, dict):
+        raise MandateError("a bound must be a JSON Schema")
+    schema = cast("dict[str, Any]", bound)
+    if unknown := set(schema) - KEYWORDS:
+        raise MandateError(f"{min(unknown)[:40]} is no keyword of a bound")
+    if schema.get("format", next(iter(_FORMATS))) not in _FORMATS:
+        raise MandateError("that format is not checked here")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        raise MandateError(f"{tool}: arguments are not a JSON Schema: {error.message[:200]}") from None
-    return Grant(tool, (schema,) if schema else (), approval == "required")
+        raise MandateError(error.message[:200]) from None
+    inner = [schema[name] for name in ("items", "not", "additionalProperties") if name in schema]
+    inner += [each for name in ("anyOf", "allOf", "oneOf") for each in schema.get(name, [])]
+    for each in [*inner, *schema.get("properties", {}).values()]:
+        check_bound(each)
 
 
 def _scope(value: Any) -> dict[str, str]:

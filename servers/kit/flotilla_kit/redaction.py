@@ -5,28 +5,37 @@ binds every byte.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
+# Of each parameter's name: whether its text is confined.
+Parameters = Mapping[str, bool]
+
 _LONGEST = 64  # characters of a confined text that are kept
+_LARGEST = 2**53  # beyond it JSON's readers disagree, and a number can be as long as its writer likes
+_MOST = 4096  # characters of a record's arguments: a caller chooses them, and the audit keeps them for good
 _CONFINING = {"pattern", "enum", "const", "format"}
 _SHORT = 16  # no secret worth the name fits
 
 
-def confined(parameters: Mapping[str, Any]) -> frozenset[str]:
-    """The parameters of an input schema whose text is confined."""
-    return frozenset(name for name, schema in parameters.get("properties", {}).items() if _confines(schema))
+def parameters_of(schema: Mapping[str, Any]) -> Parameters:
+    """The parameters of an input schema, and which of them confine their text."""
+    return {name: _confines(described) for name, described in schema.get("properties", {}).items()}
 
 
-def redacted(arguments: Mapping[str, Any], kept: frozenset[str]) -> str:
-    """The arguments as JSON text, free text replaced by its length."""
-    return json.dumps(
-        {name[:_LONGEST]: _kept(value, name in kept) for name, value in list(arguments.items())[:50]},
-        ensure_ascii=False,
-        separators=(",", ":"),
-        default=str,
-    )
+def redacted(arguments: Mapping[str, Any], parameters: Parameters, *, understood: bool) -> str:
+    """The arguments as JSON text, free text replaced by its length, what the tool does not take by its number.
+
+    Args:
+        understood: they were validated; before, no text is known to be what its parameter's pattern says.
+    """
+    said = {
+        name: _kept(value, understood and parameters[name]) for name, value in arguments.items() if name in parameters
+    }
+    if unknown := len(arguments) - len(said):
+        said["?"] = unknown
+    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    return text if len(text) <= _MOST else json.dumps({"?": len(arguments)})
 
 
 def _confines(schema: Any) -> bool:
@@ -39,10 +48,10 @@ def _confines(schema: Any) -> bool:
 
 def _kept(value: Any, confined: bool) -> Any:
     match value:
-        case float() if not math.isfinite(value):
-            return "number"
-        case None | bool() | int() | float():
+        case None | bool():
             return value
+        case int() | float():
+            return value if abs(value) <= _LARGEST else "number"  # nor infinity, nor NaN
         case str() if confined and len(value) <= _LONGEST:
             return value
         case str():

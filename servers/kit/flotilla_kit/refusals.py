@@ -15,7 +15,7 @@ from pydantic import ValidationError as PydanticValidationError
 from .errors import FlotillaError, InternalError, InvalidArguments, TimedOut, UnknownTool
 
 logger = logging.getLogger(__name__)
-_MOST_CHARACTERS = 1024 * 1024  # as an HTTP body may have; over stdio nothing else limits them
+_MOST_CHARACTERS = 256 * 1024  # reading them over again (digest, bounds) is what a caller could slow others with
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON escapes it
 
 

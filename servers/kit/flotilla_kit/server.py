@@ -18,7 +18,7 @@ from .database import Database
 from .guard import Guard
 from .principal import Principal
 from .records import open_records
-from .redaction import confined
+from .redaction import Parameters, parameters_of
 from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
 from .tokens import TokenRefused
 from .tool_body import Bodies, Function, ToolFunction
@@ -79,15 +79,15 @@ def build_server(
     mutating = frozenset(tool.name for tool in offered if tool.has_effect)  # others would run when only evaluated
     asking = approval_tools(bodies, mutating, settings.server, settings.approval_expires_hours) if mutating else []
     offered += [ToolFunction.of(function, tuple(scope_keys)) for function in asking]
-    kept: dict[str, frozenset[str]] = {}
+    parameters: dict[str, Parameters] = {}
     schemas: dict[str, dict[str, Any]] = {}
     authority = Authority(settings, scope_keys)
-    trail = Trail(kept, frozenset(tool.name for tool in offered if tool.mutates))
+    trail = Trail(parameters)
     guard = Guard(settings, authority, trail)
 
     @lifespan
     async def life(server: FastMCP) -> AsyncIterator[dict[str, Any]]:
-        if settings.mandate and guard.local is not None:
+        if settings.mandate is not None and guard.local is not None:
             guard.local = await _presented(authority, settings.mandate.get_secret_value())
         await store.open()
         try:
@@ -96,14 +96,14 @@ def build_server(
                 trail.committer = Committer(records, anchor=settings.audit_anchor)
                 await trail.committer.start()
                 schemas.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
-                kept.update({name: confined(parameters) for name, parameters in schemas.items()})
+                parameters.update({name: parameters_of(schema) for name, schema in schemas.items()})
                 # Full collections over the import-time heap made the p99 of slow calls (field/fastmcp.md C).
                 gc.freeze()
                 gc.enable()
                 try:
                     yield {"store": store}
                 finally:
-                    await trail.committer.close()
+                    await trail.close()
         finally:
             await store.close()
 

@@ -22,7 +22,8 @@ from .approvals import ApprovalNeeded
 from .call import CURRENT, Call
 from .database import Database
 from .effects import Effect, digest
-from .errors import OutOfBounds, StoreUnavailable
+from .errors import InvalidArguments, OutOfBounds, StoreUnavailable
+from .redaction import redacted
 from .settings import ServerSettings
 
 READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -121,6 +122,7 @@ class Bodies:
         @functools.wraps(function)
         async def body(**given: Any) -> Any:
             call = CURRENT.get()
+            call.understood = True
             mandate = call.principal.mandate
             if mandate is None and not tool.has_effect:
                 return await function(**given)
@@ -142,12 +144,16 @@ class Bodies:
                     raise OutOfBounds(f"{tool.name}: this mandate wants an approval of what has no effect.")
                 return await function(**given)
             key = received.pop(_KEY, None) or ""
+            if key.startswith(approvals.PREFIX):
+                raise InvalidArguments(f"An idempotency_key must not start with {approvals.PREFIX}.")
             call.effect = self._effect(call, tool, key, received, required or tool.declared.approval == "always")
             return await self._once(call.effect, lambda: function(**given))
 
         return body
 
     def _effect(self, call: Call, tool: ToolFunction, key: str, arguments: dict[str, Any], required: bool) -> Effect:
+        # Now: the record of an effect is written in the effect's own transaction.
+        call.record.arguments = redacted(arguments, call.parameters, understood=True)
         call.record.arguments_digest = digest(arguments)
         return Effect(
             principal=call.principal.subject,
