@@ -90,7 +90,7 @@ def test_a_bound_may_come_from_a_lookup() -> None:
     [
         ({"amount": {"maximum": 5}}, "none of its tools of billing takes this argument"),
         ({"customer_id": {"const": "{{ inputs.account_id }}"}}, "account_id"),
-        ({"customer_id": {"maxLength": "{{ inputs.customer_id }}"}}, "filled in, it is no JSON Schema"),
+        ({"customer_id": {"maxLength": "{{ inputs.customer_id }}"}}, "filled in, it is no bound that servers enforce"),
     ],
 )
 def test_a_bound_that_cannot_hold_is_no_mandate(bound: dict[str, Any], why: str) -> None:
