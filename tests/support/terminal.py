@@ -28,7 +28,7 @@ def at_terminal(
     process = subprocess.Popen(command, env=dict(environment), stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     shown, lines = b"", {**({} if typed is None else {prompt: typed}), **(also or {})}
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # a whole run can be in it, on a busy machine
     try:
         while select.select([master], [], [], deadline - time.monotonic())[0]:
             try:
