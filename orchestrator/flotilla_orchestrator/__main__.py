@@ -31,19 +31,36 @@ def _parser() -> argparse.ArgumentParser:
         help="config folder (default: ./configs, else the one that comes with it)",
     )
     common.add_argument("--home", type=Path, help="folder for local data (default: FLOTILLA_HOME, else the platform's)")
+    scripted = argparse.ArgumentParser(add_help=False)
+    scripted.add_argument(
+        "--record", type=Path, metavar="FILE", help="write what the models said as a rehearsal script"
+    )
+    scripted.add_argument("--script", type=Path, metavar="FILE", help="rehearse this script, such as a recording")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    demo = commands.add_parser("demo", parents=[common], help="play a playbook's example on the sample company")
+    demo = commands.add_parser(
+        "demo", parents=[common, scripted], help="play a playbook's example on the sample company"
+    )
     demo.add_argument("playbook", nargs="?", default="billing-dispute")
     demo.add_argument("--live", action="store_true", help="with Claude instead of the scripted model; costs money")
 
-    run = commands.add_parser("run", parents=[common], help="run a playbook on your own case and data")
+    run = commands.add_parser("run", parents=[common, scripted], help="run a playbook on your own case and data")
     run.add_argument("playbook")
     run.add_argument("task", nargs="?", help="what the case is, in your words")
     run.add_argument("--task-file", type=Path, metavar="FILE", help="read the task from a text file")
     run.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the playbook")
     run.add_argument("--rehearse", action="store_true", help="with the scripted model in place of Claude")
     run.add_argument("--yes", action="store_true", help="with --rehearse: a separate process approves everything")
+
+    ask = commands.add_parser(
+        "ask", parents=[common], help="find the playbooks for a request in your words, and run them"
+    )
+    ask.add_argument("task", nargs="?", metavar="REQUEST", help="what you want, in your words")
+    ask.add_argument("--task-file", type=Path, metavar="FILE", help="read the request from a text file")
+    ask.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the playbooks")
+    ask.add_argument("--yes-route", action="store_true", help="run a plan of several playbooks without being asked")
+    ask.add_argument("--rehearse", action="store_true", help="with the scripted model, also for finding the playbooks")
+    ask.add_argument("--yes", action="store_true", help="with --rehearse: a separate process approves everything")
 
     commands.add_parser("check", parents=[common], help="check config, servers, tools and credential")
     approvals = commands.add_parser("approvals", parents=[common], help="decide, as an approver, what calls wait for")
@@ -61,10 +78,29 @@ def _parser() -> argparse.ArgumentParser:
     mandate.add_argument("worker")
     mandate.add_argument("--playbook", metavar="NAME", help="default: the only one that the worker is in")
     mandate.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the playbook")
+    runs = commands.add_parser("runs", parents=[common], help="list runs, newest first; with --prune forget old ones")
+    runs.add_argument("--state", choices=["ok", "failed", "running", "waiting", "interrupted"])
+    runs.add_argument("--limit", type=_positive, default=20, metavar="N", help="the newest N (default: 20)")
+    runs.add_argument("--prune", action="store_true", help="remove runs that ended long ago: rows, transcripts, logs")
+    runs.add_argument(
+        "--older-than", metavar="AGE", help="such as 12h, 30d, 2w (default: transcripts_days of fleet.yaml)"
+    )
+    runs.add_argument("--dry-run", action="store_true", help="with --prune: only say which")
     for name, purpose in (("show", "show a run's task and result"), ("trace", "show a run's agents and calls")):
         command = commands.add_parser(name, parents=[common], help=purpose)
         command.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
+        if name == "trace":
+            command.add_argument("--html", metavar="FILE", help="write one page that needs nothing else; `-`: print it")
+    stats = commands.add_parser("stats", parents=[common], help="success, latency and cost by playbook, worker, tool")
+    stats.add_argument("--days", type=_positive, metavar="N", help="runs started in the last N days (default: all)")
+    stats.add_argument("--playbook", metavar="NAME", help="its runs only")
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 10000")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from claude_agent_sdk import Message
 from claude_agent_sdk.types import McpHttpServerConfig
 
 from .approvals import Approvals
@@ -41,6 +42,8 @@ class Means:
     """Brings a call that has to be approved before somebody who may."""
     slots: asyncio.Semaphore
     """One for each worker at work at the same time."""
+    hear: Callable[[Session, Message], None] | None = None
+    """Told each message of each session."""
 
 
 class Agent:
@@ -125,6 +128,7 @@ class Agent:
             environment=self._environment(),
             folder=self._means.folder,
             decided=decided,
+            hear=self._means.hear,
         )
         try:
             return await run_session(session, self._calls)

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -69,16 +69,22 @@ def given_task(arguments: argparse.Namespace) -> str:
 def given_inputs(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, JsonValue]:
     """`NAME=VALUE` pairs; a value whose schema is not text is read as JSON."""
     inputs: dict[str, JsonValue] = {}
-    for pair in given:
-        name, found, value = pair.partition("=")
-        if not found:
-            raise Failure("invalid_input", f"--input takes NAME=VALUE; {pair!r} is not that.")
+    for name, value in pairs(given):
         kind = schema.get("properties", {}).get(name, {}).get("type", "string")
         try:
             inputs[name] = value if kind == "string" else json.loads(value)
         except ValueError:
             raise Failure("invalid_input", f"--input {name}: {value!r} is no {kind}.") from None
     return inputs
+
+
+def pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names and values of `NAME=VALUE`."""
+    for pair in given:
+        name, found, value = pair.partition("=")
+        if not found:
+            raise Failure("invalid_input", f"--input takes NAME=VALUE; {pair!r} is not that.")
+        yield name, value
 
 
 def say(arguments: argparse.Namespace, answer: Mapping[str, object], text: str, stream: TextIO = sys.stderr) -> None:

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from .approvals import Approval
 from .delegation import DELEGATE
-from .journal import Journal, Span, Status
+from .journal import Journal, Span, Status, now
 from .session_types import CallStatus
 
 
@@ -48,11 +48,15 @@ class Calls:
 
     async def _approval(self, call_id: str, status: Status, approval: Approval) -> None:
         span = self._spans[call_id]
+        before = span.attributes.get("approval")
         span.status = status
         span.attributes["approval"] = {
             "approval_id": approval.approval_id,
             "of": approval.word,
             "state": approval.state,
             "by": approval.decided_by,
+            "reason": approval.reason,
+            "asked_at": before["asked_at"] if isinstance(before, dict) else now(),
+            "decided_at": None if approval.state == "pending" else now(),
         }
         await self._journal.change(span)

@@ -4,9 +4,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -25,28 +24,34 @@ from .arguments import (
     print_json,
     say,
 )
-from .config import Config, ConfigError, Playbook
+from .config import ROUTER, Config, ConfigError, Playbook
 from .config_files import load
 from .errors import Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from .asking import Ways
-    from .journal import Run, Span
     from .provider import Provider
+    from .rehearsal.recorder import Recorder
     from .show import Progress
     from .waiting import Ask
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed; returns the exit code."""
-    from . import commands_approvals, commands_keys
+    from . import commands_approvals, commands_journal, commands_keys
 
     command = {
         "demo": _demo,
         "run": _run,
+        "ask": _ask,
         "check": _check,
-        "show": _show,
-        "trace": _trace,
+        "runs": commands_journal.runs,
+        "show": commands_journal.show,
+        "trace": commands_journal.trace,
+        "stats": commands_journal.stats,
         "approvals": commands_approvals.approvals,
         "keys": commands_keys.keys,
         "mandate": commands_keys.mandate,
@@ -77,17 +82,43 @@ async def _demo(arguments: argparse.Namespace) -> int:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
     task, inputs = playbook.example.task, playbook.example.inputs
     live = arguments.live
-    return await _play(arguments, config, playbook, task, inputs, rehearse=not live, yes=not live, sample=True)
+    record = await _play(arguments, config, playbook, task, inputs, rehearse=not live, yes=not live, sample=True)
+    return _ended(arguments, record)
 
 
 async def _run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
     inputs = given_inputs(arguments.input, playbook.inputs)
+    _check_rehearsed(arguments)
+    task, rehearse = given_task(arguments), arguments.rehearse
+    return _ended(
+        arguments, await _play(arguments, config, playbook, task, inputs, rehearse=rehearse, yes=arguments.yes)
+    )
+
+
+async def _ask(arguments: argparse.Namespace) -> int:
+    from .commands_ask import ask
+
+    _check_rehearsed(arguments)
+    config = load(config_folder(arguments))
+
+    async def play(name: str, task: str, inputs: "Mapping[str, JsonValue]") -> dict[str, object]:
+        playbook, rehearse = config.playbooks[name], arguments.rehearse
+        return await _play(arguments, config, playbook, task, dict(inputs), rehearse=rehearse, yes=arguments.yes)
+
+    return await ask(arguments, config, _provider(arguments, config, ROUTER, rehearse=arguments.rehearse), play)
+
+
+def _check_rehearsed(arguments: argparse.Namespace) -> None:
     if arguments.yes and not arguments.rehearse:
         raise Failure("not_a_rehearsal", "--yes approves everything, so it goes only with --rehearse.", "Leave it out.")
-    task, rehearse = given_task(arguments), arguments.rehearse
-    return await _play(arguments, config, playbook, task, inputs, rehearse=rehearse, yes=arguments.yes)
+
+
+def _ended(arguments: argparse.Namespace, record: dict[str, object]) -> int:
+    if arguments.json:
+        print_json(record)
+    return 0 if record["status"] == "ok" else 1
 
 
 async def _play(
@@ -100,15 +131,17 @@ async def _play(
     rehearse: bool,
     yes: bool,
     sample: bool = False,
-) -> int:
-    async with _provider(config, playbook, rehearse=rehearse) as model:
+) -> dict[str, object]:
+    """Run it and show it to people; returns its record."""
+    recorder = _recorder(arguments, config)
+    async with _provider(arguments, config, playbook.name, rehearse=rehearse) as model:
         from rich.console import Console
 
         from .asking import Ways
         from .journal import Journal, Run
         from .rehearsal.standin import approving
         from .run import new_run_id, run_playbook
-        from .show import Progress, result
+        from .show import Progress, as_record, result
 
         os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
         home = home_folder(arguments)
@@ -137,14 +170,30 @@ async def _play(
                     ask=ask,
                     flags=flags,
                     environ=ways.environ,
+                    hear=recorder,
                 )
             spans = await journal.spans(run.run_id)
-        if arguments.json:
-            print_json(_record(run, spans) | {"folder": str(folder)})
-        else:
+        record = as_record(run, spans) | {"folder": str(folder)}
+        if not arguments.json:
             console.print(result(run, spans))
             console.print(f"trace: flotilla trace {run.run_id}   logs and transcripts: {folder}", soft_wrap=True)
-        return 0 if run.status == "ok" else 1
+        if recorder:
+            origin = f"{run.run_id} ({run.model}, {run.started_at[:10]})"
+            record["recording"] = recording = recorder.write(playbook.name, origin)
+            if not arguments.json:
+                console.print(f"recording: {recording}", soft_wrap=True, highlight=False, markup=False)
+        return record
+
+
+def _recorder(arguments: argparse.Namespace, config: Config) -> "Recorder | None":
+    file: Path | None = getattr(arguments, "record", None)
+    if file is None:
+        return None
+    from .rehearsal.recorder import Recorder
+    from .rehearsal.secrets import Secrets
+
+    named = [name for server in config.fleet.servers.values() for name in (*server.variables, *server.env)]
+    return Recorder(file, Secrets.of(os.environ, named))
 
 
 def _asking(ways: "Ways", progress: "Progress | None") -> "Ask":
@@ -157,19 +206,25 @@ def _asking(ways: "Ways", progress: "Progress | None") -> "Ask":
 
 
 @asynccontextmanager
-async def _provider(config: Config, playbook: Playbook, *, rehearse: bool) -> "AsyncGenerator[Provider]":
+async def _provider(
+    arguments: argparse.Namespace, config: Config, name: str, *, rehearse: bool
+) -> "AsyncGenerator[Provider]":
+    """Claude, or the script that is given or else has this name."""
+    given: Path | None = getattr(arguments, "script", None)
     if not rehearse:
+        if given:
+            raise Failure("not_a_rehearsal", "--script is what a rehearsal plays.", "Add --rehearse, or leave it out.")
         yield provider.live(os.environ)
         return
     from .rehearsal.script import ScriptError
     from .rehearsal.script import load as load_script
     from .rehearsal.server import Rehearsal
 
-    script = config.folder / "rehearsals" / f"{playbook.name}.yaml"
+    script = given or config.folder / "rehearsals" / f"{name}.yaml"
     try:
         scripts = load_script(script)
     except (ScriptError, OSError) as error:
-        raise Failure("no_rehearsal", f"{playbook.name} cannot be rehearsed: {error}", f"See {script}.") from error
+        raise Failure("no_rehearsal", f"{name} cannot be rehearsed: {error}", f"See {script}.") from error
     async with Rehearsal(scripts) as rehearsal:
         yield provider.rehearsal(os.environ, rehearsal.url)
 
@@ -209,59 +264,3 @@ def _found(tools: list[str], mandates: bool) -> str:
     if mandates:
         return f"answers, checks mandates, has all {len(tools)} tools that the files name"
     return f"answers, {len(tools)} tools; it checks no mandates: only the session keeps workers from the others"
-
-
-async def _show(arguments: argparse.Namespace) -> int:
-    def text(run: "Run", spans: "list[Span]") -> None:
-        from rich.console import Console
-
-        from .show import result
-
-        console = Console()
-        console.print(f"{run.run_id} · {run.playbook} · {run.started_at} · {dict(run.inputs)}", soft_wrap=True)
-        console.print(run.task.strip(), style="italic", markup=False)
-        console.print(result(run, spans))
-
-    return await _look_up(arguments, text, _record)
-
-
-async def _trace(arguments: argparse.Namespace) -> int:
-    def text(run: "Run", spans: "list[Span]") -> None:
-        from rich.console import Console
-
-        from .show import took, tree
-
-        console = Console()
-        if found := tree(spans):
-            console.print(found, soft_wrap=True)
-        console.print(took(run, spans))
-
-    return await _look_up(
-        arguments, text, lambda run, spans: _record(run, spans) | {"spans": [asdict(span) for span in spans]}
-    )
-
-
-async def _look_up(
-    arguments: argparse.Namespace,
-    text: "Callable[[Run, list[Span]], None]",
-    record: "Callable[[Run, list[Span]], dict[str, object]]",
-) -> int:
-    from .journal import Journal
-
-    async with await Journal.open(home_folder(arguments), read_only=True) as journal:
-        run = await journal.run(arguments.run_id)
-        if run is None:
-            which = "recorded yet" if arguments.run_id == "last" else arguments.run_id
-            raise Failure("unknown_run", f"There is no run {which}.", "See --home, or start with `flotilla demo`.")
-        spans = await journal.spans(run.run_id)
-    if arguments.json:
-        print_json(record(run, spans))
-    else:
-        text(run, spans)
-    return 0
-
-
-def _record(run: "Run", spans: "list[Span]") -> dict[str, object]:
-    from .show import totals
-
-    return {**asdict(run), "totals": totals(spans)}

@@ -24,6 +24,7 @@ from . import template
 TOOL_NAME = re.compile(r"mcp__(?P<server>[a-z0-9_-]+?)__(?P<tool>[A-Za-z0-9_-]+)")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 GATE = "gate"  # the in-process server of every session; see session.py
+ROUTER = "router"  # the agent of `flotilla ask`, and the name of its rehearsal; see router.py
 
 Bounds = dict[str, dict[str, JsonValue]]
 
@@ -69,6 +70,8 @@ def _templates(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Capability = Annotated[str, Field(min_length=1, max_length=80)]
+Version = Annotated[str, Field(pattern=r"^[\w.+-]{1,32}$")]
 ObjectSchema = Annotated[dict[str, Any], AfterValidator(_object_schema)]
 
 
@@ -90,6 +93,7 @@ class Limits(Model):
 
 RUN = Limits(max_turns=25, budget_usd=1, wall_clock_s=300)
 SESSION = Limits(max_turns=12, budget_usd=0.25, wall_clock_s=120)
+ROUTER_LIMITS = Limits(max_turns=3, budget_usd=0.05, wall_clock_s=60)
 
 
 class FleetLimits(Model):
@@ -97,9 +101,11 @@ class FleetLimits(Model):
 
     run: Limits = RUN
     session: Limits = SESSION
+    router: Limits = Field(default=ROUTER_LIMITS, description="the session by which `flotilla ask` finds a playbook")
     model_call_s: float = Field(default=30, gt=0, description="how long a model call may take before it is retried")
     retries: int = Field(default=3, ge=0, le=10)
     delegation_depth: int = Field(default=5, ge=1, le=10)
+    transcripts_days: int = Field(default=30, ge=1, le=3650, description="what `flotilla runs --prune` keeps")
 
     @field_validator("run")
     @classmethod
@@ -111,6 +117,11 @@ class FleetLimits(Model):
     @classmethod
     def _whole_session(cls, given: Limits) -> Limits:
         return given.over(SESSION)
+
+    @field_validator("router")
+    @classmethod
+    def _whole_router(cls, given: Limits) -> Limits:
+        return given.over(ROUTER_LIMITS)
 
 
 class Server(Model):
@@ -147,6 +158,7 @@ class Server(Model):
 
 class Models(Model):
     default: str = "sonnet"
+    router: str = Field(default="haiku", description="finds the playbook for `flotilla ask`")
     fallbacks: dict[str, str] = Field(default={}, description="who answers when a model is overloaded")
 
 
@@ -179,6 +191,8 @@ class Worker(Model):
 
     name: Name
     description: str = Field(min_length=1, description="what it is for; a lead chooses by it")
+    version: Version | None = Field(default=None, description="recorded in every run")
+    capabilities: list[Capability] = Field(default=[], description="what it can do, in short phrases")
     model: str | None = None
     tools: Annotated[list[str], BeforeValidator(_tools)] | None = Field(
         default=None, description="full names, mcp__SERVER__TOOL; what is not named does not exist for the worker"
@@ -225,6 +239,10 @@ class Lookup(Model):
 class Playbook(Model):
     name: Name
     description: str = Field(min_length=1)
+    version: Version | None = Field(default=None, description="recorded in every run")
+    capabilities: list[Capability] = Field(
+        default=[], description="what it can do, in short phrases; `flotilla ask` chooses by it (default: its team's)"
+    )
     inputs: ObjectSchema = {"type": "object"}
     lead: str
     output: ObjectSchema
@@ -277,6 +295,11 @@ class Config:
                 seen.add(name)
                 yield self.workers[name]
                 ahead += self.workers[name].delegates
+
+    def capabilities(self, playbook: Playbook) -> list[str]:
+        """What a playbook can do: its own phrases, else those of its team."""
+        team = (phrase for worker in self.team(playbook.lead) for phrase in worker.capabilities)
+        return playbook.capabilities or list(dict.fromkeys(team))
 
     def servers(self, playbook: Playbook) -> list[str]:
         """The servers that a run of the playbook calls."""

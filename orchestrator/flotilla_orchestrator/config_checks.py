@@ -7,7 +7,7 @@ import jsonschema
 from pydantic import JsonValue
 
 from . import template
-from .config import GATE, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, Worker
+from .config import GATE, ROUTER, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, Worker
 from .config_files import Files, Place, Source
 from .names import did_you_mean
 
@@ -18,6 +18,9 @@ def check(fleet: Fleet | None, source: Source, workers: Files[Worker], playbooks
     names = [str(name) for name in cast("dict[object, object]", servers)] if isinstance(servers, dict) else None
     if names and GATE in names:
         source.problem(("servers", GATE), f"the name {GATE} is taken by the orchestrator's own server; choose another")
+    for sources in (workers.sources, playbooks.sources):
+        if ROUTER in sources:
+            sources[ROUTER].problem(("name",), f"the name {ROUTER} is taken by `flotilla ask`; choose another")
     for name, worker in workers.models.items():
         _check_worker(worker, workers.sources[name], workers, names)
     for name, playbook in playbooks.models.items():

@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
 from flotilla_kit.database import Database, Migrations
 from pydantic import JsonValue
-from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, insert, select, update
+from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, delete, insert, select, update
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
 
@@ -19,6 +22,12 @@ Kind = Literal["run", "session", "delegate", "tool"]
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def seconds_between(start: str, end: str | None) -> float:
+    """From one moment of the journal to another, or until now."""
+    until = datetime.fromisoformat(end) if end else datetime.now(UTC)
+    return (until - datetime.fromisoformat(start)).total_seconds()
 
 
 @dataclass
@@ -58,19 +67,18 @@ class Span:
     @property
     def seconds(self) -> float:
         """From start to end, or until now."""
-        end = datetime.fromisoformat(self.ended_at) if self.ended_at else datetime.now(UTC)
-        return (end - datetime.fromisoformat(self.started_at)).total_seconds()
+        return seconds_between(self.started_at, self.ended_at)
 
 
 _metadata = MetaData()
-_runs = Table(
+RUNS = Table(
     "runs",
     _metadata,
     Column("run_id", Text, primary_key=True),
     *(Column(name, Text) for name in ("playbook", "model", "task", "status", "started_at", "ended_at")),
     *(Column(name, JSON(none_as_null=True)) for name in ("inputs", "output", "error")),
 )
-_spans = Table(
+SPANS = Table(
     "spans",
     _metadata,
     Column("span_id", Text, primary_key=True),
@@ -110,20 +118,20 @@ class Journal:
         await self.close()
 
     async def begin_run(self, run: Run) -> None:
-        await self._database.write(_insert, _runs, asdict(run))
+        await self._database.write(_insert, RUNS, asdict(run))
 
     async def end_run(self, run: Run) -> None:
         run.ended_at = now()
-        await self._database.write(_update, _runs, _runs.c.run_id == run.run_id, asdict(run))
+        await self._database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
     async def begin(self, span: Span) -> Span:
         self._tell(span)
-        await self._database.write(_insert, _spans, asdict(span))
+        await self._database.write(_insert, SPANS, asdict(span))
         return span
 
     async def change(self, span: Span) -> None:
         self._tell(span)
-        await self._database.write(_update, _spans, _spans.c.span_id == span.span_id, asdict(span))
+        await self._database.write(_update, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
 
     async def end(self, span: Span, status: Status) -> None:
         span.status, span.ended_at = status, now()
@@ -136,6 +144,14 @@ class Journal:
     async def spans(self, run_id: str) -> list[Span]:
         """A run's spans in the order they began."""
         return await self._database.read(_spans_of, run_id)
+
+    async def query(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `f(connection, …)` reads of `RUNS` and `SPANS`, in one transaction."""
+        return await self._database.read(f, *args, **kwargs)
+
+    async def forget(self, run_id: str) -> None:
+        """Remove a run and its spans."""
+        await self._database.write(_forget, run_id)
 
     def _tell(self, span: Span) -> None:
         for listener in self._listeners:
@@ -150,14 +166,19 @@ def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any
     connection.execute(update(table).where(which).values(row))
 
 
+def _forget(connection: Connection, run_id: str) -> None:
+    for table in (SPANS, RUNS):
+        connection.execute(delete(table).where(table.c.run_id == run_id))
+
+
 def _run(connection: Connection, run_id: str) -> Run | None:
-    query = select(_runs).order_by(_runs.c.started_at.desc()).limit(1)
+    query = select(RUNS).order_by(RUNS.c.started_at.desc()).limit(1)
     if run_id != "last":
-        query = query.where(_runs.c.run_id == run_id)
+        query = query.where(RUNS.c.run_id == run_id)
     row = connection.execute(query).mappings().one_or_none()
     return Run(**row) if row else None
 
 
 def _spans_of(connection: Connection, run_id: str) -> list[Span]:
-    query = select(_spans).where(_spans.c.run_id == run_id).order_by(_spans.c.started_at, _spans.c.kind)
+    query = select(SPANS).where(SPANS.c.run_id == run_id).order_by(SPANS.c.started_at, SPANS.c.kind)
     return [Span(**row) for row in connection.execute(query).mappings()]

@@ -5,11 +5,12 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+from claude_agent_sdk import Message
 from pydantic import JsonValue
 
 from .agent import Agent, Means
@@ -24,7 +25,7 @@ from .lookups import look_up
 from .minting import Mandates
 from .names import did_you_mean
 from .provider import Provider
-from .session_types import SessionResult
+from .session_types import Session, SessionResult
 from .waiting import Ask
 
 
@@ -43,6 +44,7 @@ async def run_playbook(
     ask: Ask,
     flags: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
+    hear: Callable[[Session, Message], None] | None = None,
 ) -> Run:
     """Execute `run` to its end and record it; a failure is in its `error`.
 
@@ -51,13 +53,14 @@ async def run_playbook(
         keys: the key ring that signs mandates for servers elsewhere.
         ask: brings each call that has to be approved before somebody who may.
         flags: further flags for every local server.
+        hear: told each message of each session.
 
     Raises:
         Failure: `invalid_input`; nothing was started or recorded.
     """
     check_inputs(config, run.playbook, run.task, run.inputs)
     await journal.begin_run(run)
-    span = await journal.begin(Span(run.run_id, None, "run", run.playbook, {"model": run.model}))
+    span = await journal.begin(Span(run.run_id, None, "run", run.playbook, _attributes(config, run)))
     run.status = "interrupted"  # unless the block gets to its end
     try:
         playbook = config.playbooks[run.playbook]
@@ -69,7 +72,7 @@ async def run_playbook(
             fleet.require(team)
             mandates = Mandates(config, fleet, await look_up(playbook, fleet, run.inputs), playbook, team)
             slots = asyncio.Semaphore(config.fleet.concurrency)
-            means = Means(config, fleet, mandates, provider, journal, folder, ask, slots)
+            means = Means(config, fleet, mandates, provider, journal, folder, ask, slots, hear)
             run.output = await _Case(run, means).lead(span)
         run.status = "ok"
     except Failure as failure:
@@ -80,16 +83,25 @@ async def run_playbook(
     return run
 
 
+def _attributes(config: Config, run: Run) -> dict[str, JsonValue]:
+    return {"model": run.model, "version": config.playbooks[run.playbook].version}
+
+
 def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, JsonValue]) -> None:
     """Raises Failure `invalid_input` unless the playbook exists and takes this task and these inputs."""
     if playbook not in config.playbooks:
         known = did_you_mean(playbook, config.playbooks)
         raise Failure("invalid_input", f"There is no playbook `{playbook}`{known}", f"See {config.folder}/playbooks.")
+    check_task(task)
+    check_values(config.playbooks[playbook], inputs)
+
+
+def check_task(task: str) -> None:
+    """Raises Failure `invalid_input` unless the task has text, and not too much of it."""
     if not task.strip():
         raise Failure("invalid_input", "The task is empty.", "Say what the case is, as text or with --task-file.")
     if len(task) > MAX_TASK_CHARS:
         raise Failure("invalid_input", f"The task has {len(task)} characters; {MAX_TASK_CHARS} are the most.")
-    check_values(config.playbooks[playbook], inputs)
 
 
 def check_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
@@ -135,7 +147,7 @@ class _Case:
         output: Mapping[str, Any] | None = None,
     ) -> SessionResult:
         """One session with its span; a failure is in the result."""
-        attributes: dict[str, JsonValue] = {"task": prompt, "model": self._run.model}
+        attributes: dict[str, JsonValue] = {"task": prompt, "model": self._run.model, "version": worker.version}
         span = Span(self._run.run_id, parent.span_id, "session", worker.name, attributes)
         result = SessionResult(failure=Failure("interrupted", "The run was interrupted."))
         limits = worker.limits.over(self._config.fleet.limits.session)

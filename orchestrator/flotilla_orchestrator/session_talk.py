@@ -24,11 +24,10 @@ from claude_agent_sdk import (
 from .errors import Failure
 from .session_ends import LOOK, failure_of
 from .session_hold import Hold
-from .session_types import CallStatus, Observer, Session, SessionResult, Waiting
+from .session_types import SYNTHETIC, CallStatus, Observer, Session, SessionResult, Waiting
 
 _STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
 _INTERRUPT_S = 3  # how long an interrupted session may take to say what it has cost
-_SYNTHETIC = "<synthetic>"  # the "model" of what the CLI says itself, such as an API error
 
 
 @dataclass
@@ -118,9 +117,11 @@ class Talk:
         return Failure("not_granted", f"{tool} is not granted to {self.session.agent}.", f"Granted: {granted}.")
 
     async def _take(self, message: Message) -> None:
+        if self.session.hear:
+            self.session.hear(self.session, message)
         match message:
             case AssistantMessage():
-                if message.model != _SYNTHETIC:
+                if message.model != SYNTHETIC:
                     self._answers.add(message.message_id)
                     self.result.turns = len(self._answers)
                     self.result.model = message.model

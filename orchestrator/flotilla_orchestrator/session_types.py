@@ -1,17 +1,20 @@
 """What one session is given, what it tells while it runs, and how it ended."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from claude_agent_sdk import SdkMcpTool
+from claude_agent_sdk import Message, SdkMcpTool
 from claude_agent_sdk.types import McpHttpServerConfig
 from pydantic import JsonValue
 
 from .approvals import Approval, Approvals
 from .deadline import Deadline
 from .errors import Failure
+
+SYNTHETIC = "<synthetic>"
+"""The "model" of what the CLI says itself, such as an API error."""
 
 CallStatus = Literal["ok", "failed", "denied", "interrupted"]
 """How a call ended: `failed` is the tool's own word, a `denied` one never ran."""
@@ -69,6 +72,8 @@ class Session:
     """Private to the run: configuration, transcripts and logs of the CLI."""
     decided: Waiting | None = None
     """The session goes on with this call, decided meanwhile; `prompt` was given when it began."""
+    hear: "Callable[[Session, Message], None] | None" = None
+    """Told each message of the session, before anything is made of it."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Self
 
 from pydantic import JsonValue
@@ -12,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from .journal import Run, Span
+from .journal import Run, Span, seconds_between
 
-_MARKS = {
+MARKS = {
     "running": ("…", "yellow"),
     "waiting": ("?", "bold yellow"),
     "ok": ("✓", "green"),
@@ -66,15 +67,35 @@ class Progress:
         return tree(self._spans.values()) or Text("Starting the servers …", style="dim")
 
 
+def below(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
+    """The spans by parent, in the order they began; under None those whose parent is not there.
+
+    The clocks of two machines may disagree: a span can begin before its parent.
+    """
+    ordered = sorted(spans, key=lambda span: span.started_at)
+    known = {span.span_id for span in ordered}
+    found: dict[str | None, list[Span]] = {}
+    for span in ordered:
+        found.setdefault(span.parent_id if span.parent_id in known else None, []).append(span)
+    return found
+
+
 def tree(spans: Iterable[Span]) -> Tree | None:
     """The spans of one run as a tree, or None when there are none."""
-    nodes: dict[str | None, Tree] = {}
-    top: Tree | None = None
-    for span in spans:
-        if parent := nodes.get(span.parent_id):
-            nodes[span.span_id] = parent.add(_label(span))
-        else:
-            top = nodes[span.span_id] = Tree(_label(span))
+    children = below(spans)
+    tops = sorted(children.get(None, ()), key=lambda span: span.kind != "run")
+    if not tops:
+        return None
+    top = Tree(_label(tops[0]))
+
+    def add(node: Tree, span: Span) -> None:
+        for child in children.get(span.span_id, ()):
+            offset = seconds_between(tops[0].started_at, child.started_at)
+            add(node.add(_label(child).append(f"  at {duration(offset)}", "dim")), child)
+
+    add(top, tops[0])
+    for lost in tops[1:]:
+        add(top.add(_label(lost)), lost)
     return top
 
 
@@ -99,11 +120,11 @@ def result(run: Run, spans: list[Span]) -> RenderableType:
 def took(run: Run, spans: list[Span]) -> str:
     """`6 agents · 23 turns · 18 tool calls · $0.0123 · 4.2 s · model: claude`."""
     total = totals(spans)
-    cost = f"${total['cost_usd']:.4f}"
+    spent = cost(total["cost_usd"])
     if run.model == "rehearsal":
-        cost = f"nothing spent ({cost} at list prices)"
+        spent = f"nothing spent ({spent} at list prices)"
     counts = f"{total['agents']} agents · {total['turns']} turns · {total['tool_calls']} tool calls"
-    return f"{run.status} · {counts} · {cost} · {total['seconds']:.1f} s · model: {run.model}"
+    return f"{run.status} · {counts} · {spent} · {total['seconds']:.1f} s · model: {run.model}"
 
 
 def totals(spans: list[Span]) -> dict[str, float]:
@@ -117,6 +138,20 @@ def totals(spans: list[Span]) -> dict[str, float]:
         "output_tokens": sum(span.output_tokens for span in sessions),
         "cost_usd": round(sum(span.cost_usd or 0 for span in sessions), 6),
         "seconds": next((round(span.seconds, 3) for span in spans if span.kind == "run"), 0),
+    }
+
+
+def as_record(run: Run, spans: list[Span]) -> dict[str, object]:
+    """A run as `--json` tells it."""
+    return {**asdict(run), "versions": versions(spans), "totals": totals(spans)}
+
+
+def versions(spans: list[Span]) -> dict[str, dict[str, JsonValue]]:
+    """Of the playbook and of each worker that was at work; None where the file says none."""
+    kinds = {"playbook": "run", "workers": "session"}
+    return {
+        name: {span.name: span.attributes.get("version") for span in spans if span.kind == kind}
+        for name, kind in kinds.items()
     }
 
 
@@ -142,7 +177,7 @@ def _plain(value: JsonValue) -> str:
 
 
 def _label(span: Span) -> Text:
-    mark, style = _MARKS[span.status]
+    mark, style = MARKS[span.status]
     label = Text.assemble((f"{mark} ", style), (span.name, "bold" if span.kind != "tool" else ""))
     match span.kind:
         case "run":
@@ -165,21 +200,47 @@ def _label(span: Span) -> Text:
 
 
 def _approval(span: Span) -> str:
-    """`245.00 USD: waits for approval`, later `245.00 USD: approved by ada`."""
+    """`245.00 USD: waits for approval`, later `245.00 USD: approved by ada after 2.1 s`."""
     approval = span.attributes["approval"]
     assert isinstance(approval, dict)
     if approval["state"] == "pending":
         return f"{approval['of']}: waits for approval"
-    return f"{approval['of']}: {approval['state']}" + (f" by {approval['by']}" if approval["by"] else "")
+    by = f" by {approval['by']}" if approval["by"] else ""
+    asked, decided = approval.get("asked_at"), approval.get("decided_at")
+    after = f" after {duration(seconds_between(str(asked), str(decided)))}" if asked and decided else ""
+    return f"{approval['of']}: {approval['state']}{by}{after}"
 
 
 def _measures(span: Span) -> str:
-    seconds = f"{span.seconds:.1f} s" if span.seconds >= 1 else f"{span.seconds * 1000:.0f} ms"
-    return f"{span.turns} turns · {seconds}" if span.kind == "session" else seconds
+    if span.kind != "session":
+        return duration(span.seconds)
+    tokens = f"{span.input_tokens} → {span.output_tokens} tokens"
+    return f"{span.turns} turns · {tokens} · {cost(span.cost_usd)} · {duration(span.seconds)}"
+
+
+def cost(usd: float | None) -> str:
+    """`$0.0123`, or that it is not known."""
+    return "cost unknown" if usd is None else f"${usd:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`340 ms`, `4.2 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`; negative where clocks disagree."""
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
 def _arguments(span: Span) -> str:
-    arguments = span.attributes["arguments"]
+    arguments = span.attributes.get("arguments")
     given = arguments.items() if isinstance(arguments, dict) else ()
     return " ".join(f"{name}={_short(str(value), 32)}" for name, value in given)
 

@@ -170,7 +170,7 @@ def _outcomes(turn: Turn, answer: list[Block], reply: list[Block]) -> Iterator[t
         index = _CALL_INDEX.match(block.id)
         result = results.get(block.id)
         if index and result:
-            yield keys[int(index[1])], bool(result.is_error), _value(_text(_blocks(result.content)))
+            yield keys[int(index[1])], bool(result.is_error), parsed(_text(_blocks(result.content)))
 
 
 # The position among the turn's calls is part of the id: the CLI can drop calls from the history (deferred ones).
@@ -186,7 +186,8 @@ def _say(value: JsonValue) -> Text:
     return Text(value if isinstance(value, str) else _json(value))
 
 
-def _value(text: str) -> JsonValue:
+def parsed(text: str) -> JsonValue:
+    """What templates see of a call's result: the JSON, when it is JSON."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,0 +1,54 @@
+"""Where the agents of a run stand in its delegation graph: who gave work to whom, from left to right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .trace_rows import Row
+
+WIDTH, HEIGHT = 190, 46  # pixels of a box
+_RIGHT, _DOWN = WIDTH + 50, HEIGHT + 14
+
+
+@dataclass(frozen=True)
+class Node:
+    row: Row
+    x: float
+    y: float
+    edges: str
+    """The paths to those it gave work to."""
+
+
+class Graph:
+    """The run and its sessions as a tree: every leaf has a line of its own, whoever is above stands in the middle."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        agents = {row.span.span_id: row for row in rows if not row.is_call}
+        parents = {row.span.span_id: row.span.parent_id for row in rows}
+        self._below: dict[str | None, list[Row]] = {}
+        for row in agents.values():
+            above = row.span.parent_id
+            while above and above not in agents:  # a delegation stands between two agents
+                above = parents.get(above)
+            self._below.setdefault(above, []).append(row)
+        self.nodes: list[Node] = []
+        self._leaves = 0
+        for row in self._below.get(None, ()):
+            self._place(row, 1)
+        self.nodes.sort(key=lambda node: (node.x, node.y))
+        self.width = max((node.x for node in self.nodes), default=0) + WIDTH + 1
+        self.height = max(self._leaves, 1) * _DOWN
+
+    def _place(self, row: Row, x: float) -> float:
+        """Place it and all below it; returns its y."""
+        below = [self._place(child, x + _RIGHT) for child in self._below.get(row.span.span_id, ())]
+        if not below:
+            self._leaves += 1
+        y = (below[0] + below[-1]) / 2 if below else (self._leaves - 1) * _DOWN + 1
+        edges = "".join(_edge(x + WIDTH, y + HEIGHT / 2, x + _RIGHT, child + HEIGHT / 2) for child in below)
+        self.nodes.append(Node(row, x, y, edges))
+        return y
+
+
+def _edge(x: float, y: float, to_x: float, to_y: float) -> str:
+    middle = (x + to_x) / 2
+    return f"M{x:g} {y:g}C{middle:g} {y:g} {middle:g} {to_y:g} {to_x:g} {to_y:g}"
