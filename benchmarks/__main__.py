@@ -1,8 +1,9 @@
 """`make bench`: what tools cost a model, starts, calls over HTTP, abuse, and a run's time outside the model."""
 
-from . import abuse, runs, servers
+from . import abuse, delegation, runs, servers
 
 if __name__ == "__main__":
     servers.main()
     abuse.main()
     runs.main()
+    delegation.main()

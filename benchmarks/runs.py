@@ -5,17 +5,22 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from flotilla_orchestrator import provider
-from flotilla_orchestrator.config_files import load
-from flotilla_orchestrator.journal import Journal, Run
+from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.engine.launch import run_playbook
+from flotilla_orchestrator.order import Order, new_run_id
+from flotilla_orchestrator.records.journal import Journal
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.rehearsal.standin import approving
-from flotilla_orchestrator.run import new_run_id, run_playbook
+from flotilla_orchestrator.servers.fleet import running
+from flotilla_orchestrator.sessions.agent import Means
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PLAYBOOK = "billing-dispute"
@@ -37,25 +42,24 @@ async def rehearse(home: Path) -> Played:
     config = load(CONFIGS)
     example = config.playbooks[PLAYBOOK].example
     assert example is not None
-    run = Run(new_run_id(), PLAYBOOK, "rehearsal", example.task, example.inputs)
-    folder = home / run.run_id
+    order = Order(new_run_id(), PLAYBOOK, "rehearsal", example.task, dict(example.inputs))
+    folder = home / order.run_id
     approvers = folder / "approver-keys.json"
     async with (
         Rehearsal(load_script(CONFIGS / "rehearsals" / f"{PLAYBOOK}.yaml")) as model,
         approving(approvers, os.environ) as ask,
     ):
-        async with await Journal.open(home, []) as journal:
+        async with await Journal.open(home) as journal:
+            flags = ["--home", str(folder / "data"), "--demo-data", "--approver-keys", str(approvers)]
+            names, keys = config.servers(config.playbooks[PLAYBOOK]), home / "keys"
+
+            @asynccontextmanager
+            async def opening(_: Order) -> AsyncGenerator[Means]:
+                async with running(config, names, run_id=order.run_id, logs=folder, keys=keys, flags=flags) as fleet:
+                    yield Means(config, fleet, provider.rehearsal(os.environ, model.url), journal, folder, ask)
+
             started = time.perf_counter()
-            await run_playbook(
-                config,
-                run,
-                provider=provider.rehearsal(os.environ, model.url),
-                journal=journal,
-                folder=folder,
-                keys=home / "keys",
-                ask=ask,
-                flags=["--home", str(folder / "data"), "--demo-data", "--approver-keys", str(approvers)],
-            )
+            run = await run_playbook(config, order, home=home, journal=journal, opening=opening)
             wall = time.perf_counter() - started
             spans = await journal.spans(run.run_id)
         assert run.status == "ok", run.error

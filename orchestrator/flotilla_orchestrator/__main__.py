@@ -9,7 +9,7 @@ from pathlib import Path
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 well, 1 the run failed, 2 wrong use or config, or no credential, 130 interrupted."""
     arguments = _parser().parse_args(argv)
-    from . import commands
+    from .cli import commands
 
     try:
         return commands.execute(arguments)
@@ -52,6 +52,29 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--rehearse", action="store_true", help="with the scripted model in place of Claude")
     run.add_argument("--yes", action="store_true", help="with --rehearse: a separate process approves everything")
 
+    run.add_argument("--queue", action="store_true", help="only put it into the queue that `flotilla work` works on")
+
+    work = commands.add_parser("work", parents=[common], help="work on queued runs, until stopped")
+    work.add_argument("--until-idle", action="store_true", help="end when every run has ended or waits for a person")
+    work.add_argument(
+        "--concurrency", type=_positive, metavar="N", help="sessions at once, of all workers (default: fleet.yaml's)"
+    )
+    resume = commands.add_parser(
+        "resume", parents=[common], help="let a paused run go on, and take up one whose process has ended"
+    )
+    resume.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
+    follow = commands.add_parser("follow", parents=[common], help="give the lead of a run that has ended one more turn")
+    follow.add_argument("run_id", metavar="RUN")
+    follow.add_argument("task", nargs="?", metavar="TEXT", help="what you want now")
+    follow.add_argument("--task-file", type=Path, metavar="FILE", help="read it from a text file")
+    pause = commands.add_parser("pause", parents=[common], help="stop a run in front of its next calls")
+    pause.add_argument("run_id", metavar="RUN")
+    cancel = commands.add_parser("cancel", parents=[common], help="end a run; what was done before stays done")
+    cancel.add_argument("run_id", metavar="RUN")
+    tell = commands.add_parser("tell", parents=[common], help="say something to the lead of a run that is at work")
+    tell.add_argument("run_id", metavar="RUN")
+    tell.add_argument("task", nargs="?", metavar="TEXT", help="what you want it to know")
+    tell.add_argument("--task-file", type=Path, metavar="FILE", help="read it from a text file")
     ask = commands.add_parser(
         "ask", parents=[common], help="find the playbooks for a request in your words, and run them"
     )
@@ -71,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     approvals.add_argument("--key", type=Path, metavar="FILE", help="your private key; else FLOTILLA_APPROVER_KEY")
     approvals.add_argument("--reason", default="", help="told to whoever asked (with reject)")
     approvals.add_argument("--confirm", metavar="TEXT", help="the amount, or the tool's name, where no terminal asks")
+    decide = commands.add_parser("decide", parents=[common], help="answer what a step of a run asks")
+    decide.add_argument("run_id", metavar="RUN", help="`last`: the last one")
+    decide.add_argument("step", metavar="STEP")
+    decide.add_argument("action", nargs="?", choices=["show", "approve", "reject"], default="show")
+    decide.add_argument("--reason", default="", help="told to the steps that need it, and kept")
+    decide.add_argument("--confirm", metavar="STEP", help="to approve where no terminal asks: the step once more")
     keys = commands.add_parser("keys", parents=[common], help="the keys that sign mandates for servers elsewhere")
     keys.add_argument("action", nargs="?", choices=["list", "rotate", "retire"], default="list")
     keys.add_argument("kid", nargs="?", metavar="KID", help="the key to retire")
@@ -79,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     mandate.add_argument("--playbook", metavar="NAME", help="default: the only one that the worker is in")
     mandate.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the playbook")
     runs = commands.add_parser("runs", parents=[common], help="list runs, newest first; with --prune forget old ones")
-    runs.add_argument("--state", choices=["ok", "failed", "running", "waiting", "interrupted"])
+    states = ["queued", "running", "waiting", "paused", "ok", "failed", "interrupted", "cancelled"]
+    runs.add_argument("--state", choices=states)
     runs.add_argument("--limit", type=_positive, default=20, metavar="N", help="the newest N (default: 20)")
     runs.add_argument("--prune", action="store_true", help="remove runs that ended long ago: rows, transcripts, logs")
     runs.add_argument(

@@ -1,7 +1,7 @@
 """What a run, a session or a delegation can fail with: data in the fleet's shape, for people and models alike."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
@@ -34,6 +34,13 @@ class Failure(Exception):
             "retryable": self.retryable,
             "details": self.details,
         }
+
+    @staticmethod
+    def from_dict(said: Mapping[str, Any]) -> "Failure":
+        """What `as_dict` has said."""
+        return Failure(
+            said["code"], said["message"], said["suggestion"], retryable=said["retryable"], details=said["details"]
+        )
 
 
 def innermost(error: BaseException) -> str:

@@ -1,96 +1,153 @@
-"""A run's ledger: what sessions reserve and use, and what is left for the next."""
+"""A run's ledger: what agents reserve and use, and what is left for the next, in whichever process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
-from flotilla_orchestrator.budget import Budget
-from flotilla_orchestrator.config import Limits
+from flotilla_kit.database import Database
+from flotilla_orchestrator.config.config import Limits
 from flotilla_orchestrator.errors import Failure
+from flotilla_orchestrator.records.allowances import Allowance, Used, Wanted
+from flotilla_orchestrator.records.journal import MIGRATIONS, Journal, Run, named
+from flotilla_orchestrator.records.ledger import Ledger
 
 NO_LIMITS = Limits()
+RUN = Limits(max_turns=10, budget_usd=1.0, wall_clock_s=60)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
+class Book:
+    """The ledger of one run as one process sees it."""
 
-    def __call__(self) -> float:
-        return self.now
+    def __init__(self, database: Database) -> None:
+        self.ledger = Ledger(database)
+
+    async def reserve(self, *wanted: tuple[str, Limits]) -> list[Allowance | Failure]:
+        return await self.ledger.reserve("run_1", RUN, [Wanted(name, "worker", own) for name, own in wanted])
+
+    async def share(self, name: str, own: Limits = NO_LIMITS) -> Allowance:
+        (found,) = await self.reserve((name, own))
+        if isinstance(found, Failure):
+            raise found
+        return found
+
+    async def settle(self, name: str, turns: int, cost_usd: float | None) -> None:
+        await self.ledger.note(name, Used(turns, 100 * turns, 10 * turns, cost_usd))
+        await self.ledger.settle(name)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+async def book(database_url: str) -> AsyncGenerator[Book]:
+    database = await Database.open(database_url, [MIGRATIONS])
+    journal = Journal(database)
+    try:
+        await journal.begin_run(Run("run_1", "case", "rehearsal", "Do it.", {}))
+        yield Book(database)
+    finally:
+        await journal.forget("run_1")
+        await database.close()
 
 
-@pytest.fixture
-def budget(clock: Clock) -> Budget:
-    return Budget(Limits(max_turns=10, budget_usd=1.0, wall_clock_s=60), clock)
+async def test_a_session_gets_its_own_limits_while_the_run_has_enough(book: Book) -> None:
+    own = Limits(max_turns=4, budget_usd=0.25, wall_clock_s=30)
+    assert await book.share("one", own) == Allowance(4, 0.25, 30)
 
 
-def test_a_session_gets_its_own_limits_while_the_run_has_enough(budget: Budget) -> None:
-    with budget.reserve(Limits(max_turns=4, budget_usd=0.25, wall_clock_s=30)) as allowance:
-        assert (allowance.max_turns, allowance.budget_usd, allowance.wall_clock_s) == (4, 0.25, 30)
+async def test_a_session_gets_no_more_than_the_run_has_left(book: Book) -> None:
+    await book.share("one")
+    await book.settle("one", turns=7, cost_usd=0.75)
+    await book.ledger.worked({named("run_1"): 50})
+    second = await book.share("two", Limits(max_turns=12, budget_usd=5, wall_clock_s=300))
+    assert second == Allowance(3, 0.25, 10)
 
 
-def test_a_session_gets_no_more_than_the_run_has_left(budget: Budget, clock: Clock) -> None:
-    with budget.reserve(NO_LIMITS) as first:
-        first.settle(turns=7, cost_usd=0.75)
-    clock.now += 50
-    with budget.reserve(Limits(max_turns=12, budget_usd=5, wall_clock_s=300)) as second:
-        assert (second.max_turns, second.budget_usd, second.wall_clock_s) == (3, 0.25, 10)
-
-
-def test_parallel_sessions_cannot_reserve_the_same_turns_twice(budget: Budget) -> None:
+async def test_parallel_sessions_cannot_reserve_the_same_turns_twice(book: Book) -> None:
     own = Limits(max_turns=6, budget_usd=0.5)
-    with budget.reserve(own), budget.reserve(own) as second:
-        assert second.max_turns == 4
-        with pytest.raises(Failure) as caught, budget.reserve(own):
-            pass
-    assert caught.value.code == "run_budget_exceeded"
-    assert "turns" in caught.value.message
-
-
-def test_sessions_that_start_together_share_what_is_left_evenly(budget: Budget) -> None:
-    with budget.reserve(NO_LIMITS, among=2) as first, budget.reserve(NO_LIMITS, among=1) as second:
-        assert first.max_turns == second.max_turns == 5
-        assert first.budget_usd == second.budget_usd == 0.5
-
-
-def test_time_passes_for_a_session_that_waits_for_its_turn(budget: Budget, clock: Clock) -> None:
-    with budget.reserve(Limits(wall_clock_s=30)) as allowance:
-        clock.now += 45
-        assert allowance.wall_clock_s == 15
-
-
-def test_what_a_session_did_not_use_comes_back(budget: Budget) -> None:
-    with budget.reserve(NO_LIMITS) as first:
-        first.settle(turns=1, cost_usd=0.25)
-    with budget.reserve(NO_LIMITS) as second:
-        assert (second.max_turns, second.budget_usd) == (9, 0.75)
-
-
-def test_a_cost_that_could_not_be_told_counts_as_all_that_was_reserved(budget: Budget) -> None:
-    with budget.reserve(Limits(budget_usd=0.75, max_turns=2)) as first:
-        first.settle(turns=1, cost_usd=None)
-    with budget.reserve(NO_LIMITS) as second:
-        assert second.budget_usd == 0.25
-
-
-def test_a_session_that_breaks_off_counts_as_all_its_dollars(budget: Budget) -> None:
-    with pytest.raises(OSError), budget.reserve(Limits(budget_usd=0.75, max_turns=2)):
-        raise OSError
-    with budget.reserve(NO_LIMITS) as second:
-        assert second.budget_usd == 0.25
-
-
-def test_a_session_that_overshot_is_charged_for_it(budget: Budget) -> None:
-    with budget.reserve(Limits(budget_usd=0.5)) as first:
-        first.settle(turns=2, cost_usd=1.25)
-    with pytest.raises(Failure, match="dollars") as caught, budget.reserve(NO_LIMITS):
-        pass
+    await book.share("one", own)
+    assert (await book.share("two", own)).max_turns == 4
+    with pytest.raises(Failure, match="no turns left") as caught:
+        await book.share("three", own)
     assert caught.value.code == "run_budget_exceeded"
 
 
-def test_a_run_past_its_wall_clock_starts_no_session(budget: Budget, clock: Clock) -> None:
-    clock.now += 61
-    with pytest.raises(Failure, match="no time left"), budget.reserve(NO_LIMITS):
-        pass
+async def test_sessions_that_start_together_share_what_is_left_evenly(book: Book) -> None:
+    assert await book.reserve(("one", NO_LIMITS), ("two", NO_LIMITS)) == 2 * [Allowance(5, 0.5, 60)]
+
+
+async def test_a_session_that_reserves_again_gets_the_same(book: Book) -> None:
+    """A workflow that is taken up again says it again."""
+    first = await book.share("one", Limits(max_turns=4))
+    await book.ledger.note("one", Used(3, 300, 30, 0.5))
+    assert await book.reserve(("one", Limits(max_turns=9)), ("one", NO_LIMITS)) == [first, first]
+
+
+async def test_processes_that_reserve_at_once_overdraw_nothing(book: Book, database_url: str) -> None:
+    others = [await Database.open(database_url, [MIGRATIONS]) for _ in range(3)]
+    try:
+        own = Limits(max_turns=4, budget_usd=0.4)
+        asked = [Book(other).reserve((f"{n}", own)) for n, other in enumerate(others * 2)]
+        found = [share for shares in await asyncio.gather(*asked) for share in shares]
+    finally:
+        for other in others:
+            await other.close()
+    granted = [share for share in found if isinstance(share, Allowance)]
+    assert sum(share.max_turns for share in granted) == RUN.max_turns
+    assert sum(share.budget_usd for share in granted) == pytest.approx(1)
+
+
+async def test_what_a_session_did_not_use_comes_back(book: Book) -> None:
+    await book.share("one")
+    await book.settle("one", turns=1, cost_usd=0.25)
+    second = await book.share("two")
+    assert (second.max_turns, second.budget_usd) == (9, 0.75)
+
+
+async def test_a_cost_that_could_not_be_told_counts_as_all_that_was_reserved(book: Book) -> None:
+    await book.share("one", Limits(budget_usd=0.75, max_turns=2))
+    await book.settle("one", turns=1, cost_usd=None)
+    assert (await book.share("two")).budget_usd == 0.25
+
+
+async def test_a_session_that_breaks_off_counts_as_all_its_dollars(book: Book) -> None:
+    await book.share("one", Limits(budget_usd=0.75, max_turns=2))
+    await book.ledger.note("one", Used(1, 100, 10, 0.1))  # and nothing settles it
+    assert (await book.share("two")).budget_usd == 0.25
+
+
+async def test_a_session_that_overshot_is_charged_for_it(book: Book) -> None:
+    await book.share("one", Limits(budget_usd=0.5))
+    await book.settle("one", turns=2, cost_usd=1.25)
+    with pytest.raises(Failure, match="no dollars left"):
+        await book.share("two")
+
+
+async def test_a_run_past_its_wall_clock_starts_no_session(book: Book) -> None:
+    await book.share("one", Limits(max_turns=1, budget_usd=0.1))
+    await book.ledger.worked({named("run_1"): 61})
+    with pytest.raises(Failure, match="no time left"):
+        await book.share("two")
+
+
+async def test_the_time_of_all_processes_is_the_longest_that_any_has_counted(book: Book) -> None:
+    await book.share("one")
+    assert await book.ledger.worked({"one": 5, named("run_1"): 7}) == {"one": 5, named("run_1"): 7}
+    assert await book.ledger.worked({"one": 4, named("run_1"): 9}) == {"one": 5, named("run_1"): 9}
+
+
+async def test_what_has_ended_is_forgotten_with_its_run(book: Book, database_url: str) -> None:
+    await book.share("one")
+    database = await Database.open(database_url, [MIGRATIONS])
+    try:
+        await Journal(database).forget("run_1")
+        assert await Ledger(database).entries("run_1") == []
+    finally:
+        await database.close()
+
+
+def test_an_agent_over_its_limit_says_by_how_much() -> None:
+    allowed = Allowance(4, 0.25, 30)
+    with pytest.raises(Failure) as caught:
+        allowed.left(3, 0.26)
+    assert caught.value.code == "budget_exceeded"
+    assert caught.value.details == {"used": 0.26, "limit": 0.25, "over": 0.01}
+    assert allowed.exceeded("turns_exceeded", 4, 0.1).details == {"used": 4, "limit": 4, "over": 0}
+    assert allowed.left(3, 0.2) == (1, pytest.approx(0.05))

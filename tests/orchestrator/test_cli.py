@@ -141,7 +141,7 @@ def test_check_says_that_a_server_lets_everyone_in(case: Stage, open_desk: str) 
     case.write_all({})
     done = flotilla(case.home, "check", "--configs", case.configs)
     assert done.returncode == 0, done.stderr
-    assert "desk: answers, 5 tools; it checks no mandates" in done.stdout
+    assert "desk: answers, 7 tools; it checks no mandates" in done.stdout
 
 
 def _waiting(case: Stage) -> Stage:
@@ -157,7 +157,7 @@ def _at_work(process: "subprocess.Popen[str]") -> dict[int, str]:
     assert any("✓ get_ticket" in line for line in process.stdout)
     found = descendants(process.pid)
     kinds = " ".join(found.values())
-    assert kinds.count("stream-json") >= 2, "two sessions"
+    assert kinds.count("stream-json") >= 1, "the worker's session; the lead's has ended until the report is there"
     assert "desk_server.py" in kinds
     return found
 

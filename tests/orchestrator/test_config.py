@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from flotilla_orchestrator.config import Config, ConfigError, Limits
-from flotilla_orchestrator.config_files import load
+from flotilla_orchestrator.config.config import Config, ConfigError, Limits
+from flotilla_orchestrator.config.files import load
 
 SHIPPED = Path(__file__).parents[2] / "configs"
 
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Folder:
 def test_the_shipped_folder_is_sound_and_has_nothing_to_say() -> None:
     config = load(SHIPPED)
     assert config.notes == ()
-    assert next(worker.name for worker in config.team(config.playbooks["billing-dispute"].lead)) == "case-manager"
+    assert next(worker.name for worker in config.team(config.playbooks["billing-dispute"])) == "case-manager"
 
 
 def test_only_the_refund_clerk_of_the_shipped_fleet_can_move_money() -> None:
@@ -132,6 +132,52 @@ def test_delegation_deeper_than_the_limit_is_refused(folder: Folder) -> None:
     folder.write("workers/deepest.md", HELPER.replace("helper", "deepest"))
     assert folder.problems() == [
         "playbooks/case.yaml:3: delegation from lead goes 2 deep; limits.delegation_depth is 1"
+    ]
+
+
+def test_a_case_that_would_come_back_by_transfer_or_fallback_goes_in_a_circle_too(folder: Folder) -> None:
+    folder.write("workers/lead.md", LEAD.replace("delegates: [helper]", "transfers: [helper]"))
+    folder.write("workers/helper.md", HELPER.replace("---\nHelp", "fallback: lead\n---\nHelp"))
+    assert folder.problems() == [
+        "workers/helper.md:5: delegation goes in a circle: helper → lead → helper",
+        "workers/lead.md:5: delegation goes in a circle: lead → helper → lead",
+    ]
+
+
+def test_nobody_is_its_own_fallback(folder: Folder) -> None:
+    folder.write("workers/helper.md", HELPER.replace("---\nHelp", "fallback: helper\n---\nHelp"))
+    assert folder.problems() == ["workers/helper.md:5: delegation goes in a circle: helper → helper"]
+
+
+def test_transfers_and_fallbacks_name_workers_that_are_there(folder: Folder) -> None:
+    folder.write("workers/helper.md", HELPER.replace("---\nHelp", "fallback: laed\ntransfers: [zoologist]\n---\nHelp"))
+    assert folder.problems() == [
+        "workers/helper.md:5: there is no worker `laed`; did you mean `lead`?",
+        "workers/helper.md:6: there is no worker `zoologist`; known: helper, lead",
+    ]
+
+
+def test_transfers_count_for_the_depth_and_a_fallback_stands_where_its_worker_does(folder: Folder) -> None:
+    folder.write("fleet.yaml", FLEET + "limits: {delegation_depth: 1}\n")
+    folder.write("workers/helper.md", HELPER.replace("---\nHelp", "fallback: other\n---\nHelp"))
+    other = HELPER.replace("helper", "other")
+    folder.write("workers/other.md", other)
+    config = folder.load()
+    assert [worker.name for worker in config.team(config.playbooks["case"])] == ["lead", "helper", "other"]
+    folder.write("workers/other.md", other.replace("---\nHelp", "transfers: [deepest]\n---\nHelp"))
+    folder.write("workers/deepest.md", HELPER.replace("helper", "deepest"))
+    assert folder.problems() == [
+        "playbooks/case.yaml:3: delegation from lead goes 2 deep; limits.delegation_depth is 1"
+    ]
+
+
+def test_attempts_and_the_breaker_have_bounds(folder: Folder) -> None:
+    folder.write("fleet.yaml", FLEET + "limits: {breaker: {failures: 0, opens: 3}}\n")
+    folder.write("workers/helper.md", HELPER.replace("---\nHelp", "attempts: 9\n---\nHelp"))
+    assert [problem.split(": ", 1)[1].split(";")[0] for problem in folder.problems()] == [
+        "`limits.breaker.failures`: input should be greater than or equal to 1",
+        "unknown key `limits.breaker.opens`",
+        "`attempts`: input should be less than or equal to 5",
     ]
 
 

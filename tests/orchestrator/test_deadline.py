@@ -1,9 +1,9 @@
-"""A deadline runs while machines work and stands still while a person thinks."""
+"""A deadline passes while something works on it, and stands still while everything waits."""
 
 import asyncio
 
 import pytest
-from flotilla_orchestrator.deadline import Deadline
+from flotilla_orchestrator.sessions.deadline import Deadline
 
 
 class Clock:
@@ -19,62 +19,51 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_time_does_not_pass_while_it_is_paused(clock: Clock) -> None:
+async def test_time_passes_only_while_something_works(clock: Clock) -> None:
     deadline = Deadline(60, clock=clock)
-    clock.now += 10
-    with deadline.paused():
-        clock.now += 3600
+    clock.now += 3600  # in the queue
+    async with deadline.at_work():
+        clock.now += 10
         assert deadline.left == 50
-    clock.now += 1
-    assert deadline.left == 49
+    clock.now += 3600  # for a person
+    assert (deadline.left, deadline.used) == (50, 10)
 
 
-def test_what_it_is_part_of_is_paused_with_it_but_not_what_is_beside_it(clock: Clock) -> None:
+async def test_what_it_is_part_of_works_with_it_and_what_is_beside_it_does_not(clock: Clock) -> None:
     run = Deadline(300, clock=clock)
     lead = Deadline(200, run, clock)
-    waiting, working = Deadline(60, lead, clock), Deadline(60, lead, clock)
-    with waiting.paused():
+    working, waiting = Deadline(60, lead, clock), Deadline(60, lead, clock)
+    async with working.at_work():
         clock.now += 40
-    assert [each.left for each in (run, lead, waiting, working)] == [300, 200, 60, 20]
+    assert [each.left for each in (run, lead, working, waiting)] == [260, 160, 20, 60]
 
 
-def test_of_two_pauses_that_overlap_the_last_to_end_counts(clock: Clock) -> None:
+async def test_two_that_work_side_by_side_count_once_for_what_is_above(clock: Clock) -> None:
     lead = Deadline(100, clock=clock)
-    with Deadline(10, lead, clock).paused():
+    first, second = Deadline(50, lead, clock), Deadline(50, lead, clock)
+    async with first.at_work():
         clock.now += 5
-        with Deadline(10, lead, clock).paused():
+        async with second.at_work():
             clock.now += 5
+    clock.now += 5
+    assert [each.used for each in (lead, first, second)] == [10, 10, 5]
+
+
+async def test_what_other_processes_have_used_is_taken_up_once(clock: Clock) -> None:
+    deadline = Deadline(60, clock=clock)
+    async with deadline.at_work():
+        clock.now += 10
+        deadline.take_up(25)
+        deadline.take_up(25)
         clock.now += 5
-    assert lead.left == 100
+    assert deadline.used == 30
+    deadline.take_up(20)  # they know less than this process
+    assert deadline.used == 30
 
 
-async def test_a_block_is_not_ended_while_paused_and_is_after_it() -> None:
-    above = Deadline(0.05)
-    deadline = Deadline(0.05, above)
-    ended = asyncio.Event()
-
-    async def block() -> None:
-        try:
-            async with above.enforced():
-                await asyncio.Event().wait()
-        except TimeoutError:
-            ended.set()
-
-    working = asyncio.create_task(block())
-    await asyncio.sleep(0)  # it begins
-    with deadline.paused():
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(ended.wait(), 0.2)
-        assert not ended.is_set()
-    await asyncio.wait_for(ended.wait(), 5)
-    await working
-
-
-async def test_a_block_that_begins_while_paused_waits_for_the_pause_to_end() -> None:
-    deadline = Deadline(0)
+async def test_work_ends_when_the_time_above_is_up() -> None:
+    lead = Deadline(0.05)
     with pytest.raises(TimeoutError):
-        async with deadline.enforced():
+        async with Deadline(60, lead).at_work():
             await asyncio.Event().wait()
-    with deadline.paused():
-        async with deadline.enforced():
-            pass
+    assert lead.left == 0

@@ -1,8 +1,10 @@
 """A lead delegates: in parallel, only to its own workers, and a failing one harms no other."""
 
 import json
+from collections.abc import Iterator
 
-from support.stage import Stage, answer, call, delegate
+from flotilla_orchestrator.records.journal import Span
+from support.stage import Played, Stage, answer, call, delegate
 
 
 async def test_a_lead_sees_nothing_but_delegate(stage: Stage) -> None:
@@ -76,7 +78,7 @@ async def test_more_than_eight_tasks_are_refused_before_any_starts(stage: Stage)
 async def test_a_failing_worker_is_reported_and_its_sibling_finishes(stage: Stage) -> None:
     stage.worker("lead", delegates=["helper", "broken"])
     stage.worker("helper", "get_ticket")
-    stage.worker("broken")
+    stage.worker("broken", attempts=1)
     played = await stage.play(
         {
             "lead": [
@@ -108,3 +110,35 @@ async def test_a_worker_with_delegates_is_a_lead_itself_even_with_one_slot(stage
         }
     )
     assert played.run.output == {"answer": "middle heard: helped"}
+
+
+async def test_a_team_of_three_levels_works_in_parallel_on_two_of_them_within_its_budget(stage: Stage) -> None:
+    stage.fleet["limits"] |= {
+        "session": {"wall_clock_s": 120},
+        "run": {"max_turns": 24, "budget_usd": 3, "wall_clock_s": 300},
+    }
+    stage.worker("lead", delegates=["left", "right"], limits={"max_turns": 4})
+    for name in ("left", "right"):
+        stage.worker(name, delegates=["helper"], limits={"max_turns": 3})
+    stage.worker("helper", "meet", limits={"max_turns": 2})
+    reports = "{{ results.delegate.reports | map(attribute='report') | join('+') }}"
+    leads = [delegate(("helper", "{{ task }}"), ("helper", "{{ task }}")), {"say": f"({reports})"}]
+    played = await stage.play(
+        {
+            "lead": [delegate(("left", "at the left"), ("right", "at the right")), answer(reports)],
+            "left": leads,
+            "right": leads,
+            "helper": [call("meet", place="{{ task }}", people=2), {"say": "{{ last.result }}"}],
+        }
+    )
+    assert played.run.output == {"answer": "(met+met)+(met+met)"}, played.run.error
+    depths = {span.name: sum(1 for _ in above(played, span)) for span in played.spans if span.kind == "session"}
+    assert depths == {"lead": 1, "left": 3, "right": 3, "helper": 5}
+    left, right = played.span("left"), played.span("right")
+    assert max(left.started_at, right.started_at) < min(str(left.ended_at), str(right.ended_at))
+    assert sum(span.turns for span in played.spans) == 2 + 2 * 2 + 4 * 2
+
+
+def above(played: Played, span: Span) -> Iterator[Span]:
+    while found := next((one for one in played.spans if one.span_id == span.parent_id), None):
+        yield (span := found)

@@ -1,8 +1,17 @@
 """Servers of a run: what is dead or missing is said before the model is asked anything."""
 
+import asyncio
+import contextlib
+import os
+import signal
 import sys
 
 import pytest
+from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.servers.fleet import Connected, Servers
+from flotilla_orchestrator.servers.mandate import tool_details
+from support.commands import Watched, descendants
+from support.processes import clean_environment
 from support.stage import DESK, Stage, answer, call
 
 DONE = {"lead": [answer("done")]}
@@ -129,3 +138,31 @@ async def test_a_bound_that_no_tool_can_hold_is_an_error_before_the_first_model_
     played = await stage.play(DONE)
     assert played.error["code"] == "bad_bound"
     assert played.requests == []
+
+
+async def test_a_server_that_dies_between_two_runs_is_started_again_at_its_address(stage: Stage) -> None:
+    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.worker("lead", "get_ticket")
+    stage.write_all(DONE)
+    keys, environ = stage.home / "keys", clean_environment(stage.home)
+    async with Servers(load(stage.configs), logs=stage.home, keys=keys, environ=environ) as servers:
+        first = (await servers.fleet(["desk"], "run_1")).servers["desk"]
+        (pid,) = [pid for pid, command in descendants(os.getpid()).items() if str(stage.home) in command]
+        watched = Watched({pid: "desk"})
+        os.kill(pid, signal.SIGKILL)
+        assert await asyncio.to_thread(watched.alive_after, 15) == []
+        async with asyncio.timeout(60):
+            while not await answers(first):
+                continue
+        second = (await servers.fleet(["desk"], "run_2")).servers["desk"]
+    assert (second.url, [minted.minter and minted.minter.run_id for minted in (first, second)]) == (
+        first.url,
+        ["run_1", "run_2"],
+    )
+
+
+async def answers(desk: Connected) -> bool:
+    """With the mandate it was told of at first."""
+    with contextlib.suppress(Exception):
+        return bool(await desk.listed(desk.mandate("flotilla", tool_details(["get_ticket"]))))
+    return False

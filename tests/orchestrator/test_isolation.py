@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.session import run_session
+from flotilla_orchestrator.sessions.session import run_session
 from support.desk import GRANTED, running_desk
 from support.sessions import Heard, claude_processes, scripted, session
 

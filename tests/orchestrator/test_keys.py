@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from flotilla_kit.keys import KeyRing
-from flotilla_orchestrator.fleet import Connected
-from flotilla_orchestrator.mandate import Minter, tool_details
+from flotilla_orchestrator.servers.fleet import Connected
+from flotilla_orchestrator.servers.mandate import Minter, tool_details
 from support.commands import flotilla
 from support.processes import BIN, clean_environment, http_server
 from support.stage import Stage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-CASE = ("--configs", CONFIGS, "--input", "customer_id=cust_12345")
+CASE = ("--configs", CONFIGS, "--playbook", "billing-dispute", "--input", "customer_id=cust_12345")
 
 
 def keys(home: Path, *arguments: str) -> dict[str, Any]:
@@ -157,8 +157,8 @@ def flotilla_billing_tools(home: Path) -> dict[str, int]:
     ("arguments", "said"),
     [
         (["reseacher"], "did you mean `researcher`?"),
-        (["researcher"], "'customer_id' is a required property"),
-        (["researcher", "--input", "customer_id=a b"], "does not match"),
+        (["researcher", "--playbook", "billing-dispute"], "'customer_id' is a required property"),
+        (["researcher", "--playbook", "account-review", "--input", "customer_id=a b"], "does not match"),
         (["researcher", "--playbook", "billing"], "There is no playbook `billing`"),
     ],
 )

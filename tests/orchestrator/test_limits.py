@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from support.sessions import claude_processes
 from support.stage import Stage, answer, call, delegate
 
@@ -14,7 +15,10 @@ async def test_a_worker_out_of_turns_comes_back_to_its_lead_as_an_error(stage: S
     lead = [delegate(("helper", "one")), answer("{{ results.delegate.reports[0].error.code }}")]
     played = await stage.play({"lead": lead, "helper": LOOP})
     assert played.run.output == {"answer": "turns_exceeded"}
-    assert played.span("helper").turns == 2
+    helper = played.span("helper")
+    assert helper.turns == 2
+    assert isinstance(error := helper.attributes["error"], dict)
+    assert error["details"] == {"used": 2, "limit": 2, "over": 0}
 
 
 async def test_a_run_cannot_use_more_turns_than_it_has_however_many_workers_share_them(stage: Stage) -> None:
@@ -33,6 +37,13 @@ async def test_a_run_out_of_dollars_says_so(stage: Stage) -> None:
     stage.worker("lead", "get_ticket")
     played = await stage.play({"lead": LOOP})
     assert played.error["code"] == "budget_exceeded"
+    lead = played.span("lead")
+    assert lead.turns == 1, "it overshoots by one model call"
+    assert lead.cost_usd
+    details = played.error["details"]
+    assert details["limit"] == 0.00001
+    assert details["used"] == pytest.approx(lead.cost_usd, abs=1e-6)
+    assert details["over"] == pytest.approx(lead.cost_usd - 0.00001, abs=1e-6)
 
 
 async def test_a_lead_out_of_time_takes_its_workers_with_it(stage: Stage) -> None:

@@ -7,9 +7,9 @@ import jwt
 import pytest
 from flotilla_kit.keys import SigningKey
 from flotilla_kit.mandate import Mandate
-from flotilla_orchestrator.config import Playbook, Rule, Worker
+from flotilla_orchestrator.config.config import Playbook, Rule, Worker
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.mandate import Detail, Facts, Minter, Tool, approval_details, details, scopes
+from flotilla_orchestrator.servers.mandate import Detail, Facts, Minter, Tool, approval_details, details, scopes
 
 CUSTOMER: dict[str, Any] = {"properties": {"customer_id": {"type": "string"}}}
 TOOLS = {

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_orchestrator.config_files import load
-from flotilla_orchestrator.fleet import running
-from flotilla_orchestrator.lookups import look_up
-from flotilla_orchestrator.minting import Mandates
+from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.servers.fleet import running
+from flotilla_orchestrator.servers.lookups import look_up
+from flotilla_orchestrator.servers.minting import Mandates
 from support.answers import answer_of
 from support.processes import clean_environment
 from support.stage import DESK, Stage, answer

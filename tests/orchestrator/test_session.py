@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from claude_agent_sdk import SdkMcpTool
-from flotilla_orchestrator.session import run_session
+from flotilla_orchestrator.sessions.session import run_session
 from support.desk import BROKEN, ENDLESS, GRANTED, HIDDEN, running_desk
 from support.sessions import Heard, scripted, session
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_orchestrator.session import run_session
-from flotilla_orchestrator.session_types import SessionResult
+from flotilla_orchestrator.sessions.session import run_session
+from flotilla_orchestrator.sessions.types import SessionResult
 from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, claude_processes, scripted, session
 

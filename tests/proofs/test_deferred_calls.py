@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from flotilla_orchestrator.session import run_session
-from flotilla_orchestrator.session_types import Session, Waiting
+from flotilla_orchestrator.sessions.session import run_session
+from flotilla_orchestrator.sessions.types import Session, Waiting
 from support.proofs import FULL, draw
 from support.sessions import Heard, claude_processes, scripted, session
 from support.teller import CHARGE, REFUND, refund, teller

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from flotilla_orchestrator import template
+from flotilla_orchestrator.config import template
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.rehearsal.recorder import Recorder
 from flotilla_orchestrator.rehearsal.script import load
 from flotilla_orchestrator.rehearsal.secrets import Secrets
 from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.rehearsal.tokens import Sources
-from flotilla_orchestrator.session import run_session
-from flotilla_orchestrator.session_types import SessionResult
+from flotilla_orchestrator.sessions.session import run_session
+from flotilla_orchestrator.sessions.types import SessionResult
 from support.commands import flotilla
 from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, scripted, session

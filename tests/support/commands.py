@@ -4,7 +4,7 @@ import os
 import select
 import subprocess
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from support.processes import BIN, clean_environment
@@ -65,7 +65,10 @@ class Watched:
     """Processes that somebody else started, so that their end can be waited for."""
 
     def __init__(self, pids: Mapping[int, str]) -> None:
-        self._handles = {os.pidfd_open(pid): command for pid, command in pids.items()}
+        self._handles: dict[int, str] = {}
+        for pid, command in pids.items():
+            with suppress(ProcessLookupError):  # it has ended already
+                self._handles[os.pidfd_open(pid)] = command
 
     def alive_after(self, seconds: float) -> list[str]:
         """Wait until all have ended, at most so long; the command lines of those that have not."""

@@ -6,7 +6,9 @@ Run by its path, with the flags of every Flotilla server.
 import argparse
 import asyncio
 import os
+import sys
 from collections import Counter
+from pathlib import Path
 
 from fastmcp.tools import tool
 from flotilla_kit import logs
@@ -71,9 +73,29 @@ async def wait_forever() -> str:
 
 @tool(annotations=DESTROY)
 @declare(approval="never", effect=False)
+async def close_ticket(ticket_id: str) -> str:
+    """Says that it is closed, which is a change."""
+    return f"closed {ticket_id}"
+
+
+@tool(annotations=DESTROY)
+@declare(approval="never", effect=False)
+async def hang() -> str:
+    """Says that it changes something, and never answers."""
+    await asyncio.Event().wait()
+    return "unreachable"
+
+
+@tool(annotations=DESTROY)
+@declare(approval="never", effect=False)
 async def die() -> str:
-    """Ends the server's process at once."""
+    """Ends the server's process at once, and with --grave for good."""
+    if _grave:
+        _grave[0].touch()
     os._exit(9)
+
+
+_grave: list[Path] = []
 
 
 def main() -> None:
@@ -84,11 +106,16 @@ def main() -> None:
     for name in ("--mandate-keys", "--audience", "--approver-keys", "--home"):
         flags.add_argument(name)
     flags.add_argument("--demo-data", action="store_true")  # the tickets are always there
+    flags.add_argument("--grave", type=Path)  # while this file is there, the server does not start
     given = vars(flags.parse_args())
+    if grave := given.pop("grave"):
+        _grave.append(grave)
+        if grave.exists():
+            sys.exit(9)
     (host, port), auth, exit_with_stdin = given.pop("http"), given.pop("auth"), given.pop("exit_with_stdin")
     logs.configure("info")
     settings = Settings.load({name: value for name, value in given.items() if value})
-    tools = [get_ticket, list_tickets, meet, wait_forever, die]
+    tools = [get_ticket, list_tickets, meet, wait_forever, close_ticket, hang, die]
     server = build_server(settings, NoStore(), instructions="A help desk for tests.", tools=tools)
     serving = serve_http(
         server, NoStore(), settings, host, port, ask_for_tokens=auth is None, exit_with_stdin=exit_with_stdin

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from claude_agent_sdk import InMemorySessionStore
 from flotilla_orchestrator import provider
-from flotilla_orchestrator.approvals import Approval
-from flotilla_orchestrator.deadline import Deadline
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.session_types import CallStatus, Session
+from flotilla_orchestrator.servers.approvals import Approval
+from flotilla_orchestrator.sessions.deadline import Deadline
+from flotilla_orchestrator.sessions.types import CallStatus, Session
 
 from .desk import GRANTED, HIDDEN, Desk
 
@@ -38,6 +39,7 @@ def session(
         "asks": {},
         "servers": {"desk": desk.config()} if desk else {},
         "gate": [],
+        "delegation": None,
         "output_schema": None,
         "max_turns": 8,
         "budget_usd": 1.0,
@@ -46,6 +48,7 @@ def session(
         "retries": 0,
         "environment": provider.rehearsal(os.environ, rehearsal.url).environment("worker"),
         "folder": folder,
+        "store": InMemorySessionStore(),
     }
     return Session(**{**fields, **changes})
 

@@ -2,19 +2,25 @@
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from flotilla_orchestrator import provider
-from flotilla_orchestrator.config_files import load
-from flotilla_orchestrator.journal import Journal, Run, Span
+from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.engine.launch import run_playbook
+from flotilla_orchestrator.order import Order, new_run_id
+from flotilla_orchestrator.records.allowances import Entry
+from flotilla_orchestrator.records.journal import Journal, Run, Span
+from flotilla_orchestrator.records.ledger import Ledger
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
-from flotilla_orchestrator.run import new_run_id, run_playbook
-from flotilla_orchestrator.waiting import Ask, Pending
+from flotilla_orchestrator.servers.fleet import running
+from flotilla_orchestrator.sessions.agent import Means
+from flotilla_orchestrator.sessions.waiting import Ask, Pending
 
 from support.processes import clean_environment
 
@@ -37,6 +43,8 @@ class Played:
     run: Run
     spans: list[Span]
     requests: list[Shown]
+    ledger: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
+    """By the session's span."""
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -113,18 +121,22 @@ class Stage:
                 model = provider.live({**environ, **address})
             else:
                 model = provider.rehearsal(environ, rehearsal.url)
-            run = Run(new_run_id(), "case", model.model, task, inputs or {})
-            await run_playbook(
-                load(self.configs),
-                run,
-                provider=model,
-                journal=journal,
-                folder=self.home / "runs" / run.run_id,
-                keys=self.home / "keys",
-                ask=ask or _unasked,
-                environ=environ,
-            )
-            return Played(run, await journal.spans(run.run_id), list(rehearsal.requests))
+            config, keys = load(self.configs), self.home / "keys"
+
+            @asynccontextmanager
+            async def opening(order: Order) -> AsyncGenerator[Means]:
+                folder = self.home / "runs" / order.run_id
+                names = config.servers(config.playbooks["case"])
+                async with running(
+                    config, names, run_id=order.run_id, logs=folder, keys=keys, environ=environ
+                ) as fleet:
+                    yield Means(config, fleet, model, journal, folder, ask or _unasked)
+
+            order = Order(new_run_id(), "case", model.model, task, dict(inputs or {}))
+            run = await run_playbook(config, order, home=self.home, journal=journal, opening=opening)
+            entries = await Ledger(journal.database).entries(run.run_id)
+            ledger = {entry.span_id: entry for entry in entries}
+            return Played(run, await journal.spans(run.run_id), list(rehearsal.requests), ledger)
 
 
 async def _unasked(pending: Pending) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from flotilla_orchestrator.session import run_session
+from flotilla_orchestrator.sessions.session import run_session
 
 from .desk import ENDLESS, Desk
 from .sessions import Heard, scripted, session

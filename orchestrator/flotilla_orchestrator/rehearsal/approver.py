@@ -16,8 +16,8 @@ from pathlib import Path
 from flotilla_kit.approvers import mint
 from flotilla_kit.keys import SigningKey, write_jwks
 
-from flotilla_orchestrator.approvals import over_http
 from flotilla_orchestrator.errors import Failure
+from flotilla_orchestrator.servers.approvals import over_http
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from uuid import uuid4
 
 from pydantic import BaseModel, JsonValue
 
-from flotilla_orchestrator import template
+from flotilla_orchestrator.config import template
 from flotilla_orchestrator.rehearsal.script import Script, ScriptError, Turn
 
 NAME = "rehearsal"
+_NO_ANSWER = "No response requested."  # the CLI's own words between what was interrupted and the prompt to go on
 RESULT_TOOL = "StructuredOutput"  # the CLI offers it when a session asks for structured output
 
 
@@ -43,6 +44,7 @@ class Tool(BaseModel):
 class Request(BaseModel):
     """A Messages API request: the part an answer depends on."""
 
+    model: str = ""
     messages: list[Message]
     system: str | list[Block] = ""
     tools: list[Tool] = []
@@ -62,11 +64,13 @@ class Request(BaseModel):
         reply: list[Block] = []
         for message in self.messages:
             if message.role == "assistant":
+                if _text(_blocks(message.content)) == _NO_ANSWER:
+                    continue
                 if reply:
                     yield answer, reply
                     answer, reply = [], []
                 answer += _blocks(message.content)
-            elif message.role == "user" and answer:
+            elif answer:  # of a user, or `system`: what hooks of the session add
                 reply += _blocks(message.content)
         if answer:
             yield answer, reply
@@ -112,9 +116,11 @@ def next_step(scripts: Sequence[Script], request: Request) -> Step:
         "system": _text(_blocks(request.system)),
         "results": results,
         "errors": errors,
+        "heard": "",
     }
     turns = iter(enumerate(scripts[index].turns, 1))
     for answer, reply in request.answers:
+        context["heard"] = f"{context['heard']}\n{_text(reply)}".strip()
         _, turn = _advance(turns, context)
         for key, failed, value in _outcomes(turn, answer, reply):
             context["last"] = value

@@ -23,7 +23,7 @@ from flotilla_orchestrator.rehearsal.model import RESULT_TOOL, parsed
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.secrets import REMOVED, Secrets
 from flotilla_orchestrator.rehearsal.tokens import TOKEN, Sources, as_template
-from flotilla_orchestrator.session_types import SYNTHETIC, Session
+from flotilla_orchestrator.sessions.types import SYNTHETIC, Session
 
 _WHEN_WORDS = 6  # so many words of a task are enough to recognise it by, for a person reading the script
 

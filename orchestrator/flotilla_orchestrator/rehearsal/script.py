@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from flotilla_orchestrator import template
+from flotilla_orchestrator.config import template
 from flotilla_orchestrator.names import did_you_mean
 
 Misbehaviour = Literal["never", "malformed", "truncated", "bad_arguments", 401, 429, 500, 529]

@@ -36,6 +36,7 @@ class Shown:
     tools: tuple[str, ...]
     messages: int
     answer: str  # "turn 2", "turn 2: 529", or what is wrong with the script
+    model: str  # that was asked for
 
 
 class Rehearsal:
@@ -142,7 +143,9 @@ class Rehearsal:
     def _record(self, request: Request, agent: str, asked: model.Request, answer: str) -> None:
         session_id = request.headers.get("x-claude-code-session-id", "")
         tools = tuple(tool.name for tool in asked.tools if not tool.defer_loading)
-        self.requests.append(Shown(datetime.now(UTC), agent, session_id, tools, len(asked.messages), answer))
+        self.requests.append(
+            Shown(datetime.now(UTC), agent, session_id, tools, len(asked.messages), answer, asked.model)
+        )
 
     async def _wait(self, request: Request, seconds: float | None) -> None:
         """Until the time is over (None: never), the client has gone, or the rehearsal ends."""

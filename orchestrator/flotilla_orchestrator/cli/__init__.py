@@ -1,0 +1,1 @@
+"""The `flotilla` command: one file for each family of sub-commands."""

@@ -1,0 +1,115 @@
+"""`flotilla approvals`: a person decides, with a token of their own, on any server of the fleet."""
+
+import argparse
+import sys
+
+from ..config.config import Config, Server
+from ..config.files import load
+from ..errors import Failure
+from ..servers.approvals import Approval, Approvals, ServerUnavailable, over_http, over_stdio
+from .approver_token import approver_token
+from .arguments import config_folder, environ_of, home_folder, print_json, say
+from .asking import described
+
+
+async def approvals(arguments: argparse.Namespace) -> int:
+    """list · show ID · approve ID · reject ID"""
+    config = load(config_folder(arguments))
+    servers = _servers(config, arguments)
+    if arguments.action == "list":
+        return await _list(arguments, config, servers)
+    if not arguments.approval_id:
+        raise Failure("no_approval", f"Say which: flotilla approvals {arguments.action} ID.", "`list` shows them.")
+    server, approval = await _found(arguments, config, servers)
+    if arguments.action == "approve":
+        _confirmed(arguments, server, approval)
+    if arguments.action != "show":
+        desk = _desk(arguments, config, server)
+        approval = await desk.decide(approval.approval_id, arguments.action, arguments.reason)
+    _show(arguments, server, approval)
+    return 0
+
+
+def _servers(config: Config, arguments: argparse.Namespace) -> list[str]:
+    if arguments.url and not arguments.server:
+        raise Failure("no_server", "--url needs --server NAME: tokens are for one server.")
+    if arguments.server and not arguments.url and arguments.server not in config.fleet.servers:
+        known = ", ".join(sorted(config.fleet.servers))
+        raise Failure("unknown_server", f"There is no server `{arguments.server}`; known: {known}.")
+    return [arguments.server] if arguments.server else sorted(config.fleet.servers)
+
+
+def _desk(arguments: argparse.Namespace, config: Config, name: str) -> Approvals:
+    """The server's approval tools, with the person's token."""
+    server = config.fleet.servers.get(name) or Server(url=arguments.url)
+    audience = server.audience or name
+    token = approver_token(name, audience, arguments.key)
+    if url := arguments.url or server.url:
+        return over_http(name, url, lambda: token, local=False)
+    from flotilla_kit.settings import MANDATE_VARIABLE
+
+    from ..provider import server_environment
+    from ..servers.processes import executable
+
+    assert server.command, "a server has a command or a URL"
+    program, *given = server.command
+    environment = server_environment(environ_of(home_folder(arguments)), name, server.env)
+    command = [executable(program), *given, "--audience", audience]
+    return over_stdio(name, command, {**environment, MANDATE_VARIABLE: token}, config.folder)
+
+
+async def _list(arguments: argparse.Namespace, config: Config, servers: list[str]) -> int:
+    from flotilla_kit.terminal import table, tell, visible
+
+    found: list[tuple[str, Approval]] = []
+    problems: list[Failure] = []
+    for name in servers:
+        try:
+            found += [(name, approval) for approval in await _desk(arguments, config, name).list()]
+        except Failure as failure:
+            problems.append(failure)
+    if len(problems) == len(servers):
+        raise problems[0]
+    for failure in problems:
+        tell(f"flotilla: {failure.message}")
+    if arguments.json:
+        print_json({"items": [{"server": name, **approval.model_dump()} for name, approval in found]})
+    elif found:
+        rows = [(a.approval_id, name, a.tool, a.word, a.requester, a.run, a.expires_at) for name, a in found]
+        head = ["ID", "SERVER", "TOOL", "WHAT", "ASKED BY", "RUN", "GOOD UNTIL"]
+        say(arguments, {}, table([head, *([visible(cell)[:40] for cell in row] for row in rows)]), stream=sys.stdout)
+    else:
+        tell("None is pending.")
+    return 0
+
+
+async def _found(arguments: argparse.Namespace, config: Config, servers: list[str]) -> tuple[str, Approval]:
+    """The approval, and the first of these servers that knows it."""
+    problems: list[Failure] = []
+    for name in servers:
+        try:
+            return name, await _desk(arguments, config, name).get(arguments.approval_id)
+        except Failure as failure:
+            problems.append(failure)
+    # What the server that could be asked said is worth more than why others could not.
+    raise min(problems, key=lambda failure: isinstance(failure, ServerUnavailable))
+
+
+def _confirmed(arguments: argparse.Namespace, server: str, approval: Approval) -> None:
+    """Raises Failure `not_confirmed` unless the person typed back what they approve."""
+    from flotilla_kit.terminal import asked, has_person, tell, visible
+
+    wanted = visible(approval.word).strip()
+    if arguments.confirm is None and has_person():
+        tell(described(server, approval))
+        typed = asked(f"To approve this once, type {'the amount' if 'amount' in approval.facts else 'the tool'} back: ")
+    else:
+        typed = arguments.confirm or ""
+    if typed.strip().casefold() != wanted.casefold():
+        message = f"{approval.approval_id} was not confirmed; nothing was changed."
+        raise Failure("not_confirmed", message, f"Without a terminal, give --confirm with what it is: `{wanted}`.")
+
+
+def _show(arguments: argparse.Namespace, server: str, approval: Approval) -> None:
+    answer = {"server": server, **approval.model_dump()}
+    say(arguments, answer, described(server, approval), stream=sys.stdout)

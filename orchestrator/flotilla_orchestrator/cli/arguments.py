@@ -1,0 +1,92 @@
+"""What the commands read from their arguments, and how they answer."""
+
+import argparse
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from ..config.config import Config, Playbook
+from ..errors import Failure
+
+if TYPE_CHECKING:
+    from ..records.journal import Journal, Span
+
+_LARGEST_TASK_FILE = 1024 * 1024
+
+
+def config_folder(arguments: argparse.Namespace) -> Path:
+    here = Path("configs")
+    bundled = Path(__file__).parent.parent / "configs"
+    return arguments.configs or (here if (here / "fleet.yaml").is_file() else bundled)
+
+
+def environ_of(home: Path) -> dict[str, str]:
+    """The environment, with the home that local servers keep their data in."""
+    return {**os.environ, "FLOTILLA_HOME": str(home)}
+
+
+def keys_folder(home: Path) -> Path:
+    """The key ring that signs mandates for servers elsewhere."""
+    return home / "keys"
+
+
+def home_folder(arguments: argparse.Namespace) -> Path:
+    from flotilla_kit.settings import default_home
+
+    return (arguments.home or default_home()).absolute()
+
+
+def shared_database() -> str | None:
+    """The PostgreSQL database in which runs are kept, if not in files of the home."""
+    return os.environ.get("DATABASE_URL") or None
+
+
+async def open_journal(
+    arguments: argparse.Namespace, listeners: "Sequence[Callable[[Span], None]]" = (), *, read_only: bool = False
+) -> "Journal":
+    """The one that the command works on (see `Journal.open`)."""
+    from ..records.journal import Journal
+
+    return await Journal.open(home_folder(arguments), listeners, url=shared_database(), read_only=read_only)
+
+
+def new_check_id() -> str:
+    """The `run` of mandates that no run presents."""
+    return f"check_{secrets.token_hex(5)}"
+
+
+def named_playbook(config: Config, name: str) -> Playbook:
+    if name not in config.playbooks:
+        from ..names import did_you_mean
+
+        known = did_you_mean(name, config.playbooks)
+        raise Failure("unknown_playbook", f"There is no playbook `{name}`{known}", f"See {config.folder}/playbooks.")
+    return config.playbooks[name]
+
+
+def given_task(arguments: argparse.Namespace) -> str:
+    if (arguments.task is None) == (arguments.task_file is None):
+        raise Failure("no_task", "Say what the case is: either as text, or with --task-file FILE.")
+    if arguments.task is not None:
+        return arguments.task
+    try:
+        if arguments.task_file.stat().st_size > _LARGEST_TASK_FILE:
+            raise Failure("bad_task_file", f"{arguments.task_file} is larger than 1 MiB.")
+        return arguments.task_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure("bad_task_file", f"{arguments.task_file} cannot be read as UTF-8 text: {error}") from error
+
+
+def say(arguments: argparse.Namespace, answer: Mapping[str, object], text: str, stream: TextIO = sys.stderr) -> None:
+    if arguments.json:
+        print_json(answer)
+    else:
+        stream.write(f"{text}\n")
+
+
+def print_json(answer: Mapping[str, object]) -> None:
+    print(json.dumps(answer, ensure_ascii=False, indent=2))  # noqa: T201  a command's answer

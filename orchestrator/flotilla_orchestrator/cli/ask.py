@@ -1,0 +1,89 @@
+"""`flotilla ask`: from free words to the playbooks they are for, shown with the reason, and run."""
+
+import argparse
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
+from flotilla_kit.terminal import asked, has_person, quoted, tell, visible
+from pydantic import JsonValue
+
+from ..config.config import Config
+from ..errors import Failure
+from ..order import new_run_id, pairs
+from ..provider import Provider
+from ..records.journal import Run
+from ..routing.decision import Request, Route, Unclear
+from ..routing.router import RECORDED_AS, route
+from .approver_token import TOKEN_VARIABLE
+from .arguments import given_task, home_folder, open_journal, print_json
+
+Play = Callable[[str, str, Mapping[str, JsonValue]], Awaitable[dict[str, object]]]
+"""Runs a playbook with a task and inputs, as `flotilla run` does, and returns its record."""
+
+
+async def ask(
+    arguments: argparse.Namespace, config: Config, model: AbstractAsyncContextManager[Provider], play: Play
+) -> int:
+    """Returns the exit code: 1 when a run failed or the router could not be asked."""
+    os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
+    request = Request(given_task(arguments), dict(pairs(arguments.input)))
+    person = has_person() and not arguments.json
+    async with model as provider:
+        try:
+            found = await _routed(arguments, config, provider, request)
+        except Unclear as unclear:
+            if not (person and (answer := asked(f"{visible(unclear.message)}\n> "))):
+                raise
+            found = await _routed(arguments, config, provider, replace(request, answer=answer))
+    if not arguments.json:
+        sys.stdout.write(_plan(found))
+        sys.stdout.flush()
+    if len(found.choices) > 1 and not arguments.yes_route:
+        _confirm(found, person)
+    records: list[dict[str, object]] = []
+    for choice in found.choices:
+        records.append(await play(choice.playbook, choice.task, choice.inputs))
+        if records[-1]["status"] != "ok":
+            break
+    left = len(found.choices) - len(records)
+    if left and not arguments.json:
+        tell(f"Stopped: {left} more of the plan did not run.")
+    if arguments.json:
+        print_json({"route": found.as_dict(), "runs": records, "not_run": left})
+    return 0 if records[-1]["status"] == "ok" else 1
+
+
+async def _routed(arguments: argparse.Namespace, config: Config, provider: Provider, request: Request) -> Route:
+    home = home_folder(arguments)
+    run = Run(new_run_id(), RECORDED_AS, provider.model, request.words, {**request.given})
+    async with await open_journal(arguments) as journal:
+        return await route(config, request, run, provider=provider, journal=journal, folder=home / "runs" / run.run_id)
+
+
+def _plan(found: Route) -> str:
+    """For a person: which playbooks, with what, and why."""
+    why = f"{visible(found.reason)} (confidence {found.confidence:g}, model: {found.model})"
+    if len(found.choices) == 1:
+        (choice,) = found.choices
+        return f"{choice.playbook}{_with(choice.inputs)}: {why}\n\n"
+    steps = [
+        f"{at}. {choice.playbook}{_with(choice.inputs)}: {quoted(choice.task)}"
+        for at, choice in enumerate(found.choices, 1)
+    ]
+    return "\n".join([f"Plan: {why}", *steps, "\n"])
+
+
+def _with(inputs: Mapping[str, JsonValue]) -> str:
+    return "".join(f" {visible(name)}={quoted(value)}" for name, value in inputs.items())
+
+
+def _confirm(found: Route, person: bool) -> None:
+    """Raises Failure `plan_not_confirmed` unless a person says yes."""
+    if person and asked(f"Run these {len(found.choices)}, one after the other? [y/N] ").lower() in ("y", "yes"):
+        return
+    details: dict[str, JsonValue] = {"route": found.as_dict()}
+    message = f"The plan has {len(found.choices)} runs and nobody confirmed it; nothing was run."
+    raise Failure("plan_not_confirmed", message, "Confirm it at a terminal, or add --yes-route.", details=details)

@@ -1,0 +1,142 @@
+"""What this process gives to the runs that it works on: servers, models, and whoever is asked for approvals."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from .. import provider
+from ..config.config import Config
+from ..errors import Failure
+from ..order import Order, check_inputs
+from ..rehearsal.standin import approving
+from ..servers.fleet import Servers
+from ..sessions.agent import Means
+from .arguments import environ_of, keys_folder
+from .asking import AtTerminal, Notice, Ways
+from .decide import rehearsed
+
+if TYPE_CHECKING:
+    from ..provider import Provider
+    from ..records.journal import Journal
+    from ..rehearsal.recorder import Recorder
+    from ..sessions.waiting import Ask
+    from ..views.show import Progress
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Shared(Generic[K, T]):
+    """Opens a thing when it is first asked for, and keeps it; what could not be opened is tried anew the next time."""
+
+    def __init__(self, opening: Callable[[K], AbstractAsyncContextManager[T]]) -> None:
+        self._opening, self._stack = opening, AsyncExitStack()
+        self._opened: dict[K, asyncio.Task[T]] = {}
+
+    async def get(self, key: K) -> T:
+        task = self._opened.get(key)
+        if task is None or (task.done() and task.exception()):
+            task = self._opened[key] = asyncio.create_task(self._stack.enter_async_context(self._opening(key)))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        for task in self._opened.values():
+            task.cancel()
+        await asyncio.gather(*self._opened.values(), return_exceptions=True)
+        await self._stack.aclose()
+
+
+class Stage:
+    """Everything is opened by the first run that needs it, shared by all, and ends with the block.
+
+    Args:
+        folder: for the servers' logs; a demo's servers keep their data there.
+        progress: shows the only run at a terminal.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        home: Path,
+        journal: "Journal",
+        folder: Path,
+        progress: "Progress | None" = None,
+        recorder: "Recorder | None" = None,
+    ) -> None:
+        self._config, self._home, self._journal, self._folder = config, home, journal, folder
+        self._progress, self._recorder = progress, recorder
+        self._models: Shared[tuple[str, str, Path], Provider] = Shared(lambda key: model_of(*key))
+        self._servers = Shared(self._started)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._servers.close()
+        await self._models.close()
+
+    @asynccontextmanager
+    async def opened(self, order: Order) -> AsyncGenerator[Means]:
+        """What the run works with."""
+        config, folder = self._config, str(order.setting["configs"])
+        if folder != str(config.folder.absolute()):
+            message = f"It was ordered with the config folder {folder}; this worker has {config.folder.absolute()}."
+            raise Failure("other_config", message, "Order it again, or start a worker with --configs for that folder.")
+        check_inputs(config, order.playbook, order.task, order.inputs)  # the files may have changed since
+        script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
+        model = await self._models.get((order.model, order.playbook, script))
+        servers, ask = await self._servers.get((bool(order.setting["yes"]), bool(order.setting["sample"])))
+        fleet = await servers.fleet(config.servers(config.playbooks[order.playbook]), order.run_id)
+        yield Means(config, fleet, model, self._journal, run_folder(self._home, order.run_id), ask, self._recorder)
+
+    @asynccontextmanager
+    async def _started(self, which: tuple[bool, bool]) -> "AsyncGenerator[tuple[Servers, Ask]]":
+        """Servers that take the stand-in approver's word serve no run that people approve."""
+        yes, sample = which
+        # A demo's servers start from the sample each time; their data stays there, to be looked at.
+        data = self._folder / "data" if sample else self._home
+        flags = ["--home", str(data), "--demo-data"] if sample else []
+        ways, approvers = Ways(self._config, data, environ_of(self._home)), self._folder / "approver-keys.json"
+        if yes:
+            asking = approving(approvers, ways.environ)
+            flags += ["--approver-keys", str(approvers)]
+        else:
+            asking = nullcontext(_asking(ways, self._progress))
+        keys = keys_folder(self._home)
+        async with (
+            asking as asks,
+            Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers,
+        ):
+            yield servers, rehearsed(asks, self._journal, self._home) if yes else asks
+
+
+def run_folder(home: Path, run_id: str) -> Path:
+    return home / "runs" / run_id
+
+
+def _asking(ways: Ways, progress: "Progress | None") -> "Ask":
+    """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
+    from flotilla_kit.terminal import has_person
+
+    return AtTerminal(ways, progress.aside) if progress and has_person() else Notice(ways)
+
+
+@asynccontextmanager
+async def model_of(model: str, name: str, script: Path) -> "AsyncGenerator[Provider]":
+    """Claude, or a script in its place."""
+    if model != "rehearsal":
+        yield provider.live(os.environ)
+        return
+    from ..rehearsal.script import ScriptError
+    from ..rehearsal.script import load as load_script
+    from ..rehearsal.server import Rehearsal
+
+    try:
+        scripts = load_script(script)
+    except (ScriptError, OSError) as error:
+        raise Failure("no_rehearsal", f"{name} cannot be rehearsed: {error}", f"See {script}.") from error
+    async with Rehearsal(scripts) as rehearsal:
+        yield provider.rehearsal(os.environ, rehearsal.url)

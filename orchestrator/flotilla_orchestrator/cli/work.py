@@ -1,0 +1,106 @@
+"""`flotilla work`: a process that works on queued runs."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .. import provider
+from ..config.files import load
+from ..errors import Failure
+from .approver_token import TOKEN_VARIABLE
+from .arguments import config_folder, home_folder, open_journal, say
+
+if TYPE_CHECKING:
+    from ..engine.replica import Replica
+    from ..records.journal import Span
+
+_LOOK_S = 0.5
+
+
+async def work(arguments: argparse.Namespace) -> int:
+    from ..engine.replica import executor_id, working
+    from .stage import Stage
+
+    os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
+    config, home = load(config_folder(arguments)), home_folder(arguments)
+    concurrency: int = arguments.concurrency or config.fleet.concurrency
+    told = [] if arguments.json else [_told]
+    with _stopped() as stop:
+        async with (
+            await open_journal(arguments, told) as journal,
+            Stage(config, home, journal, home / "workers" / executor_id()) as stage,
+            working(home=home, journal=journal, opening=stage.opened, concurrency=concurrency) as replica,
+        ):
+            if not arguments.json:
+                begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."
+                _tell(f"{begun}{_credential()}")
+            waiting = await _until(stop, replica, arguments.until_idle)
+    stopped = stop.is_set()
+    text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
+    answer = {"executor_id": replica.name, "stopped": stopped, "waiting": waiting}
+    say(arguments, answer, f"{replica.name} {text}", sys.stdout)
+    return 0
+
+
+async def _until(stop: asyncio.Event, replica: "Replica", idle: bool) -> list[str]:
+    """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
+    ends = [asyncio.ensure_future(end) for end in (stop.wait(), replica.look_after_others())]
+    before = None
+    try:
+        while not (done := (await asyncio.wait(ends, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))[0]):
+            waiting = await replica.idle() if idle else None
+            if waiting is not None and waiting == before:  # twice: a run may be between two of its sessions
+                return waiting
+            before = waiting
+        for end in done:
+            end.result()
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+    return []
+
+
+@contextmanager
+def _stopped() -> Generator[asyncio.Event]:
+    """Set by the first SIGINT or SIGTERM; a second one does what it always does."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def ask() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+    for number in signals:
+        loop.add_signal_handler(number, ask)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _told(span: "Span") -> None:
+    """A line when a run begins, and one when it has ended."""
+    if span.kind == "run":
+        took = f" after {span.seconds:.1f} s" if span.ended_at else ""
+        _tell(f"{span.run_id} {span.name}: {span.status}{took}")
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()  # whoever reads a log wants to see it now
+
+
+def _credential() -> str:
+    try:
+        provider.live(os.environ)
+    except Failure as failure:
+        return f"\n{failure.message} Only rehearsals can be worked on."
+    return ""

@@ -1,0 +1,115 @@
+"""What the steps of a playbook must say together: ids are unique, needs end, and nothing is read before it is there."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from pydantic import JsonValue
+
+from ..names import did_you_mean
+from . import template
+from .config import Playbook, Step
+from .files import Place, Source
+
+YIELDS = ("summary", "output", "status")  # what templates may read of a step
+_KNOWN = ("inputs", "lookups", "steps", "task")
+
+
+def check_steps(playbook: Playbook, source: Source) -> None:
+    """Report what does not fit; inputs and lookups that templates read are checked where all others are."""
+    steps: dict[str, Step] = {}
+    for number, step in enumerate(playbook.steps):
+        if step.id in steps:
+            source.problem(("steps", number, "id"), f"the id {step.id} is taken by another step; ids are unique")
+        steps.setdefault(step.id, step)
+    for number, step in enumerate(playbook.steps):
+        for place, need in enumerate(step.needs):
+            if need not in steps:
+                message = f"there is no step `{need}`{did_you_mean(need, steps)}"
+                source.problem(("steps", number, "needs", place), message)
+    for number, step in enumerate(playbook.steps):
+        if found := circle(step.id, lambda at: steps[at].needs if at in steps else ()):
+            source.problem(("steps", number, "needs"), f"steps need each other in a circle: {' → '.join(found)}")
+            return
+    for place, value, step in step_templates(playbook):
+        done = needed(playbook, step) if step else list(steps)
+        _check_reads(value, playbook, steps, done, step, source, place)
+    last = playbook.steps[-1]
+    if playbook.output and not playbook.result and not last.output:
+        message = f"nothing gives this: add `result`, or an `output` to the last step, {last.id}"
+        source.problem(("output",), message)
+
+
+def step_templates(playbook: Playbook) -> Iterator[tuple[Place, JsonValue, Step | None]]:
+    """Every template of its steps and result, with its place and step."""
+    for number, step in enumerate(playbook.steps):
+        key = "task" if step.task else "approve"
+        yield ("steps", number, key), step.task or step.approve, step
+    for name, value in playbook.result.items():
+        yield ("result", name), value, None
+
+
+def needed(playbook: Playbook, step: Step) -> list[str]:
+    """The ids of all steps that are done before this one begins, in the order of the file."""
+    steps = {step.id: step for step in playbook.steps}
+    found: set[str] = set()
+    ahead = list(step.needs)
+    while ahead:
+        name = ahead.pop()
+        if name in steps and name not in found:
+            found.add(name)
+            ahead += steps[name].needs
+    return [name for name in steps if name in found]
+
+
+def circle(start: str, following: Callable[[str], Iterable[str]]) -> list[str]:
+    """The shortest chain from a name back to itself; empty when there is none."""
+    chains = {start: [start]}
+    ahead = [start]
+    while ahead:
+        at = ahead.pop(0)
+        for name in following(at):
+            if name == start:
+                return [*chains[at], start]
+            if name not in chains:
+                chains[name] = [*chains[at], name]
+                ahead.append(name)
+    return []
+
+
+def _check_reads(
+    value: JsonValue,
+    playbook: Playbook,
+    steps: dict[str, Step],
+    done: list[str],
+    step: Step | None,
+    source: Source,
+    place: Place,
+) -> None:
+    for path in sorted(template.reads(value), key=lambda path: (path[0] != "steps", path)):
+        if path[0] not in _KNOWN:
+            source.problem(place, f"`{path[0]}` is nothing to read here{did_you_mean(path[0], _KNOWN)}")
+        elif path[0] == "steps" and (wrong := _wrong(path, playbook, steps, done, step)):
+            source.problem(place, wrong)
+
+
+def _wrong(
+    path: tuple[str, ...], playbook: Playbook, steps: dict[str, Step], done: list[str], step: Step | None
+) -> str | None:
+    said = ".".join(path)
+    if len(path) < 3:
+        return (
+            f"`{said}`: name a step and what to read of it: `steps.ID.summary`, or `steps['ID']` for an id with a `-`"
+        )
+    name, what = path[1:3]
+    if name not in steps:
+        return f"`steps.{name}` is no step of {playbook.name}{did_you_mean(name, steps)}"
+    if name not in done:
+        return f"`steps.{name}` need not be done by then: name it in `needs` of {step.id if step else 'it'}"
+    if what not in YIELDS:
+        return f"`{said}`: a step has no `{what}`{did_you_mean(what, YIELDS)}"
+    schema = steps[name].output
+    if what == "output" and schema is None:
+        return f"`{said}`: {name} has no `output` in its step; read its summary, or give it one"
+    properties = (schema or {}).get("properties", {})
+    if what == "output" and len(path) > 3 and properties and path[3] not in properties:
+        return f"`{said}` is not in the `output` of {name}{did_you_mean(path[3], properties)}"
+    return None

@@ -1,0 +1,114 @@
+"""A run: its lead or its steps at work, from the order to the end of its record."""
+
+import json
+import logging
+from dataclasses import replace
+
+from dbos import DBOS
+from flotilla_kit import faults
+
+from ..errors import Failure
+from ..order import Order
+from ..records.journal import Run, Span, named
+from ..servers.lookups import look_up
+from ..sessions.types import SessionResult
+from .agents import internal_error
+from .attempts import agent
+from .cases import Case, Job
+from .delegations import shares
+from .durable import Said, durable, finished, started, step
+from .here import here
+from .parts import turns_so_far
+from .records import status
+from .steps import by_steps
+
+logger = logging.getLogger(__name__)
+
+
+@durable("run")
+async def run(said: Said) -> Said:
+    """A run to its end, which the journal has."""
+    return await _recorded(Order(**said), None)  # pyright: ignore[reportArgumentType]  # as it was dumped
+
+
+@durable("follow")
+async def follow(said: Said, text: Said) -> Said:
+    """One more turn of a lead whose run has ended; its result is the run's then."""
+    return await _recorded(Order(**said), str(text["text"]))  # pyright: ignore[reportArgumentType]  # as it was dumped
+
+
+async def _recorded(order: Order, text: str | None) -> Said:
+    journal = here().journal
+    record = Run(order.run_id, order.playbook, order.model, order.task, order.inputs)
+    await journal.begin_run(record)
+    span = Span(order.run_id, None, "run", order.playbook, {"model": order.model}, named(order.run_id))
+    await journal.begin(span)
+    record.status = "interrupted"  # unless the block gets to its end
+    try:
+        async with here().cases.use(order) as case:
+            span.attributes["version"] = case.playbook.version
+            record.output = await _result(case, span, text)
+        record.status = "ok"
+    except Failure as failure:
+        record.status, record.error = status(failure), failure.as_dict()
+    except Exception:
+        logger.exception("run failed")
+        record.status, record.error = "failed", internal_error().as_dict()
+    finally:
+        faults.point("run_ends")
+        await journal.end(span, record.status)
+        await journal.end_run(record)
+    return {"status": record.status}
+
+
+async def _result(case: Case, span: Span, text: str | None) -> Said:
+    lead, lookups = case.playbook.lead, await _lookups(case)
+    if lead is None:
+        return await by_steps(case, span, lookups)
+    return await (_lead(case, span, lead, lookups) if text is None else _followed(case, span, lead, lookups, text))
+
+
+async def _followed(case: Case, span: Span, lead: str, lookups: Said, text: str) -> Said:
+    first = named(f"{case.order.run_id}/lead")
+
+    async def before() -> Said:
+        return {"turns": await turns_so_far(case, first)}
+
+    name, turns = f"{DBOS.workflow_id}/lead", (await step("before", before))["turns"]
+    (share,) = await shares(case, [(name, lead)])
+    job = Job(case.order.as_dict(), lookups, named(name), span.span_id, None, lead, text, share, True)
+    job = replace(job, session_of=first, say=text, before=int(str(turns)))
+    return await _worked(name, job)
+
+
+async def _lookups(case: Case) -> Said:
+    order, playbook = case.order, case.playbook
+    case.means.fleet.require(case.means.config.team(playbook))
+
+    async def lookups() -> Said:
+        found = dict((await look_up(playbook, case.means.fleet, order.inputs)).lookups)
+        case.check(found)
+        return found
+
+    found = await step("lookups", lookups)
+    faults.point("run_begun")
+    return found
+
+
+async def _lead(case: Case, span: Span, lead: str, found: Said) -> Said:
+    order = case.order
+    inputs = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in order.inputs.items())
+    prompt = f"{order.task.strip()}\n\nInputs:\n{inputs}" if inputs else order.task.strip()
+    name = f"{order.run_id}/lead"
+    (share,) = await shares(case, [(name, lead)])
+    job = Job(order.as_dict(), found, named(name), span.span_id, None, lead, prompt, share, True)
+    return await _worked(name, job)
+
+
+async def _worked(name: str, job: Job) -> Said:
+    """What the lead's structured result is."""
+    result = SessionResult.from_dict(await finished(await started(here().work, name, agent, job.as_dict())))
+    if result.failure:
+        raise result.failure
+    assert result.structured is not None, "a session without failure has what was asked for"
+    return result.structured

@@ -1,0 +1,58 @@
+"""When other workflows have ended: one look at the database for all that this process waits for.
+
+Hundreds may wait for days, each for another workflow; a question of each would keep the database busy.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from dbos import DBOS
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 0.5  # what this process runs itself it hears of at once
+_OPEN = ("ENQUEUED", "DELAYED", "PENDING")
+
+
+class Watch:
+    def __init__(self) -> None:
+        self._awaited: dict[str, asyncio.Event] = {}
+        self._more = asyncio.Event()
+
+    def waiting(self) -> int:
+        """How many wait for the end of another one."""
+        return len(self._awaited)
+
+    async def until(self, workflow_id: str) -> None:
+        """Wait until it has come to its end."""
+        event = self._awaited.setdefault(workflow_id, asyncio.Event())
+        self._more.set()
+        try:
+            await event.wait()
+        finally:
+            self._awaited.pop(workflow_id, None)
+
+    def tell(self, workflow_id: str) -> None:
+        if event := self._awaited.get(workflow_id):
+            event.set()
+
+    async def look(self) -> None:
+        """Look for what other processes did, until cancelled; not to be called in a workflow."""
+        while True:
+            self._more.clear()
+            try:
+                await self._look()
+            except Exception:  # what is waited for now is asked for again
+                logger.exception("the workflows' states cannot be read")
+            with suppress(TimeoutError):
+                # Not `wait_for`: in Python 3.11 it can lose a cancellation that comes with what it waits for.
+                async with asyncio.timeout(_LOOK_S if self._awaited else None):
+                    await self._more.wait()
+
+    async def _look(self) -> None:
+        ids = sorted(self._awaited)
+        found = await DBOS.list_workflows_async(workflow_ids=ids, load_input=False, load_output=False) if ids else []
+        for workflow in found:
+            if workflow.status not in _OPEN:
+                self.tell(workflow.workflow_id)

@@ -1,0 +1,81 @@
+"""What is asked for: a playbook, a task and inputs, checked before anything is started or recorded."""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import jsonschema
+from pydantic import JsonValue
+
+from .config.config import Config, Playbook
+from .errors import Failure
+from .names import did_you_mean
+from .sessions.delegation import MAX_TASK_CHARS
+
+
+def new_run_id() -> str:
+    return f"run_{secrets.token_hex(5)}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run as it was asked for. `setting` is for whoever opens it; `model` is `claude` or `rehearsal`."""
+
+    run_id: str
+    playbook: str
+    model: str
+    task: str
+    inputs: dict[str, JsonValue]
+    setting: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        return asdict(self)
+
+
+def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, JsonValue]) -> None:
+    """Raises Failure `invalid_input` unless the playbook exists and takes this task and these inputs."""
+    if playbook not in config.playbooks:
+        known = did_you_mean(playbook, config.playbooks)
+        raise Failure("invalid_input", f"There is no playbook `{playbook}`{known}", f"See {config.folder}/playbooks.")
+    check_task(task)
+    check_values(config.playbooks[playbook], inputs)
+
+
+def check_task(task: str) -> None:
+    """Raises Failure `invalid_input` unless the task has text, and not too much of it."""
+    if not task.strip():
+        raise Failure("invalid_input", "The task is empty.", "Say what the case is, as text or with --task-file.")
+    if len(task) > MAX_TASK_CHARS:
+        raise Failure("invalid_input", f"The task has {len(task)} characters; {MAX_TASK_CHARS} are the most.")
+
+
+def check_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
+    """Raises Failure `invalid_input` unless the playbook takes these inputs."""
+    schema = playbook.inputs
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(dict(inputs)):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
+        where = ".".join(str(part) for part in error.absolute_path)
+        message = f"input {where}: {error.message}" if where else f"inputs: {error.message}"
+        raise Failure("invalid_input", message, f"Give --input NAME=VALUE for: {', '.join(schema['properties'])}.")
+
+
+def given_inputs(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """`NAME=VALUE` pairs; a value whose schema is not text is read as JSON."""
+    inputs: dict[str, JsonValue] = {}
+    for name, value in pairs(given):
+        kind = schema.get("properties", {}).get(name, {}).get("type", "string")
+        try:
+            inputs[name] = value if kind == "string" else json.loads(value)
+        except ValueError:
+            raise Failure("invalid_input", f"--input {name}: {value!r} is no {kind}.") from None
+    return inputs
+
+
+def pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names and values of `NAME=VALUE`."""
+    for pair in given:
+        name, found, value = pair.partition("=")
+        if not found:
+            raise Failure("invalid_input", f"--input takes NAME=VALUE; {pair!r} is not that.")
+        yield name, value

@@ -1,0 +1,167 @@
+"""What each run and each of its agents may use, and has used: turns, dollars, tokens, calls and time at work.
+
+It is kept in the journal's database, so it holds over resumes and for all processes that work on a run. What an agent
+reserves is out of the others' reach until it has ended, so agents side by side cannot overdraw the run. An agent can
+exceed its dollars by one model call, whose cost is known only afterwards; it never exceeds its turns.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from flotilla_kit.database import Database
+from sqlalchemy import Boolean, Column, Connection, Float, Integer, MetaData, Table, Text, func, insert, select, update
+
+from ..config.config import Limits
+from ..errors import Failure
+from .allowances import Allowance, Entry, Used, Wanted
+from .journal import RUNS, SPANS, named
+
+_LEDGER = Table(
+    "ledger",
+    MetaData(),
+    Column("span_id", Text, primary_key=True),
+    *(Column(name, Text) for name in ("run_id", "above", "worker")),
+    *(Column(name, Integer) for name in ("max_turns", "turns", "tool_calls", "input_tokens", "output_tokens")),
+    Column("lost_turns", Integer),
+    *(Column(name, Float) for name in ("budget_usd", "wall_clock_s", "cost_usd", "lost_usd", "active_s")),
+    Column("settled", Boolean),
+)
+
+
+class Ledger:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reserve(self, run_id: str, limits: Limits, wanted: Sequence[Wanted]) -> list[Allowance | Failure]:
+        """What each may use; together they share evenly what the run has left.
+
+        One that has reserved before has what it had then, however often a run is taken up again. A Failure
+        `run_budget_exceeded`: one of the run's limits leaves it nothing.
+        """
+        return await self._database.write(_reserve, run_id, limits, wanted)
+
+    async def note(self, span_id: str, used: Used) -> None:
+        """An agent has used so much, in all of its parts."""
+        await self._database.write(_note, span_id, used)
+
+    async def lose(self, span_id: str, turns: int, usd: float) -> None:
+        """So many model calls of the agent died with a process, which may have cost so much."""
+        more = {"lost_turns": _LEDGER.c.lost_turns + turns, "lost_usd": _LEDGER.c.lost_usd + usd}
+        await self._database.write(_change, span_id, more)
+
+    async def settle(self, span_id: str) -> None:
+        """An agent has ended; what it did not use comes back."""
+        await self._database.write(_change, span_id, {"settled": True})
+
+    async def succeed(self, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
+        """An agent has ended, and the next attempt at its task begins with what it has left over."""
+        await self._database.write(_succeed, span_id, next_id, worker, allowance)
+
+    async def worked(self, seconds: Mapping[str, float]) -> dict[str, float]:
+        """By row: this process has counted so many seconds at work; returns what all processes have."""
+        return await self._database.write(_worked, seconds)
+
+    async def entry(self, span_id: str) -> Entry:
+        """The row of an agent that has reserved."""
+        return await self._database.read(_entry, span_id)
+
+    async def entries(self, run_id: str) -> list[Entry]:
+        """The run's row, then those of its agents in no order; none for a run from before there was a ledger."""
+        return await self._database.read(_entries, run_id)
+
+
+def _reserve(
+    connection: Connection, run_id: str, limits: Limits, wanted: Sequence[Wanted]
+) -> list[Allowance | Failure]:
+    run = _run_row(connection, run_id, limits)
+    known = {entry.span_id: entry for entry in _entries(connection, run_id) if entry.worker}
+    found: list[Allowance | Failure] = []
+    for done, one in enumerate(wanted):
+        if one.span_id not in known:
+            try:
+                share = _share(run, list(known.values()), one.limits, len(wanted) - done)
+            except Failure as failure:
+                found.append(failure)
+                continue
+            entry = Entry(one.span_id, run_id, one.above or run.span_id, one.worker, **asdict(share))
+            connection.execute(insert(_LEDGER).values(asdict(entry)))
+            known[one.span_id] = entry
+        found.append(known[one.span_id].allowance)
+    return found
+
+
+def _run_row(connection: Connection, run_id: str, limits: Limits) -> Entry:
+    """The run is locked until the transaction ends, so that no other process shares out the same."""
+    connection.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id).with_for_update())
+    span_id = named(run_id)
+    if row := connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
+        return Entry(**row)
+    assert limits.max_turns and limits.budget_usd and limits.wall_clock_s, "run limits are complete"
+    whole = Entry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
+    connection.execute(insert(_LEDGER).values(asdict(whole)))
+    return whole
+
+
+def _share(run: Entry, others: Sequence[Entry], own: Limits, among: int) -> Allowance:
+    """What a session with these limits of its own may use.
+
+    Args:
+        among: how many sessions are about to share what is left, this one included.
+    """
+    turns = (run.max_turns - sum(other.held[0] for other in others)) // among
+    usd = (run.budget_usd - sum(other.held[1] for other in others)) / among
+    seconds = run.wall_clock_s - run.active_s
+    if turns < 1:
+        raise _exhausted("turns", f"{run.max_turns} turns")
+    if usd <= 0:
+        raise _exhausted("dollars", f"${run.budget_usd:g}")
+    if seconds <= 0:
+        raise _exhausted("time", f"{run.wall_clock_s:g} s")
+    return Allowance(
+        max_turns=min(own.max_turns or turns, turns),
+        budget_usd=min(own.budget_usd or usd, usd),
+        wall_clock_s=min(own.wall_clock_s or seconds, seconds),
+    )
+
+
+def _exhausted(what: str, limit: str) -> Failure:
+    return Failure(
+        "run_budget_exceeded",
+        f"The run has no {what} left: {limit} are used or reserved by sessions that are still running.",
+        "Finish with what you have, or raise `limits` in the playbook.",
+    )
+
+
+def _note(connection: Connection, span_id: str, used: Used) -> None:
+    calls = select(func.count()).where(SPANS.c.parent_id == span_id, SPANS.c.kind == "tool").scalar_subquery()
+    _change(connection, span_id, {**asdict(used), "tool_calls": calls})
+
+
+def _change(connection: Connection, span_id: str, values: Mapping[str, object]) -> None:
+    connection.execute(update(_LEDGER).where(_LEDGER.c.span_id == span_id).values(values))
+
+
+def _succeed(connection: Connection, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
+    before = _entry(connection, span_id)
+    _change(connection, span_id, {"settled": True})
+    if connection.execute(select(_LEDGER.c.span_id).where(_LEDGER.c.span_id == next_id)).first() is None:
+        entry = Entry(next_id, before.run_id, before.above, worker, **asdict(allowance))
+        connection.execute(insert(_LEDGER).values(asdict(entry)))
+
+
+def _worked(connection: Connection, seconds: Mapping[str, float]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for span_id, used in sorted(seconds.items()):  # in one order, so that no two processes wait for each other
+        row = select(_LEDGER.c.active_s).where(_LEDGER.c.span_id == span_id).with_for_update()
+        found[span_id] = max(used, connection.execute(row).scalar_one())
+        _change(connection, span_id, {"active_s": found[span_id]})
+    return found
+
+
+def _entry(connection: Connection, span_id: str) -> Entry:
+    return Entry(**connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one())
+
+
+def _entries(connection: Connection, run_id: str) -> list[Entry]:
+    query = select(_LEDGER).where(_LEDGER.c.run_id == run_id).order_by(_LEDGER.c.worker.is_not(None))
+    return [Entry(**row) for row in connection.execute(query).mappings()]

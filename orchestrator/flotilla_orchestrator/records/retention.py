@@ -1,0 +1,57 @@
+"""Forgets runs that ended long ago: their rows of the journal, and their folders with transcripts and logs."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, func, select
+
+from ..errors import Failure
+from .journal import RUNS, Journal
+from .runs_list import state
+
+_OPEN = ("queued", "running", "waiting", "paused")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def age(text: str) -> timedelta:
+    """`30d`, `12h`, `2w`.
+
+    Raises:
+        Failure: `invalid_age`.
+    """
+    if match := re.fullmatch(r"(\d{1,5})([hdw])", text):
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    raise Failure("invalid_age", f"{text!r} is no age.", "Give hours, days or weeks, such as 12h, 30d, 2w.")
+
+
+async def prune(
+    journal: Journal, folder: Path, older: timedelta, *, dry_run: bool, forget: Callable[[str], None]
+) -> list[str]:
+    """Remove the runs that ended longer ago than that; one that has not ended stays.
+
+    Args:
+        folder: has one folder for each run, by its id.
+        forget: what else is kept of a run, by its id.
+
+    Returns:
+        The runs that were removed, or (dry run) would be, oldest first.
+    """
+    before = (datetime.now(UTC) - older).isoformat(timespec="milliseconds")
+    old = await journal.query(_ended, before)
+    for run_id in () if dry_run else old:
+        # The folder first: what is cut off half way is still in the journal, and pruned the next time.
+        if (folder / run_id).is_dir():
+            await asyncio.to_thread(shutil.rmtree, folder / run_id)
+        await asyncio.to_thread(forget, run_id)
+        await journal.forget(run_id)
+    return old
+
+
+def _ended(connection: Connection, before: str) -> list[str]:
+    ended = func.coalesce(RUNS.c.ended_at, RUNS.c.started_at)
+    query = select(RUNS.c.run_id).where(state().not_in(_OPEN), ended < before).order_by(ended)
+    return list(connection.scalars(query))

@@ -1,0 +1,1 @@
+"""From free words to playbooks: `flotilla ask`."""

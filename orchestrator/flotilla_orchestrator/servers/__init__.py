@@ -1,0 +1,1 @@
+"""The fleet of MCP servers: started, reached, and given mandates."""

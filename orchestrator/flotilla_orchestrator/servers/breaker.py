@@ -1,0 +1,150 @@
+"""Circuit breakers: a server that fails again and again is left alone for a while, whichever run needs it.
+
+Kept in the journal's database, so all runs and replicas share what each of them has met. Closed: sessions start. Open:
+they fail at once. Half open, when the time is over: one session tries it. A call that succeeds closes it. (The pattern
+is Nygard's, "Release It!", 2007.)
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flotilla_kit.database import Database
+from pydantic import JsonValue
+from sqlalchemy import Connection, text
+
+from ..config.config import BreakerLimits
+from ..errors import Failure
+
+_BROKEN = {"store_unavailable", "timed_out", "server_unavailable"}  # codes by which a server or its store is to blame
+# What the CLI, and MCP clients in general, say of a server that is gone; a refusal has the fleet's shape.
+_GONE = re.compile(
+    r"\b(ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|HTTP 50[234]|is not connected|connection (closed|lost)"
+    r"|fetch failed|socket hang up|timed out)",
+    re.IGNORECASE,
+)
+_ERROR_CHARS = 300
+
+
+def broken(error: str) -> bool:
+    """Whether a call's error says that the server is unreachable or broken, rather than that it refuses."""
+    try:
+        said: object = json.loads(error)
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and "code" in said:
+        return cast("dict[str, object]", said)["code"] in _BROKEN
+    return error in _BROKEN or bool(_GONE.search(error))
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """What is known of a server that has failed since it last answered."""
+
+    server: str
+    failures: int
+    """In a row."""
+    last_error: str
+    retry_after_s: float
+    """0: it is not open."""
+
+    @property
+    def state(self) -> str:
+        return "open" if self.retry_after_s else "closed"
+
+    def __str__(self) -> str:
+        rest = f"{self.server}: {self.failures} failures in a row, the last: {self.last_error}"
+        return f"{rest} (circuit open, for {self.retry_after_s:g} s more)" if self.retry_after_s else rest
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        return {
+            "server": self.server,
+            "state": self.state,
+            "failures": self.failures,
+            "last_error": self.last_error,
+            "retry_after_s": self.retry_after_s,
+        }
+
+
+class Breaker:
+    """The circuits of all servers."""
+
+    def __init__(self, database: Database, limits: BreakerLimits, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._limits, self._clock = database, limits, clock
+
+    async def failed(self, server: str, error: str) -> Circuit:
+        """It did not answer, or its store did not; the circuit as that leaves it."""
+        told = {"server": server, "error": error[:_ERROR_CHARS], "now": self._clock(), "limit": self._limits.failures}
+        return self._circuit(await self._database.write(_count, told))
+
+    async def answered(self, server: str) -> None:
+        """A call succeeded: all is forgotten."""
+        if await self._database.read(_rows, server):
+            await self._database.write(_forget, server)
+
+    async def admit(self, servers: Iterable[str]) -> None:
+        """Let a session start that needs these servers.
+
+        Raises:
+            Failure: `server_circuit_open`, with `details` {server, failures, last_error, retry_after_s}.
+        """
+        for server in servers:
+            found = await self._database.read(_rows, server)
+            if found and found[0]["opened_at"] is not None:
+                circuit = self._circuit(found[0])
+                if circuit.retry_after_s or not await self._database.write(_try, server, self._clock(), self._limits):
+                    raise self._open(circuit)
+
+    async def circuits(self) -> list[Circuit]:
+        """Of every server that has failed since it last answered."""
+        return [self._circuit(row) for row in await self._database.read(_rows, None)]
+
+    def _circuit(self, row: Mapping[str, Any]) -> Circuit:
+        since = max(row["opened_at"] or 0, row["tried_at"] or 0)
+        left = since + self._limits.open_s - self._clock() if row["opened_at"] is not None else 0
+        return Circuit(row["server"], row["failures"], row["last_error"], round(max(0, left), 1))
+
+    def _open(self, circuit: Circuit) -> Failure:
+        said = {name: value for name, value in circuit.as_dict().items() if name != "state"}
+        return Failure(
+            "server_circuit_open",
+            f"{circuit.server} failed {circuit.failures} times in a row and is left alone: {circuit.last_error}",
+            f"Nothing was asked of the model. Try again in {circuit.retry_after_s:g} s, or do without it.",
+            retryable=True,
+            details=said,
+        )
+
+
+def _rows(connection: Connection, server: str | None) -> list[dict[str, Any]]:
+    where, values = (" WHERE server = :server", {"server": server}) if server else ("", {})
+    rows = connection.execute(text(f"SELECT * FROM breakers{where} ORDER BY server"), values)
+    return [dict(row) for row in rows.mappings()]
+
+
+def _count(connection: Connection, told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One failure more; from the limit on, each opens the circuit anew."""
+    connection.execute(
+        text(
+            "INSERT INTO breakers (server, failures, last_error) VALUES (:server, 1, :error) ON CONFLICT (server) "
+            "DO UPDATE SET failures = breakers.failures + 1, last_error = excluded.last_error"
+        ),
+        told,
+    )
+    opens = "UPDATE breakers SET opened_at = :now, tried_at = NULL WHERE server = :server AND failures >= :limit"
+    connection.execute(text(opens), told)
+    return _rows(connection, told["server"])[0]
+
+
+def _forget(connection: Connection, server: str) -> None:
+    connection.execute(text("DELETE FROM breakers WHERE server = :server"), {"server": server})
+
+
+def _try(connection: Connection, server: str, now: float, limits: BreakerLimits) -> bool:
+    """Whether this session is the one that may try."""
+    tries = text(
+        "UPDATE breakers SET tried_at = :now WHERE server = :server AND (tried_at IS NULL OR tried_at <= :before)"
+    )
+    return connection.execute(tries, {"now": now, "server": server, "before": now - limits.open_s}).rowcount == 1

@@ -1,0 +1,194 @@
+"""What a worker may do in a run, as the claims of a token (RFC 9396) that each server verifies and enforces for itself.
+
+    {"iss": "flotilla", "sub": WORKER, "aud": SERVER, "run": RUN, "iat", "nbf", "exp", "jti",
+     "authorization_details": [
+        {"type": "mcp_tool", "tool": "find_transactions",
+         "arguments": {"properties": {"customer_id": {"const": "cust_12345"}}, "required": ["customer_id"]}}],
+     "scope": {"customer_id": "cust_12345"}}
+
+What is not listed does not exist for the worker. Nothing here talks to a server.
+"""
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from flotilla_kit.keys import SigningKey
+from flotilla_kit.mandate import MandateError, check_bound
+from pydantic import JsonValue
+
+from ..config import template
+from ..config.config import Playbook, Rule, Worker
+from ..errors import Failure
+
+ISSUER = "flotilla"
+LONGEST_S = 59 * 60  # servers refuse a lifetime above an hour
+APPROVAL_TOOLS = ("request_approval", "get_approval")
+_MOST_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
+
+Detail = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as its server lists it."""
+
+    schema: Mapping[str, Any]
+    reads: bool
+    """It says of itself that it changes nothing."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run knows before its first session: its inputs, and what the playbook's lookups answered."""
+
+    inputs: Mapping[str, JsonValue]
+    lookups: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+
+    def fill(self, value: JsonValue) -> JsonValue:
+        """Render the templates in `value`; raises TemplateError."""
+        return template.render(value, {"inputs": dict(self.inputs), "lookups": dict(self.lookups)})
+
+
+def details(
+    worker: Worker, server: str, facts: Facts, rules: Sequence[Rule], tools: Mapping[str, Tool]
+) -> list[Detail]:
+    """The `authorization_details` of a worker for one of its servers.
+
+    A bounded argument is required: left out, a call would reach further than the bound. Rules only tighten: `deny`
+    leaves a tool out, `approve` has every call of it wait for a person.
+
+    Args:
+        tools: what the server lists, all of the worker's among them.
+
+    Raises:
+        Failure: `bad_bound`: a bound cannot be filled, or no tool takes its argument. `bad_rule`: an approval is wanted
+            of a tool that changes nothing.
+    """
+    bounds = _bounds(worker, server, facts, tools)
+    found: list[Detail] = []
+    for name in worker.tools_on(server):
+        effect = _effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].reads)
+        if effect == "deny":
+            continue
+        detail: Detail = {"type": "mcp_tool", "tool": name}
+        if held := bounds[name]:
+            detail["arguments"] = {"properties": held, "required": list(held)}
+        if effect == "approve":
+            detail["approval"] = "required"
+        found.append(detail)
+    return found + [{"type": "mcp_resource", "uri": uri} for uri in worker.resources]
+
+
+def approval_details(given: Sequence[Detail]) -> list[Detail]:
+    """The same plus the tools that ask for an approval: what the orchestrator presents in the worker's place."""
+    named = [detail.get("tool") for detail in given]
+    return [*given, *tool_details(name for name in APPROVAL_TOOLS if name not in named)]
+
+
+def tool_details(names: Iterable[str]) -> list[Detail]:
+    """Tools without bounds."""
+    return [{"type": "mcp_tool", "tool": name} for name in names]
+
+
+def scopes(playbook: Playbook, facts: Facts) -> dict[str, dict[str, str]]:
+    """By server: what every mandate of the run narrows its records to.
+
+    Raises:
+        Failure: `bad_scope` or, if it comes from a lookup, `lookup_failed`: it is no text, or empty.
+    """
+    return {
+        server: {key: _scoped(playbook, f"scope.{server}.{key}", value, facts) for key, value in keys.items()}
+        for server, keys in playbook.scope.items()
+    }
+
+
+@dataclass(frozen=True)
+class Minter:
+    """Signs the mandates of one run."""
+
+    key: SigningKey
+    run_id: str
+
+    def mint(
+        self,
+        audience: str,
+        subject: str,
+        details: Sequence[Detail],
+        scope: Mapping[str, str] | None = None,
+        lifetime_s: float = LONGEST_S,
+    ) -> str:
+        """A token for one server and one worker, valid from now for at most 59 minutes.
+
+        Raises:
+            Failure: `mandate_too_large` for a request's headers.
+        """
+        now = int(time.time())
+        claims: dict[str, JsonValue] = {
+            "iss": ISSUER,
+            "sub": subject,
+            "aud": audience,
+            "iat": now,
+            "nbf": now,
+            "exp": now + max(1, min(int(lifetime_s), LONGEST_S)),
+            "jti": secrets.token_hex(16),
+            "run": self.run_id,
+            "authorization_details": list(details),
+            "scope": dict(scope or {}),
+        }
+        token = self.key.sign(claims)
+        if len(token) > _MOST_BYTES:
+            message = f"The mandate of {subject} for {audience} has {len(token)} bytes; {_MOST_BYTES} are the most."
+            raise Failure("mandate_too_large", message, "Split the worker, or say its bounds in fewer words.")
+        return token
+
+
+def _bounds(worker: Worker, server: str, facts: Facts, tools: Mapping[str, Tool]) -> dict[str, dict[str, JsonValue]]:
+    bounds: dict[str, dict[str, JsonValue]] = {name: {} for name in worker.tools_on(server)}
+    for argument, bound in worker.bounds.get(server, {}).items():
+        held = [name for name in bounds if argument in tools[name].schema.get("properties", {})]
+        if not held:
+            raise _bad_bound(worker, argument, f"none of its tools of {server} takes this argument")
+        try:
+            schema = cast("dict[str, JsonValue]", facts.fill(bound))  # as it was: a mapping
+            check_bound(schema)
+        except template.TemplateError as error:
+            raise _bad_bound(worker, argument, str(error)) from error
+        except MandateError as error:
+            raise _bad_bound(worker, argument, f"filled in, it is no bound that servers enforce: {error}") from error
+        for name in held:
+            bounds[name][argument] = schema
+    return bounds
+
+
+def _effect(tool: str, facts: Facts, rules: Sequence[Rule], *, reads: bool) -> Literal["approve", "deny"] | None:
+    """The strictest of the rules that hold. An approval is of an effect: a pattern passes over tools that have none."""
+    holding = [rule for rule in rules if rule.matches(tool) and rule.holds(facts.inputs)]
+    if any(rule.effect == "deny" for rule in holding):
+        return "deny"
+    if reads and any(tool in rule.tools for rule in holding):
+        message = f"{tool} changes nothing, so there is nothing to approve."
+        raise Failure("bad_rule", message, "Take it out of the rule in fleet.yaml, or deny it.")
+    return "approve" if holding and not reads else None
+
+
+def _scoped(playbook: Playbook, place: str, value: str, facts: Facts) -> str:
+    code = "lookup_failed" if template.attributes(value, "lookups") else "bad_scope"
+    try:
+        filled = facts.fill(value)
+    except template.TemplateError as error:
+        raise _bad_scope(code, playbook, place, str(error)) from error
+    if not isinstance(filled, str) or not filled.strip():
+        raise _bad_scope(code, playbook, place, f"it must be a text that is not empty, and is {filled!r:.100}")
+    return filled
+
+
+def _bad_bound(worker: Worker, argument: str, why: str) -> Failure:
+    return Failure("bad_bound", f"{worker.name}: bound `{argument}`: {why}.", "Correct `bounds` in the worker's file.")
+
+
+def _bad_scope(code: str, playbook: Playbook, place: str, why: str) -> Failure:
+    message = f"{playbook.name}: `{place}`: {why}."
+    return Failure(code, message, "Nothing was started; correct the input, the record it names, or the playbook.")

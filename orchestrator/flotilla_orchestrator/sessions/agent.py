@@ -1,0 +1,147 @@
+"""One agent of a run: what each of its sessions is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from claude_agent_sdk import Message, SessionStore
+from claude_agent_sdk.types import McpHttpServerConfig
+
+from ..config.config import TOOL_NAME, Config, Worker
+from ..provider import Provider
+from ..records.journal import Journal
+from ..servers.approvals import Approvals
+from ..servers.breaker import Breaker
+from ..servers.fleet import Connected, Fleet
+from ..servers.minting import Mandates
+from .deadline import Deadline
+from .delegation import Delegation
+from .types import Delegated, Held, Session
+from .waiting import Ask
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all agents of a run work with."""
+
+    config: Config
+    fleet: Fleet
+    provider: Provider
+    journal: Journal
+    folder: Path
+    """Private to the run; holds logs."""
+    ask: Ask
+    """Brings a call that has to be approved before somebody who may."""
+    hear: Callable[[Session, Message], None] | None = None
+    """Told each message of each session."""
+
+    @property
+    def breaker(self) -> Breaker:
+        return Breaker(self.journal.database, self.config.fleet.limits.breaker)
+
+
+class Agent:
+    """A worker with a task.
+
+    Args:
+        span_id: of its session, whose id is made of it.
+        depth: how many delegations and transfers it is away from the run's lead.
+    """
+
+    def __init__(
+        self,
+        means: Means,
+        mandates: Mandates,
+        worker: Worker,
+        prompt: str,
+        output: Mapping[str, Any] | None,
+        span_id: str,
+        depth: int = 0,
+    ) -> None:
+        self._means, self._mandates, self._worker = means, mandates, worker
+        self._prompt, self.output, self.session_id = prompt, output, str(UUID(span_id))
+        self._depth = depth
+
+    def session(
+        self,
+        store: SessionStore,
+        turns: int,
+        usd: float,
+        deadline: Deadline,
+        decided: Held | None,
+    ) -> Session:
+        """What it may use of its session now, with fresh mandates."""
+        worker, fleet, model = self._worker, self._means.config.fleet, self.model
+        granted = self._mandates.granted(worker)
+        delegation = self._delegation(decided) if worker.delegates or worker.transfers else None
+        return Session(
+            session_id=self.session_id,
+            agent=worker.name,
+            system_prompt=worker.prompt,
+            prompt=self._prompt,
+            model=model,
+            fallback_model=fleet.models.fallbacks.get(model),
+            grants=frozenset([*granted, *(delegation.names if delegation else ())]),
+            hidden=self._mandates.hidden(worker),
+            asks={tool: self.approvals(server) for tool in granted if (server := self._asked(tool))},
+            servers={name: self._server(name) for name in worker.servers},
+            gate=delegation.tools() if delegation else [],
+            delegation=delegation,
+            output_schema=self.output,
+            max_turns=turns,
+            budget_usd=usd,
+            deadline=deadline,
+            model_call_s=fleet.limits.model_call_s,
+            retries=fleet.limits.retries,
+            environment=self._environment(),
+            folder=self._means.folder,
+            store=store,
+            decided=decided,
+            changes=frozenset(tool for tool in granted if not self._reads(tool)),
+            prices=self._means.config.prices,
+            hear=self._means.hear,
+        )
+
+    @property
+    def model(self) -> str:
+        return self._worker.model or self._means.config.fleet.models.default
+
+    def approvals(self, server: str) -> Approvals:
+        """Asks a server in the worker's place."""
+        connected = self._means.fleet.servers[server]
+        return Approvals(server, lambda: connected.client(self._mandates.approval_token(self._worker, server)))
+
+    def _delegation(self, decided: Held | None) -> Delegation:
+        workers, reports = self._means.config.workers, decided.reports if isinstance(decided, Delegated) else ()
+        team, heirs = (
+            {name: workers[name] for name in names} for names in (self._worker.delegates, self._worker.transfers)
+        )
+        may = self._depth < self._means.config.fleet.limits.delegation_depth
+        return Delegation(self._worker.name, team, heirs, reports, may=may)
+
+    def _asked(self, tool: str) -> str | None:
+        """The server to ask before this tool is called; None where no call of it can need an approval."""
+        server, name = self._tool(tool)
+        return server.name if server.asks and not server.tools[name].reads else None
+
+    def _reads(self, tool: str) -> bool:
+        server, name = self._tool(tool)
+        return server.tools[name].reads
+
+    def _tool(self, tool: str) -> tuple[Connected, str]:
+        name = TOOL_NAME.fullmatch(tool)
+        assert name, "the config was checked"
+        return self._means.fleet.servers[name["server"]], name["tool"]
+
+    def _server(self, name: str) -> McpHttpServerConfig:
+        server = self._means.fleet.servers[name]
+        return {"type": "http", "url": server.url, "headers": dict(server.headers)}
+
+    def _environment(self) -> dict[str, str]:
+        """The provider's variables, and the values that its servers' headers name (so no token is in an argument)."""
+        environment = self._means.provider.environment(self._worker.name)
+        for name in self._worker.servers:
+            environment.update(self._means.fleet.servers[name].variables)
+        return {**environment, **self._mandates.tokens(self._worker)}

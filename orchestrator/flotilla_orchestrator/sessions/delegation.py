@@ -1,0 +1,153 @@
+"""The tools of a lead: `delegate` gives tasks to workers and returns their reports, `transfer_case` gives its own away.
+
+The session ends in front of a call that can be done: in front of one of `transfer_case` for good, and one of `delegate`
+returns once the reports are there, in whichever process the session goes on.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+from claude_agent_sdk import SdkMcpTool, ToolAnnotations
+from pydantic import JsonValue
+
+from ..config.config import GATE, Worker
+from ..errors import Failure
+from ..names import did_you_mean
+
+DELEGATE = f"mcp__{GATE}__delegate"
+TRANSFER = f"mcp__{GATE}__transfer_case"
+MAX_TASKS = 8  # in one call: more reports than that crowd out the lead's own context
+MAX_TASK_CHARS = 50_000
+MAX_REPORT_CHARS = 20_000
+
+_TASK = {
+    "type": "object",
+    "required": ["worker", "task"],
+    "additionalProperties": False,
+    "properties": {"worker": {"type": "string"}, "task": {"type": "string"}},
+}
+_SCHEMA = {
+    "type": "object",
+    "required": ["tasks"],
+    "additionalProperties": False,
+    "properties": {"tasks": {"type": "array", "items": _TASK}},
+}
+_HANDED = {
+    "type": "object",
+    "required": ["worker", "note"],
+    "additionalProperties": False,
+    "properties": {"worker": {"type": "string"}, "note": {"type": "string"}},
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    worker: str
+    task: str
+
+
+class Delegation:
+    """The tools of one lead's session.
+
+    Args:
+        team: the workers it may delegate to, by name.
+        heirs: those that it may hand its case over to.
+        reports: what the call that the session goes on with returns.
+        may: it is not as deep in the hierarchy as the fleet's limits go.
+    """
+
+    def __init__(
+        self,
+        lead: str,
+        team: Mapping[str, Worker],
+        heirs: Mapping[str, Worker],
+        reports: Sequence[Mapping[str, JsonValue]] = (),
+        *,
+        may: bool = True,
+    ) -> None:
+        self._lead, self._team, self._heirs, self._reports, self._may = lead, team, heirs, list(reports), may
+
+    @property
+    def names(self) -> list[str]:
+        """The full names of its tools."""
+        return [*([DELEGATE] if self._team else []), *([TRANSFER] if self._heirs else [])]
+
+    def tools(self) -> list[SdkMcpTool[Any]]:
+        delegate = SdkMcpTool(
+            "delegate",
+            "Give tasks to workers and get their reports. Tasks of one call run in parallel, "
+            f"at most {MAX_TASKS}; what depends on a report goes into a later call. "
+            f"A worker sees only its task text.\n{_described(self._team)}",
+            _SCHEMA,
+            self._delegate,
+            ToolAnnotations(maxResultSizeChars=2 * MAX_TASKS * MAX_REPORT_CHARS),
+        )
+        transfer = SdkMcpTool(
+            "transfer_case",
+            "Hand your whole case over to a worker for good: you end here, and its result takes the place of yours. "
+            f"It sees your task and the note.\n{_described(self._heirs)}",
+            _HANDED,
+            self._transfer,
+        )
+        return [*([delegate] if self._team else []), *([transfer] if self._heirs else [])]
+
+    def tasks(self, tool: str, arguments: Mapping[str, Any]) -> list[Task]:
+        """What a call asks for; of a transfer, the task is the note.
+
+        Raises:
+            Failure: `invalid_arguments`, `unknown_worker`, `too_deep`: nothing may be started.
+        """
+        if not self._may:
+            message = f"{self._lead} is as many delegations away from the run's lead as the limits allow."
+            raise Failure("too_deep", message, "Nothing was delegated; do it yourself, or report what is missing.")
+        transfer = tool == TRANSFER
+        try:
+            jsonschema.validate(arguments, _HANDED if transfer else _SCHEMA)
+        except jsonschema.ValidationError as error:
+            raise Failure("invalid_arguments", error.message[:500], "Nothing was delegated; call again.") from error
+        given = [{"worker": arguments["worker"], "task": arguments["note"]}] if transfer else arguments["tasks"]
+        tasks, known = [Task(**task) for task in given], self._heirs if transfer else self._team
+        if not 1 <= len(tasks) <= MAX_TASKS:
+            message = f"{len(tasks)} tasks were given; a call takes 1 to {MAX_TASKS}."
+            raise Failure("invalid_arguments", message, "Nothing was delegated; split them over several calls.")
+        for task in tasks:
+            if task.worker not in known:
+                raise Failure(
+                    "unknown_worker",
+                    f"{self._lead} has no worker `{task.worker[:64]}`{did_you_mean(task.worker, known)}",
+                    "Nothing was delegated; call again with workers that are there.",
+                    details={"workers": list(known)},
+                )
+            if not task.task.strip() or len(task.task) > MAX_TASK_CHARS:
+                text = "note" if transfer else "task"
+                message = f"The {text} for {task.worker} must have 1 to {MAX_TASK_CHARS} characters."
+                raise Failure("invalid_arguments", message, "Nothing was delegated; call again.")
+        return tasks
+
+    async def _delegate(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            tasks = self.tasks(DELEGATE, arguments)
+            if len(tasks) != len(self._reports):
+                raise Failure("not_delegated", "Nothing was delegated.", "Call again.", retryable=True)
+        except Failure as failure:
+            return _refused(failure)
+        reports, self._reports = self._reports, []
+        return {"content": [{"type": "text", "text": json.dumps({"reports": reports}, ensure_ascii=False)}]}
+
+    async def _transfer(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self.tasks(TRANSFER, arguments)
+            raise Failure("not_transferred", "Nothing was handed over.", "Call again.", retryable=True)
+        except Failure as failure:
+            return _refused(failure)
+
+
+def _described(workers: Mapping[str, Worker]) -> str:
+    return "\n".join(f"- {worker.name}: {worker.description}" for worker in workers.values())
+
+
+def _refused(failure: Failure) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": json.dumps(failure.as_dict())}], "is_error": True}

@@ -1,0 +1,139 @@
+"""What the transcript of a session tells a process that takes it up: what it has used, where it stopped, how it ended.
+
+Entries are the CLI's own lines. A process that is killed leaves the last of its calls without a result: the same call,
+with the same id, is taken up again once the transcript says that it was deferred, so a server that keeps effects by
+that id makes it once.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import uuid4
+
+import jsonschema
+from claude_agent_sdk.types import SessionStoreEntry
+
+from ..config.prices import Prices, Tokens
+from .types import SessionResult
+
+STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
+SYNTHETIC = "<synthetic>"  # the "model" of what the CLI says itself, such as an API error
+_DEFERRED = "hook_deferred_tool"
+_BYTES_PER_TOKEN = 4  # about
+_COMMON = ("isSidechain", "userType", "entrypoint", "cwd", "sessionId", "version", "gitBranch", "timestamp")
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Past:
+    """One session so far; empty if nothing of it was kept."""
+
+    entries: Sequence[Entry]
+
+    @property
+    def _answers(self) -> list[Entry]:
+        """What the model said, one entry for each block."""
+        return [
+            entry
+            for entry in self.entries
+            if entry["type"] == "assistant" and not entry.get("isSidechain") and entry["message"]["model"] != SYNTHETIC
+        ]
+
+    @property
+    def begun(self) -> bool:
+        """Its prompt was kept."""
+        return any(entry["type"] == "user" for entry in self.entries)
+
+    @property
+    def text(self) -> str:
+        """All of it, to look for words in."""
+        return json.dumps(self.entries, ensure_ascii=False)
+
+    def used(self, prices: Prices, asked: str, after: int = 0) -> SessionResult:
+        """The turns, tokens and cost of all of it but its first turns.
+
+        Args:
+            asked: the model that was asked for: its price counts where the one that answered has none. If neither has
+                one, the dearest does: nobody can tell any more, and a limit must not leak.
+            after: how many turns to leave out.
+        """
+        answers = [*{entry["message"]["id"]: entry["message"] for entry in self._answers}.values()][after:]
+        used = SessionResult(turns=len(answers), model=answers[-1]["model"] if answers else "")
+        for answer in answers:
+            tokens = Tokens.of_answer(answer.get("usage") or {})
+            price = prices.of(answer["model"]) or prices.of(asked)
+            cost_usd = price.cost(tokens, tokens.prompt) if price else prices.dearest(tokens)
+            used.cost_usd = (used.cost_usd or 0) + cost_usd
+            used.input_tokens += tokens.prompt
+            used.output_tokens += tokens.output
+        return used
+
+    def next_cost(self, prices: Prices, asked: str) -> float:
+        """About what the model call after it costs: as much as the one before."""
+        if self._answers:
+            return self.used(prices, asked, self.used(prices, asked).turns - 1).cost_usd or 0
+        prompt = Tokens(input=len(json.dumps(self.entries)) // _BYTES_PER_TOKEN)
+        price = prices.of(asked)
+        return price.cost(prompt, prompt.prompt) if price else prices.dearest(prompt)
+
+    def calls(self) -> set[str]:
+        """The ids of all calls that the model asked for."""
+        blocks = [block for answer in self._answers for block in answer["message"]["content"]]
+        return {block["id"] for block in blocks if block["type"] == "tool_use"}
+
+    def unanswered(self) -> Mapping[str, Any] | None:
+        """The first call of the last answer that has no result, as its `tool_use` block."""
+        return next((block for block in self._last_calls() if block["id"] not in self.results()), None)
+
+    def deferral(self) -> SessionStoreEntry | None:
+        """The line by which the CLI takes up the unanswered call again, if it is not there yet."""
+        call = self.unanswered()
+        marks = [entry["attachment"] for entry in self.entries if entry.get("attachment", {}).get("type") == _DEFERRED]
+        if call is None or any(mark["toolUseID"] == call["id"] for mark in marks):
+            return None
+        asked = self._answers[-1]
+        mark = {"type": _DEFERRED, "toolUseID": call["id"], "toolName": call["name"], "toolInput": call["input"]}
+        mark |= {"hookName": "flotilla", "hookEvent": "PreToolUse", "permissionMode": "dontAsk"}
+        last = [entry["uuid"] for entry in self.entries if "uuid" in entry][-1]
+        line = {name: asked[name] for name in _COMMON if name in asked}
+        line |= {"type": "attachment", "uuid": str(uuid4()), "parentUuid": last, "attachment": mark}
+        return cast("SessionStoreEntry", line)
+
+    def ended(self, schema: Mapping[str, Any] | None) -> SessionResult | None:
+        """Its result, if it came to its end; what it has used is not in it.
+
+        Args:
+            schema: of the structured result asked for.
+        """
+        if not self._answers:
+            return None
+        if schema is not None:
+            return next((found for block in self._last_calls() if (found := _structured(block, schema))), None)
+        last = self._answers[-1]
+        turns = [entry for entry in self.entries if entry["type"] in ("assistant", "user")]
+        if turns[-1] is not last or last["message"].get("stop_reason") != "end_turn" or self._last_calls():
+            return None
+        return SessionResult(text="".join(block["text"] for block in last["message"]["content"] if "text" in block))
+
+    def _last_calls(self) -> list[Mapping[str, Any]]:
+        answers = self._answers
+        last = [entry for entry in answers if entry["message"]["id"] == answers[-1]["message"]["id"]]
+        return [block for entry in last for block in entry["message"]["content"] if block["type"] == "tool_use"]
+
+    def results(self) -> dict[str, bool]:
+        """By id, of each call that has one: whether it is an error."""
+        said = [entry["message"]["content"] for entry in self.entries if entry["type"] == "user"]
+        blocks = [block for content in said if isinstance(content, list) for block in cast("list[Entry]", content)]
+        return {block["tool_use_id"]: bool(block.get("is_error")) for block in blocks if block["type"] == "tool_result"}
+
+
+def _structured(block: Mapping[str, Any], schema: Mapping[str, Any]) -> SessionResult | None:
+    if block["name"] != STRUCTURED_OUTPUT:
+        return None
+    try:
+        jsonschema.validate(block["input"], schema)
+    except jsonschema.ValidationError:
+        return None
+    return SessionResult(structured=block["input"])

@@ -1,0 +1,181 @@
+"""One isolated Agent SDK session: the agent's own tools and nothing else, its own limits, one clear end.
+
+Every option is there for a reason measured in the field: built-in tools, settings, skills and foreign MCP servers are
+off, what is not granted is neither listed nor allowed nor let through by the hook, and an in-process server `gate` is
+always there (without one a resumed session can run a call before its hooks are registered).
+"""
+
+import asyncio
+import shutil
+import time
+from pathlib import Path
+
+import claude_agent_sdk
+from claude_agent_sdk import (
+    ClaudeAgentOptions,
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    HookMatcher,
+    McpServerConfig,
+    create_sdk_mcp_server,
+)
+
+from ..config.config import GATE
+from ..errors import Failure
+from .ends import LOOK
+from .talk import Talk
+from .types import Observer, Session, SessionResult
+
+_CONNECT_S = 15  # how long a session's servers may take to connect
+_HOOK_S = 60  # how long a hook may take; one that asks for an approval gives up long before
+_UNANSWERED = ("server_unavailable", "cli_failed")
+_LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
+
+
+async def run_session(session: Session, observer: Observer) -> SessionResult:
+    """Run a session to its end; whatever goes wrong is in `failure`, and the CLI process is gone when this returns."""
+    started = time.monotonic()
+    talk = Talk(session, observer)
+    if not session.deadline.left:
+        talk.fail(_late(session))
+        return talk.result
+    client = ClaudeSDKClient(_options(session, talk))
+    try:
+        try:
+            async with session.deadline.at_work():
+                await client.connect()
+                await _servers_connected(client, session)
+                if not session.takes_up_a_call:
+                    await client.query(session.go_on if session.goes_on else session.prompt)
+                await talk.listen(client)
+        except TimeoutError:
+            talk.fail(_late(session))
+            await talk.interrupt(client)
+        except asyncio.CancelledError:
+            await talk.interrupt(client)  # a CLI in the middle of a call takes seconds to notice that its input ended
+            raise
+        except Failure as failure:
+            talk.fail(failure)
+        except ClaudeSDKError as error:
+            talk.log(str(error))
+            talk.fail(
+                Failure("cli_failed", f"The Claude CLI of {session.agent} failed ({type(error).__name__}).", LOOK)
+            )
+    finally:
+        await client.disconnect()
+        await talk.close()
+    if talk.result.failure and talk.result.failure.code in _UNANSWERED and not talk.result.turns:
+        talk.result.cost_usd = talk.result.cost_usd or 0.0  # the model has said nothing
+    talk.result.duration_s = time.monotonic() - started
+    return talk.result
+
+
+def work_folder(folder: Path) -> Path:
+    """Where the sessions of a run work; stores know them by it."""
+    return folder / "work"
+
+
+def _options(session: Session, talk: Talk) -> ClaudeAgentOptions:
+    config, work = session.folder / "claude", work_folder(session.folder)
+    for folder in (config, work):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own = {
+        "CLAUDE_CONFIG_DIR": str(config),
+        "HOME": str(config),
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "ENABLE_TOOL_SEARCH": "false",  # every granted tool is shown; there is no other to search for
+        "API_TIMEOUT_MS": str(int(session.model_call_s * 1000)),
+        "CLAUDE_CODE_MAX_RETRIES": str(session.retries),
+        "MCP_TIMEOUT": str(_CONNECT_S * 1000),
+    }
+    environment = {**session.environment, **own}
+    # The SDK sets these itself.
+    keep = [*environment, "PWD", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION", "TRACEPARENT", "TRACESTATE",
+            "CLAUDE_CODE_SDK_READS_SESSION_STATE"]  # fmt: skip
+    servers: dict[str, McpServerConfig] = {
+        **session.servers,
+        GATE: create_sdk_mcp_server(GATE, tools=list(session.gate)),
+    }
+    resumes = session.takes_up_a_call or bool(session.goes_on)
+    if not resumes:  # a process that died early may have left a file that the CLI would stumble over
+        for left in config.glob(f"projects/*/{session.session_id}.jsonl"):
+            left.unlink()
+    return ClaudeAgentOptions(
+        session_id=None if resumes else session.session_id,
+        resume=session.session_id if resumes else None,
+        session_store=session.store,
+        session_store_flush="eager",
+        system_prompt=session.system_prompt,
+        model=session.model,
+        fallback_model=session.fallback_model,
+        tools=[],
+        allowed_tools=sorted(session.grants),
+        disallowed_tools=sorted(session.hidden),
+        permission_mode="dontAsk",
+        mcp_servers=servers,
+        strict_mcp_config=True,
+        setting_sources=[],
+        skills=[],
+        # Without it the CLI reads a file that a task mentions as @/path into the prompt.
+        verbatim_prompts=True,
+        hooks={
+            "PreToolUse": [HookMatcher(hooks=[talk.before_call], on_failure="block", timeout=_HOOK_S)],
+            "PostToolUse": [HookMatcher(hooks=[talk.after_call], on_failure="block")],
+            "PostToolUseFailure": [HookMatcher(hooks=[talk.after_failed_call], on_failure="block")],
+        },
+        output_format={"type": "json_schema", "schema": dict(session.output_schema)} if session.output_schema else None,
+        max_turns=session.max_turns,
+        max_budget_usd=session.prices.budget_of_cli(session.budget_usd, session.model),
+        max_buffer_size=_LARGEST_MESSAGE,
+        cwd=work,
+        cli_path=Path(__file__).parent / "claude.sh",
+        env={**environment, "FLOTILLA_KEEP": " ".join(keep), "FLOTILLA_CLAUDE_BINARY": _binary()},
+        stderr=talk.log,
+    )
+
+
+def _binary() -> str:
+    bundled = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+    found = str(bundled) if bundled.exists() else shutil.which("claude")
+    if not found:
+        raise Failure("no_cli", "There is no Claude CLI.", "Install claude-agent-sdk from a wheel; it carries one.")
+    return found
+
+
+async def _servers_connected(client: ClaudeSDKClient, session: Session) -> None:
+    """Wait until the CLI is connected to every server of the session; it would start without, and say nothing.
+
+    Raises:
+        Failure: `server_unavailable`, before the first model call.
+    """
+    deadline = time.monotonic() + _CONNECT_S
+    waiting = set(session.servers)
+    while waiting:
+        for server in (await client.get_mcp_status())["mcpServers"]:
+            if server["status"] == "connected":
+                waiting.discard(server["name"])
+            elif server["name"] in waiting and server["status"] != "pending":
+                raise _unavailable(session, server["name"], server.get("error") or server["status"])
+        if waiting and time.monotonic() > deadline:
+            raise _unavailable(session, min(waiting), f"no connection after {_CONNECT_S} s")
+        if waiting:
+            await asyncio.sleep(0.01)  # the CLI tells the state only when asked
+
+
+def _late(session: Session) -> Failure:
+    return Failure(
+        "wall_clock_exceeded",
+        f"{session.agent} was stopped after {session.deadline.seconds:g} s.",
+        "Raise limits.wall_clock_s, or give it less to do.",
+    )
+
+
+def _unavailable(session: Session, server: str, said: str) -> Failure:
+    return Failure(
+        "server_unavailable",
+        f"{session.agent} cannot use the server {server}: {said}.",
+        f"See whether {server} is still running. Nothing was asked of the model.",
+        retryable=True,
+        details={"server": server},
+    )

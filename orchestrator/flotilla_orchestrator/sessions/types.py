@@ -1,0 +1,201 @@
+"""What one session is given, what it tells while it runs, and how it ended."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+from claude_agent_sdk import Message, SdkMcpTool, SessionStore
+from claude_agent_sdk.types import McpHttpServerConfig
+from pydantic import JsonValue, PlainSerializer, PlainValidator, TypeAdapter
+
+from ..config.prices import Prices, shipped
+from ..errors import Failure
+from ..servers.approvals import Approval, Approvals
+from .deadline import Deadline
+from .delegation import Delegation, Task
+
+SYNTHETIC = "<synthetic>"
+"""The "model" of what the CLI says itself, such as an API error."""
+
+CallStatus = Literal["ok", "failed", "denied", "interrupted"]
+"""How a call ended: `failed` is the tool's own word, a `denied` one never ran."""
+
+
+class Observer(Protocol):
+    """Hears of each tool call as it happens."""
+
+    async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None: ...
+
+    async def call_waits(self, call_id: str, approval: Approval) -> None:
+        """A person has to approve it first; it ends, or runs and ends, when the session goes on."""
+        ...
+
+    async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A call in front of which a session has ended, until a person decides about its approval."""
+
+    server: str
+    tool: str
+    """Its full name."""
+    tool_use_id: str
+    approval: Approval
+
+
+@dataclass(frozen=True)
+class Delegated:
+    """A call of `delegate` in front of which a session has ended, until its workers have reported; or for good, in
+    front of one of `transfer_case`."""
+
+    tool_use_id: str
+    tasks: list[Task]
+    reports: list[dict[str, JsonValue]] = field(default_factory=list[dict[str, JsonValue]])
+    transfer: bool = False
+    """The text of the only task is the note."""
+
+
+@dataclass(frozen=True)
+class Paused:
+    """A call in front of which a session has ended because its run was paused."""
+
+    tool_use_id: str
+
+
+Held = Waiting | Delegated | Paused
+"""A call in front of which a session has ended; it goes on with it later."""
+
+
+class Steer(Protocol):
+    """What people say to a run while a session is at work."""
+
+    @property
+    def paused(self) -> bool: ...
+
+    def told(self) -> str:
+        """What they have said to this agent since it was last asked; empty if nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unsteered:
+    """Nobody says anything."""
+
+    paused: bool = False
+
+    def told(self) -> str:
+        return ""
+
+
+async def _recorded(_call_id: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one session is given. Nothing else of this process or machine is visible to its agent."""
+
+    session_id: str
+    agent: str
+    system_prompt: str
+    prompt: str
+    model: str
+    fallback_model: str | None
+    grants: Collection[str]
+    """Full names of its tools. (What their arguments may be, each server checks by the mandate.)"""
+    hidden: Sequence[str]
+    """Other tools that its servers list."""
+    asks: Mapping[str, Approvals]
+    """Full name of each tool that may need an approval, to where to ask for it."""
+    servers: Mapping[str, McpHttpServerConfig]
+    gate: Sequence[SdkMcpTool[Any]]
+    """Tools that run in this process."""
+    delegation: Delegation | None
+    output_schema: Mapping[str, Any] | None
+    max_turns: int
+    budget_usd: float
+    """By `prices`."""
+    deadline: Deadline
+    model_call_s: float
+    retries: int
+    environment: Mapping[str, str]
+    folder: Path
+    """Private to the run: configuration and logs of the CLI; its path is a part of what `store` knows sessions by."""
+    store: SessionStore
+    """Keeps the transcript."""
+    decided: Held | None = None
+    """The session goes on with this call, decided or reported meanwhile; `prompt` was given when it began."""
+    goes_on: Literal["", "with_call", "with_prompt"] = ""
+    """An earlier process has left it in front of a call, or elsewhere."""
+    go_on: str = "You were interrupted. Go on where you left off."
+    """What it is told if it goes on with a prompt."""
+    changes: Collection[str] = ()
+    """Full names of the tools that may change something: a call of one is made once it is `recorded`."""
+    recorded: Callable[[str], Awaitable[bool]] = _recorded
+    """Whether a call is in the transcript for good."""
+    steer: Steer = Unsteered()
+    prices: Prices = field(default_factory=shipped)
+    hear: "Callable[[Session, Message], None] | None" = None
+    """Told each message of the session, before anything is made of it."""
+
+    @property
+    def takes_up_a_call(self) -> bool:
+        """The CLI does so by itself, and wants no prompt for it."""
+        return self.decided is not None or self.goes_on == "with_call"
+
+
+_Failure = Annotated[
+    Failure, PlainValidator(lambda said: Failure.from_dict(said)), PlainSerializer(Failure.as_dict)
+]  # a Failure is an exception, which has no schema
+
+
+@dataclass
+class SessionResult:
+    """How a session ended. `failure` is None only if everything that was asked for is there, or it waits."""
+
+    text: str = ""
+    structured: dict[str, JsonValue] | None = None
+    turns: int = 0
+    cost_usd: float | None = None
+    """By the price list; None when the session ended before the CLI could say what it used."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    duration_s: float = 0
+    model: str = ""
+    failure: _Failure | None = None
+    waiting: Waiting | None = None
+    delegated: Delegated | None = None
+    paused: Paused | None = None
+    done: list[dict[str, JsonValue]] = field(default_factory=list[dict[str, JsonValue]])
+    """Of a task that failed: the calls by which something was, or may have been, changed."""
+
+    @property
+    def held(self) -> Held | None:
+        """The call in front of which it has ended."""
+        return self.waiting or self.delegated or self.paused
+
+    def then(self, later: "SessionResult") -> "SessionResult":
+        """The result of the session that went on as `later`: what it used is added up."""
+        known = [cost for cost in (self.cost_usd, later.cost_usd) if cost is not None]
+        return replace(
+            later,
+            text=later.text or (self.text if later.failure else ""),  # as far as it got
+            turns=self.turns + later.turns,
+            cost_usd=sum(known) if known else None,
+            input_tokens=self.input_tokens + later.input_tokens,
+            output_tokens=self.output_tokens + later.output_tokens,
+            duration_s=self.duration_s + later.duration_s,
+            model=later.model or self.model,
+        )
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        return _RESULT.dump_python(self, mode="json")
+
+    @staticmethod
+    def from_dict(said: Mapping[str, JsonValue]) -> "SessionResult":
+        return _RESULT.validate_python(said)
+
+
+_RESULT = TypeAdapter(SessionResult)

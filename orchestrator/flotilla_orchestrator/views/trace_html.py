@@ -1,0 +1,52 @@
+"""One page about a run, for a browser: it loads nothing, and nothing that a model or tool said can run in it."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from pydantic import JsonValue
+
+from ..records.journal import Run, Span
+from .show import cost, duration, totals
+from .trace_graph import HEIGHT, WIDTH, Graph
+from .trace_rows import problem, rows
+from .trace_timeline import Timeline
+
+
+def page(run: Run, spans: Sequence[Span]) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"sha256": _sha256, "duration": duration, "cost": cost, "pretty": _pretty}
+    shown = rows(run, spans)
+    # The run's own clock sets the limits: another one that is an hour off would push all else to the edge.
+    whole = next((row.seconds for row in shown if row.span.kind == "run"), max((row.end for row in shown), default=0))
+    return environment.get_template("trace.html").render(
+        run=run,
+        problem=problem(run.error),
+        totals=totals(list(spans)),
+        seconds=whole,
+        waited=sum(row.wait[1] - row.wait[0] for row in shown if row.wait),
+        agents=[row for row in shown if row.span.kind == "session"],
+        calls=sorted((row for row in shown if row.is_call), key=lambda row: row.begin),
+        failed=[row for row in shown if row.problem and row.span.kind != "run"],
+        timeline=Timeline(shown, whole),
+        graph=Graph(shown),
+        node=(WIDTH, HEIGHT),
+    )
+
+
+def _pretty(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _sha256(text: str) -> str:
+    """As a Content-Security-Policy names a style or script that may stand in the page."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

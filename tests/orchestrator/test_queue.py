@@ -1,0 +1,66 @@
+"""Runs in the shared queue: listed, worked on by whoever is at work, and left whole by whoever stops."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from support.commands import Watched
+from support.queued import Queued
+from support.teller import CHARGE, refunds_in
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Queued:
+    return Queued(tmp_path)
+
+
+def test_a_queued_run_is_listed_and_then_worked_on(case: Queued) -> None:
+    refused = case.answer("run", "look", "Look.", "--rehearse", "--queue", *case.where)
+    assert refused["error"]["code"] == "invalid_input"
+    run_id = case.order("look", "--input", "amount=1")
+    assert case.states() == {run_id: "queued"}
+    assert case.answer("runs", "--state", "queued")["runs"][0]["run_id"] == run_id
+    assert case.until_idle() == {"executor_id": "local", "stopped": False, "waiting": []}
+    assert case.answer("show", run_id)["output"] == {"answer": "looked"}
+
+
+def test_a_worker_that_is_stopped_leaves_its_runs_to_the_next_one(case: Queued) -> None:
+    case.add_approver()
+    run_id = case.order("pay", "--input", "amount=100")
+    assert case.until_idle()["waiting"] == [run_id]
+    assert Watched(case.at_work()).alive_after(15) == []
+    first = case.worker()
+    try:
+        assert case.answer("work", *case.where)["error"]["code"] == "executor_active"
+        assert case.answer("resume", run_id)["error"]["code"] == "run_queued"
+    finally:
+        first.send_signal(signal.SIGTERM)
+    assert "stopped" in first.communicate(timeout=60)[0]
+    assert first.returncode == 0
+    assert Watched(case.at_work()).alive_after(15) == []
+    case.approve(run_id)
+    assert case.until_idle()["waiting"] == []
+    assert case.states() == {run_id: "ok"}
+    assert refunds_in(case.home / "billing.db") == [(CHARGE, 100)]
+
+
+def test_an_order_with_another_config_folder_fails_clearly(case: Queued, tmp_path: Path) -> None:
+    run_id = case.order("look", "--input", "amount=1")
+    ours, case.configs = case.configs, tmp_path / "other"
+    shutil.copytree(ours, case.configs)
+    case.until_idle()
+    error = case.answer("show", run_id)["error"]
+    assert error["code"] == "other_config"
+    assert str(ours) in error["message"]
+
+
+def test_a_run_in_the_queue_cannot_be_recorded(case: Queued) -> None:
+    where = [*case.where, "--input", "amount=1", "--record", "script.yaml"]
+    refused = case.answer("run", "look", "Look.", "--rehearse", "--queue", *where)
+    assert refused["error"]["code"] == "invalid_arguments"
+
+
+def test_without_a_name_of_its_own_shape_no_worker_starts(case: Queued) -> None:
+    case.environment["FLOTILLA_EXECUTOR_ID"] = "../elsewhere"
+    assert case.answer("work", *case.where)["error"]["code"] == "invalid_arguments"

@@ -1,0 +1,50 @@
+"""Two workers over one PostgreSQL, one of which is killed in the middle of its runs: the other finishes them all."""
+
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.postgres import fresh_database
+from support.proofs import FULL, draw
+from support.queued import Queued, sampled, sessions
+from support.teller import CHARGE
+
+ROUNDS = 10 if FULL else 1
+WAIT_S = 240
+
+
+@pytest.mark.prove
+def test_the_runs_of_a_dead_worker_are_finished_by_another_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    random = draw("replicas")
+    for number in range(ROUNDS):
+        cluster = str(request.getfixturevalue("postgres_cluster"))
+        with fresh_database(cluster, f"replicas_{number}") as url:
+            one_dies(Queued(tmp_path / str(number), {"DATABASE_URL": url}), random.uniform(0, 4), url)
+
+
+def one_dies(case: Queued, after_s: float, url: str) -> None:
+    """So long after its first session has begun; and is started again when all is done."""
+    runs = [case.order("case", "--yes"), *[case.order("look", "--input", "amount=1") for _ in range(2)]]
+    dying = case.worker(name="replica-1")
+    other = case.worker("--until-idle", name="replica-2")
+    until = time.monotonic() + WAIT_S
+    while not sessions(sampled(dying.pid)):
+        assert time.monotonic() < until, "it had no session"
+    time.sleep(after_s)  # any moment will do
+    case.kill(dying)
+    out, err = other.communicate(timeout=WAIT_S)
+    assert "idle; 0 runs wait" in out, err
+    wanted = dict.fromkeys(runs, "ok")
+    assert case.states() == wanted
+    assert case.until_idle(name="replica-1")["waiting"] == []
+    assert case.states() == wanted
+    assert refunds(url) == Counter({(CHARGE, 24500): 1})
+
+
+def refunds(url: str) -> Counter[tuple[str, int]]:
+    with closing(psycopg.connect(url)) as books:
+        rows = books.execute("SELECT transaction_id, amount_minor FROM refunds").fetchall()
+    return Counter((str(charge), int(amount)) for charge, amount in rows if charge != "ch_maya_domain")
