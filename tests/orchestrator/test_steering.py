@@ -170,7 +170,7 @@ def test_a_run_that_has_ended_gets_a_further_turn_with_all_that_its_lead_knows(c
     assert again["totals"]["turns"] == first["totals"]["turns"] + 1
     assert refunds_in(case.home / "billing.db") == [(CHARGE, 24500)]
     twice = case.finish("follow", run_id, "And who approved it?", "--json")
-    assert twice["status"] == "failed", "the script has no more turns"
+    assert (twice["status"], twice["output"]) == ("failed", again["output"]), "the script has no more turns"
     assert said(case, "follow", "run_none", "hello")["error"]["code"] == "unknown_run"
 
 

@@ -40,6 +40,8 @@ async def follow(said: Said, text: Said) -> Said:
 async def _recorded(order: Order, text: str | None) -> Said:
     journal = here().journal
     record = Run(order.run_id, order.playbook, order.model, order.task, order.inputs)
+    if text is not None and (before := await journal.run(order.run_id)):
+        record.output = before.output  # which stays if the further turn fails
     await journal.begin_run(record)
     span = Span(order.run_id, None, "run", order.playbook, {"model": order.model}, named(order.run_id))
     await journal.begin(span)
