@@ -2,6 +2,8 @@
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,16 @@ def test_a_run_killed_while_it_waits_goes_on_in_another_process(case: Killed) ->
     assert paid(case) == [(CHARGE, 24500)]
     sessions = [span for span in case.trace() if span["kind"] != "tool"]  # a read may have been cut off, and made again
     assert {span["status"] for span in sessions} == {"ok"}
+
+
+def test_a_run_that_another_version_began_is_refused_and_can_be_ended(case: Killed) -> None:
+    process, _ = case.waiting(*case.begin())
+    case.kill(process)
+    with closing(sqlite3.connect(case.home / "engine.db")) as file, file:
+        file.execute("UPDATE workflow_status SET application_version = '0.' || application_version")
+    assert case.answer("resume")["error"]["code"] == "other_version"
+    (run,) = case.answer("runs")["runs"]
+    assert case.answer("cancel", run["run_id"])["state"] == "cancelled"
 
 
 def test_a_denial_after_the_restart_reaches_the_worker(case: Killed) -> None:

@@ -49,13 +49,6 @@ class Queued(Killed):
     def where(self) -> list[str]:
         return ["--configs", str(self.configs)]
 
-    def answer(self, *words: str) -> dict[str, Any]:
-        """What a command says in JSON, well or ill."""
-        process = self.start(*words, "--json")
-        out, err = process.communicate(timeout=120)
-        assert process.returncode in (0, 1, 2), err
-        return json.loads(out)
-
     def worker(self, *words: str, name: str = "local") -> "subprocess.Popen[str]":
         """A worker, once it is at work."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name

@@ -122,6 +122,13 @@ class Killed:
         assert process.returncode in (0, 1), err
         return json.loads(out)
 
+    def answer(self, *words: str) -> dict[str, Any]:
+        """What a command says in JSON, well or ill."""
+        process = self.start(*words, "--json")
+        out, err = process.communicate(timeout=120)
+        assert process.returncode in (0, 1, 2), err
+        return json.loads(out)
+
     def trace(self) -> list[dict[str, Any]]:
         return self.finish("trace", "--json")["spans"]
 

@@ -190,7 +190,7 @@ class Fleet(Model):
     models: Models = Models()
     limits: FleetLimits = FleetLimits()
     concurrency: int = Field(
-        default=10, ge=1, le=100, description="workers at work at the same time, leads not counted"
+        default=10, ge=1, le=100, description="sessions at once; who waits for a person or for workers has none"
     )
     rules: list[Rule] = []
 

@@ -68,7 +68,8 @@ class _Agent:
                 part = f"{self._name}#{number}"
                 await self._case.steering.clear()
                 first = number == 1 and job.above is None  # what has begun is finished before more is begun
-                going = await started(here().sessions, part, session, job.as_dict(), total.as_dict(), say, later=first)
+                said = (job.as_dict(), total.as_dict(), say)
+                going = await started(part, session, *said, queue=here().sessions, later=first)
                 total = total.then(SessionResult.from_dict(await finished(going)))
                 faults.point("part_recorded")
                 await self._note(total)

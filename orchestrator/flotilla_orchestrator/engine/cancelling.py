@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from ..records.journal import Journal, Run
-from .launch import SHARED, UNFINISHED, connected, database_url
+from .launch import UNFINISHED, VERSION, connected, database_url
 from .leases import TakenError, leased
 from .steering import cancellation
 
@@ -30,7 +30,7 @@ def _cancel(url: str, run_id: str) -> bool:
     """Whether nobody takes it up but who holds its lease; then nobody does any more."""
     with connected(url) as client:
         left = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, load_input=False, load_output=False)
-        if any((workflow.queue_name or "").startswith(SHARED) for workflow in left):
+        if any(workflow.app_version == VERSION for workflow in left):
             return False
         for workflow in left:
             client.cancel_workflow(workflow.workflow_id)

@@ -10,7 +10,6 @@ from ..sessions.calls import span_of
 from ..sessions.types import Delegated, SessionResult
 from .cases import Case, Job
 from .durable import Said, Workflow, finished, started, step
-from .here import here
 from .records import report
 
 
@@ -30,7 +29,7 @@ async def reports(case: Case, job: Job, lead: str, delegated: Delegated, agent: 
         Job(job.order, job.lookups, named(name), call, job.span_id, task.worker, task.task, share, depth=job.depth + 1)
         for name, task, share in zip(names, tasks, held, strict=True)
     ]
-    going = [await started(here().work, name, agent, one.as_dict()) for name, one in zip(names, given, strict=True)]
+    going = [await started(name, agent, one.as_dict()) for name, one in zip(names, given, strict=True)]
     faults.point("workers_started")
     found = [SessionResult.from_dict(await finished(handle)) for handle in going]
     faults.point("reported")
@@ -58,7 +57,7 @@ async def handed_over(case: Case, job: Job, lead: str, delegated: Delegated, age
         attempt=1,
         why="",
     )
-    return SessionResult.from_dict(await finished(await started(here().work, name, agent, heir.as_dict())))
+    return SessionResult.from_dict(await finished(await started(name, agent, heir.as_dict())))
 
 
 async def shares(case: Case, workers: list[tuple[str, str]], above: str | None = None) -> list[Said]:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from ..errors import Failure
 from .here import here
 
-POLL_S = 0.05  # how often the queues of a run are looked at
+_POLL_S = 0.02  # how often an outcome is looked for that is about to be written down
 _LATER = 1  # of priorities; a workflow without one has 0, and goes first
 Said = dict[str, JsonValue]
 Workflow = Callable[..., Coroutine[Any, Any, Said]]
@@ -35,21 +35,25 @@ def durable(name: str) -> Callable[[Workflow], Workflow]:
 
 
 async def started(
-    queue: str, name: str, workflow: Workflow, *args: Mapping[str, JsonValue], later: bool = False
+    name: str, workflow: Workflow, *args: Mapping[str, JsonValue], queue: str | None = None, later: bool = False
 ) -> Any:
-    """Put a workflow into a queue; `later`: behind all that are not."""
-    with SetWorkflowID(name), SetEnqueueOptions(priority=_LATER if later else None):
-        return await DBOS.enqueue_workflow_async(queue, workflow, *args)
+    """Start a workflow in this process, or put it into a queue; `later`: behind all there that are not."""
+    with SetWorkflowID(name):
+        if queue is None:
+            return await DBOS.start_workflow_async(workflow, *args)
+        with SetEnqueueOptions(priority=_LATER if later else None):
+            return await DBOS.enqueue_workflow_async(queue, workflow, *args)
 
 
 async def finished(handle: Any) -> Said:
     await here().watch.until(handle.get_workflow_id())
-    return await handle.get_result(polling_interval_sec=POLL_S)
+    return await handle.get_result(polling_interval_sec=_POLL_S)
 
 
 async def first(handles: list[Any]) -> Any:
     """The one of these workflows that ended first, the same again in a process that takes this one up."""
-    return await DBOS.wait_first_async(handles, polling_interval_sec=POLL_S)
+    await here().watch.first(handle.get_workflow_id() for handle in handles)
+    return await DBOS.wait_first_async(handles, polling_interval_sec=_POLL_S)
 
 
 async def step(name: str, body: Callable[[], Awaitable[Said]]) -> Said:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,14 +21,15 @@ class Here:
 
     Attributes:
         database: the engine's own, by its address.
-        work, sessions: the queues of runs and agents, and of sessions, which bounds how many live at once.
+        slots: of sessions in this process.
+        sessions: the queue that bounds how many of them live in all processes; None: they start here.
     """
 
     journal: Journal
     cases: Cases
-    work: str
-    sessions: str
     database: str
+    slots: AbstractAsyncContextManager[Any]
+    sessions: str | None = None
     watch: Watch = field(default_factory=Watch)
     _living: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
     _over: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..errors import Failure
 from ..order import Order, check_inputs
 from ..records.journal import Journal, Run
 from .cases import Cases, Opening
-from .durable import POLL_S, finished, started
+from .durable import finished, started
 from .here import Here, enter, leave
 from .leases import TakenError, leased
 from .runs import follow as following
@@ -59,7 +59,8 @@ async def run_playbook(
     url, run_id = database_url(home), order.run_id
     try:
         with leased(home, url, run_id):
-            async with launched(url, run_id, run_id, journal, opening, config.fleet.concurrency):
+            here = Here(journal, Cases(opening), url, asyncio.Semaphore(config.fleet.concurrency))
+            async with launched(here, run_id, _version(run_id)):
                 await finished(await _started(order, follow))
     except TakenError as error:
         message = f"Another process is at work on {run_id}."
@@ -69,36 +70,35 @@ async def run_playbook(
     return found
 
 
+def _version(run_id: str) -> str:
+    """Of a run at a terminal: one of its own, so that no other process takes what of it is to be taken up."""
+    return f"{VERSION}.{run_id}"
+
+
 async def _started(order: Order, follow: Follow | None) -> Any:
     if follow is None:
-        return await started(order.run_id, order.run_id, run, order.as_dict())
-    return await started(order.run_id, follow.name, following, order.as_dict(), {"text": follow.text})
+        return await started(order.run_id, run, order.as_dict())
+    return await started(follow.name, following, order.as_dict(), {"text": follow.text})
 
 
 @asynccontextmanager
-async def launched(
-    url: str, executor_id: str, queue: str, journal: Journal, opening: Opening, concurrency: int, poll_s: float = POLL_S
-) -> AsyncGenerator[None]:
-    """DBOS works on a queue and on that of its sessions, and on nothing else, while the block lasts. It first takes up
-    what an earlier process has left that was this executor; the caller has its lease.
-
-    Args:
-        concurrency: how many sessions may live at once, in all processes that work on the queue.
+async def launched(here: Here, executor_id: str, version: str, queues: Sequence[str] = ()) -> AsyncGenerator[None]:
+    """DBOS works on these queues, and on nothing else, while the block lasts. It first takes up what an earlier process
+    has left that was this executor; the caller has its lease.
     """
-    await asyncio.to_thread(_prepare, url, queue, concurrency, poll_s)
-    here = Here(journal, Cases(opening), queue, sessions_of(queue), url)
+    await asyncio.to_thread(migrate, here.database)
     DBOS(
         config={
             "name": _APPLICATION,
-            "system_database_url": url,
+            "system_database_url": here.database,
             "executor_id": executor_id,
-            "application_version": VERSION,
+            "application_version": version,
             "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": 0.2,
             "run_migrations": False,
         }
     )
-    DBOS.listen_queues([here.work, here.sessions])
+    DBOS.listen_queues(queues)
     enter(here)
     looking = asyncio.create_task(here.watch.look())
     try:
@@ -114,17 +114,18 @@ async def launched(
         leave()
 
 
-def sessions_of(queue: str) -> str:
-    return f"{queue}.sessions"
-
-
-@contextmanager
-def connected(url: str) -> Generator[DBOSClient]:
-    """What is kept of workflows, for a process that runs none; the tables are there afterwards."""
+def migrate(url: str) -> None:
+    """Have the tables that DBOS needs."""
     if url.startswith("sqlite:///"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
             file.execute("PRAGMA journal_mode=WAL")
     DBOS.migrate(url)
+
+
+@contextmanager
+def connected(url: str) -> Generator[DBOSClient]:
+    """What is kept of workflows, for a process that runs none."""
+    migrate(url)
     client = DBOSClient(system_database_url=url, application_name=_APPLICATION)
     try:
         yield client
@@ -132,17 +133,11 @@ def connected(url: str) -> Generator[DBOSClient]:
         client.destroy()
 
 
-def _prepare(url: str, queue: str, concurrency: int, poll_s: float) -> None:
-    with connected(url) as client:
-        client.register_queue(queue, polling_interval_sec=poll_s)
-        client.register_queue(sessions_of(queue), global_concurrency=concurrency, polling_interval_sec=poll_s)
-
-
 def left_over(url: str, run_id: str) -> tuple[Order, Follow | None] | None:
     """What is to be gone on with, if the run has not come to its end.
 
     Raises:
-        Failure: `run_queued`: the workers of the shared queue go on with it.
+        Failure: `run_queued`: the workers of the shared queue go on with it. `other_version`: nobody here can.
     """
     with connected(url) as client:
         found = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, name=["run", "follow"])
@@ -151,6 +146,9 @@ def left_over(url: str, run_id: str) -> tuple[Order, Follow | None] | None:
     workflow = found[0]
     if workflow.queue_name == SHARED:
         raise Failure("run_queued", f"{run_id} is in the shared queue.", "`flotilla work` goes on with it.")
+    if workflow.app_version != _version(run_id):
+        message = f"{run_id} was begun by another version of Flotilla."
+        raise Failure("other_version", message, "Go on with it there, or end it with `flotilla cancel`.")
     said: list[Any] = list(workflow.input["args"]) if workflow.input else []
     return Order(**said[0]), Follow(workflow.workflow_id, str(said[1]["text"])) if said[1:] else None
 

@@ -33,7 +33,8 @@ async def session(said: Said, counted: Said, say: Said) -> Said:
         say: `text` to go on with, if the last part came to an end.
     """
     job = Job(**said)  # pyright: ignore[reportArgumentType]  # as it was dumped
-    async with here().cases.use(Order(**job.order)) as case:  # pyright: ignore[reportArgumentType]
+    order = Order(**job.order)  # pyright: ignore[reportArgumentType]  # as it was dumped
+    async with here().slots, here().cases.use(order) as case:
         try:
             return (await run_part(case, job, SessionResult.from_dict(counted), str(say["text"]))).as_dict()
         except Failure as failure:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from ..order import Order
 from ..records.journal import RUNS, Journal, Run
 from ..records.runs_list import state
 from ..sessions.waiting import undecided
-from .cases import Opening
-from .here import here
-from .launch import SHARED, VERSION, connected, database_url, launched, sessions_of
+from .cases import Cases, Opening
+from .here import Here, here
+from .launch import SHARED, VERSION, connected, database_url, launched
 from .leases import Held, TakenError, leased
 
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
+_SESSIONS = f"{SHARED}.sessions"
 _POLL_S = 0.2  # how often the queues are looked at; a worker may have nothing to do for days
 _LOOK_S = 3  # how often the others are looked after
 _PATIENCE_S = 3  # who takes over holds a lease for a moment
@@ -64,7 +65,7 @@ class Replica:
     async def idle(self) -> list[str] | None:
         """The runs that wait for a person, once there is nothing else to do, here or in another process."""
         found = await self._unfinished("PENDING", "ENQUEUED")
-        if any(workflow.queue_name != SHARED or workflow.status == "ENQUEUED" for workflow in found):
+        if any(workflow.name == "session" or workflow.status == "ENQUEUED" for workflow in found):
             return None
         if here().watch.waiting() + undecided() < sum(workflow.executor_id == self.name for workflow in found):
             return None  # one of ours has something to do
@@ -99,7 +100,6 @@ class Replica:
 
     async def _unfinished(self, *states: str) -> list[Any]:
         return await DBOS.list_workflows_async(
-            queue_name=[SHARED, sessions_of(SHARED)],
             status=list(states),
             app_version=VERSION,
             load_input=False,
@@ -120,8 +120,16 @@ async def working(*, home: Path, journal: Journal, opening: Opening, concurrency
     name, url = executor_id(), database_url(home)
     async with AsyncExitStack() as stack:
         held = await _named(stack, home, url, name)
-        await stack.enter_async_context(launched(url, name, SHARED, journal, opening, concurrency, _POLL_S))
+        await asyncio.to_thread(_register, url, concurrency)
+        here = Here(journal, Cases(opening), url, nullcontext(), _SESSIONS)
+        await stack.enter_async_context(launched(here, name, VERSION, [SHARED, _SESSIONS]))
         yield Replica(name, home, journal, held)
+
+
+def _register(url: str, concurrency: int) -> None:
+    with connected(url) as client:
+        client.register_queue(SHARED, polling_interval_sec=_POLL_S)
+        client.register_queue(_SESSIONS, global_concurrency=concurrency, polling_interval_sec=_POLL_S)
 
 
 async def _named(stack: AsyncExitStack, home: Path, url: str, name: str) -> Held:

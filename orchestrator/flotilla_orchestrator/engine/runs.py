@@ -109,7 +109,7 @@ async def _lead(case: Case, span: Span, lead: str, found: Said) -> Said:
 
 async def _worked(name: str, job: Job) -> Said:
     """What the lead's structured result is."""
-    result = SessionResult.from_dict(await finished(await started(here().work, name, agent, job.as_dict())))
+    result = SessionResult.from_dict(await finished(await started(name, agent, job.as_dict())))
     if result.failure:
         raise result.failure
     assert result.structured is not None, "a session without failure has what was asked for"

@@ -22,7 +22,6 @@ from .attempts import agent
 from .cases import Case, Job
 from .delegations import shares
 from .durable import Said, finished, first, started, step
-from .here import here
 from .questions import question, withdraw
 from .work import Done, Work
 
@@ -89,14 +88,14 @@ class _Steps:
         name, order, above = self._name(one.id), self._case.order.as_dict(), self._span.span_id
         if not one.worker:
             dumped = one.model_dump(mode="json", exclude_unset=True)
-            return await started(here().work, name, question, Work(order, above, dumped, text, said, share).as_dict())
+            return await started(name, question, Work(order, above, dumped, text, said, share).as_dict())
         job = Job(
             *(order, self._lookups, named(name), above, None, one.worker, text, share),
             output=one.output,
             about={"step": one.id},
             tries=_TRIES if one.on_error == "retry" else None,
         )
-        return await started(here().work, name, agent, job.as_dict())
+        return await started(name, agent, job.as_dict())
 
     def _ended(self, one: Step, said: Said) -> Done:
         if not one.worker:

@@ -5,6 +5,7 @@ Hundreds may wait for days, each for another workflow; a question of each would 
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 
 from dbos import DBOS
@@ -32,6 +33,16 @@ class Watch:
             await event.wait()
         finally:
             self._awaited.pop(workflow_id, None)
+
+    async def first(self, workflow_ids: Iterable[str]) -> None:
+        """Wait until one of them has."""
+        waits = [asyncio.create_task(self.until(workflow_id)) for workflow_id in workflow_ids]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     def tell(self, workflow_id: str) -> None:
         if event := self._awaited.get(workflow_id):
