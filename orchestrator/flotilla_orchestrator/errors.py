@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import JsonValue
+from pydantic_core import CoreSchema, core_schema
 
 
 class Failure(Exception):
@@ -35,12 +36,25 @@ class Failure(Exception):
             "details": self.details,
         }
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        """So that a dataclass can be kept that holds one."""
+        return core_schema.no_info_plain_validator_function(
+            _from_json, serialization=core_schema.plain_serializer_function_ser_schema(cls.as_dict)
+        )
+
     @staticmethod
     def from_dict(said: Mapping[str, Any]) -> "Failure":
         """What `as_dict` has said."""
         return Failure(
             said["code"], said["message"], said["suggestion"], retryable=said["retryable"], details=said["details"]
         )
+
+
+def _from_json(said: object) -> Failure:
+    if not isinstance(said, Mapping) or "code" not in said:
+        raise ValueError("not a failure")
+    return Failure.from_dict(cast("Mapping[str, Any]", said))
 
 
 def innermost(error: BaseException) -> str:

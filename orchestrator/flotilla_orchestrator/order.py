@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import jsonschema
@@ -29,9 +29,6 @@ class Order:
     task: str
     inputs: dict[str, JsonValue]
     setting: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        return asdict(self)
 
 
 def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, JsonValue]) -> None:

@@ -14,10 +14,10 @@ from ..servers.approvals import Approval
 from ..sessions.calls import Calls
 from ..sessions.types import Delegated, SessionResult, Waiting
 from ..sessions.waiting import Pending, decision
-from .cases import Case, Job, allowance
+from .cases import Case, Job
 from .circuits import admitted, missed
-from .delegations import reports
-from .durable import Said, Workflow, finished, started, step
+from .delegations import Tasks, reports
+from .durable import Handle, Said, step
 from .here import here
 from .parts import listener, session
 from .records import count, end
@@ -25,12 +25,12 @@ from .records import count, end
 logger = logging.getLogger(__name__)
 
 
-async def attempt(case: Case, job: Job, name: str, agent: Workflow) -> SessionResult:
+async def attempt(case: Case, job: Job, name: str, agent: Tasks) -> SessionResult:
     """A worker's session to its end; a failure is in the result.
 
     Args:
         name: what its parts are called after.
-        agent: the workflow that does a task that is delegated.
+        agent: does a task that it delegates.
     """
     journal, result = here().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
     attributes: Said = {"task": job.task, "model": case.order.model, **job.about}
@@ -55,32 +55,27 @@ async def attempt(case: Case, job: Job, name: str, agent: Workflow) -> SessionRe
 
 
 class _Agent:
-    def __init__(self, case: Case, job: Job, span: Span, name: str, agent: Workflow) -> None:
+    def __init__(self, case: Case, job: Job, span: Span, name: str, agent: Tasks) -> None:
         self._case, self._job, self._span = case, job, span
         self._name, self._agent = name, agent
 
     async def run(self) -> SessionResult:
-        job, allowed = self._job, allowance(self._job.allowance)
-        total, number, say = SessionResult(), 0, {"text": job.say}
+        total, number, say = SessionResult(), 0, self._job.say
         try:
             while True:
                 number += 1
-                part = f"{self._name}#{number}"
                 await self._case.steering.clear()
-                first = number == 1 and job.above is None  # what has begun is finished before more is begun
-                said = (job.as_dict(), total.as_dict(), say)
-                going = await started(part, session, *said, queue=here().sessions, later=first)
-                total = total.then(SessionResult.from_dict(await finished(going)))
+                total = total.then(await (await self._begun(number, total, say)).result())
                 faults.point("part_recorded")
                 await self._note(total)
                 if not total.held:
                     say = await self._told(total)
-                    if not say["text"]:
+                    if not say:
                         return total
                 if total.delegated and total.delegated.transfer:
                     await Calls(here().journal, self._span).call_ended(total.delegated.tool_use_id, "ok")
                     return total
-                allowed.left(total.turns, total.cost_usd)  # before anybody is asked in vain
+                self._job.allowance.left(total.turns, total.cost_usd)  # before anybody is asked in vain
                 if total.waiting:
                     total = replace(total, waiting=await self._decided(total.waiting))
                 elif total.delegated:
@@ -88,13 +83,21 @@ class _Agent:
         except Failure as failure:
             return replace(total, failure=failure, waiting=None, delegated=None)
 
-    async def _told(self, total: SessionResult) -> Said:
+    async def _begun(self, number: int, total: SessionResult, say: str) -> Handle[SessionResult]:
+        """The next part."""
+        name, queue = f"{self._name}#{number}", here().sessions
+        if queue is None:
+            return await session.start(name, self._job, total, say)
+        first = number == 1 and self._job.above is None  # what has begun is finished before more is begun
+        return await session.enqueue(queue, name, first, self._job, total, say)
+
+    async def _told(self, total: SessionResult) -> str:
         """What people have said to a lead that came to its end before it could hear it: it goes on with that."""
 
-        async def told() -> Said:
-            return {"text": "" if total.failure else (await listener(self._case, self._job)).told()}
+        async def told() -> str:
+            return "" if total.failure else (await listener(self._case, self._job)).told()
 
-        return await step("told", told) if self._job.result_wanted else {"text": ""}
+        return await step("told", told) if self._job.result_wanted else ""
 
     async def _note(self, total: SessionResult) -> None:
         count(self._span, total)
@@ -105,14 +108,14 @@ class _Agent:
     async def _decided(self, waiting: Waiting) -> Waiting:
         case, url = self._case, self._case.means.fleet.servers[waiting.server].url
 
-        async def decided() -> Said:
+        async def decided() -> Approval:
             asks = case.agent(self._job).approvals(waiting.server)
             pending = Pending(waiting.server, url, waiting.approval)
             faults.point("waiting")
             decided = decision(asks, pending, case.means.ask)
-            return (await case.steering.unless_cancelled(decided)).model_dump(mode="json")
+            return await case.steering.unless_cancelled(decided)
 
-        found = Approval.model_validate(await step("decision", decided))
+        found = await step("decision", decided)
         faults.point("decided")
         await Calls(here().journal, self._span).call_decided(waiting.tool_use_id, found)
         return replace(waiting, approval=found)

@@ -6,21 +6,17 @@ comes back to the lead with what was done.
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 from dbos import DBOS
-from pydantic import JsonValue
 
 from ..config.config import Worker
 from ..errors import Failure
-from ..order import Order
 from ..records.allowances import Allowance
 from ..records.journal import Span, named
 from ..sessions.types import SessionResult
 from .agents import attempt, internal_error
-from .cases import Case, Job, allowance, number
+from .cases import Case, Job
 from .changes import changes, may_have_changed, told
 from .delegations import handed_over
 from .durable import Said, durable, step
@@ -38,26 +34,32 @@ _OF_THE_WORKER = _OF_THE_MODEL | {"cli_failed", "server_unavailable", "server_ci
 
 
 @durable("agent")
-async def agent(said: Said) -> Said:
-    """A worker's task to its end, as a SessionResult; a failure is in it."""
-    job = Job(**said)  # pyright: ignore[reportArgumentType]  # as it was dumped
-    async with here().cases.use(Order(**job.order)) as case:  # pyright: ignore[reportArgumentType]
+async def agent(job: Job) -> SessionResult:
+    """A worker's task to its end; a failure is in the result."""
+    async with here().cases.use(job.order) as case:
         try:
-            if "code" in job.allowance:
-                return (await _refused(case, job)).as_dict()
-            return (await _Attempts(case, job).run()).as_dict()
+            if isinstance(job.share, Failure):
+                return await _refused(case, job, job.share)
+            return await _Attempts(case, job).run()
         except Exception:  # one worker must not take its siblings with it
             logger.exception("worker failed")
-            return SessionResult(failure=internal_error()).as_dict()
+            return SessionResult(failure=internal_error())
 
 
-async def _refused(case: Case, job: Job) -> SessionResult:
+async def _refused(case: Case, job: Job, why: Failure) -> SessionResult:
     """There was nothing left for it to work with, or it could not be told what to do."""
-    result = SessionResult(failure=Failure.from_dict(job.allowance), cost_usd=0.0)
+    result = SessionResult(failure=why, cost_usd=0.0)
     attributes: Said = {"task": job.task, "model": case.order.model, **job.about}
     span = Span(case.order.run_id, job.parent_id, "session", job.worker, attributes, job.span_id)
     await end(case, await here().journal.begin(span), result)
     return result
+
+
+@dataclass(frozen=True)
+class _Next:
+    job: Job
+    pause_s: float
+    """How long to wait first."""
 
 
 class _Attempts:
@@ -74,41 +76,40 @@ class _Attempts:
             name = f"{self._name}~{job.attempt}" if job.attempt > 1 else self._name
             result = await attempt(self._case, job, name, agent)
             total = total.then(result)
-            found = await step("next", partial(self._next, result)) if result.failure else {}
-            if not found:
+            found = await step("next", self._next, result) if result.failure else None
+            if found is None:
                 await ledger.settle(job.span_id)
                 break
             self._take(found)
-            await ledger.succeed(job.span_id, self._job.span_id, self._job.worker, allowance(self._job.allowance))
-            await DBOS.sleep_async(number(found["pause_s"]))
+            await ledger.succeed(job.span_id, self._job.span_id, self._job.worker, self._job.allowance)
+            await DBOS.sleep_async(found.pause_s)
         if result.delegated:
             total = total.then(await handed_over(self._case, self._job, name, result.delegated, agent))
         if total.failure:
             if self._job.attempt > 1:
                 total.failure.details["attempts"] = self._job.attempt
-            total = replace(total, done=(await step("done", self._done))["calls"])
+            total = replace(total, done=await step("done", self._done))
         return total
 
-    def _take(self, found: Said) -> None:
+    def _take(self, found: _Next) -> None:
         """Go on as was decided, in this process or an earlier one."""
-        self._job = Job(**found["job"])  # pyright: ignore[reportArgumentType, reportCallIssue]  # as it was dumped
+        self._job = found.job
         self._sessions.append(self._job.span_id)
-        self._tries = self._tries + 1 if found["pause_s"] else 1
+        self._tries = self._tries + 1 if found.pause_s else 1
 
-    async def _next(self, result: SessionResult) -> Said:
-        """The attempt that follows one that has failed; empty: none does."""
+    async def _next(self, result: SessionResult) -> _Next | None:
+        """The attempt that follows one that has failed, if one does."""
         assert result.failure
         way = self._way(result.failure)
         if way is None or may_have_changed(await changes(self._case, [self._job.span_id])):
-            return {}
+            return None
         why, changed, pause_s = way
         left = await self._left(result, changed.worker, pause_s)
         if left is None:
-            return {}
+            return None
         count = self._job.attempt + 1
         span_id, why = named(f"{self._name}~{count}"), f"{why} after {result.failure.code}"
-        following = replace(changed, span_id=span_id, attempt=count, why=why, allowance=left.as_dict())
-        return {"job": following.as_dict(), "pause_s": pause_s}
+        return _Next(replace(changed, span_id=span_id, attempt=count, why=why, share=left), pause_s)
 
     def _way(self, failure: Failure) -> tuple[str, Job, float] | None:
         """Why and how to try again, and after how many seconds."""
@@ -129,7 +130,7 @@ class _Attempts:
     async def _left(self, result: SessionResult, worker: str, pause_s: float) -> Allowance | None:
         """What the attempts so far have left, and a worker's own limits let it use; None: nothing."""
         entry = await self._case.ledger.entry(self._job.span_id)
-        given, config = allowance(self._job.allowance), self._case.means.config
+        given, config = self._job.allowance, self._case.means.config
         own = config.workers[worker].limits.over(config.fleet.limits.session)
         usd = given.budget_usd - (given.budget_usd if result.cost_usd is None else result.cost_usd)
         seconds = given.wall_clock_s - entry.active_s - pause_s
@@ -140,9 +141,8 @@ class _Attempts:
         )
         return left if min(left.max_turns, left.budget_usd, left.wall_clock_s) > 0 else None
 
-    async def _done(self) -> Said:
-        calls: list[Mapping[str, JsonValue]] = [*told(await changes(self._case, self._sessions))]
-        return {"calls": [dict(call) for call in calls]}
+    async def _done(self) -> list[Said]:
+        return told(await changes(self._case, self._sessions))
 
 
 def _given_to(fallback: str, job: Job, worker: Worker, failure: Failure) -> Job:

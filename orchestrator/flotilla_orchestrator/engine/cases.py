@@ -5,11 +5,12 @@ needs them until nothing of the run is at work here any more. All of it can be m
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from ..config.config import Worker
+from ..errors import Failure
 from ..order import Order
 from ..records.allowances import Allowance
 from ..records.ledger import Ledger
@@ -24,7 +25,7 @@ from .steering import Steering, heard
 class Job:
     """A task for a worker; `span_id` is that of its session."""
 
-    order: dict[str, JsonValue]
+    order: Order
     lookups: dict[str, JsonValue]
     span_id: str
     parent_id: str
@@ -32,7 +33,8 @@ class Job:
     """The session that waits for it."""
     worker: str
     task: str
-    allowance: dict[str, JsonValue]
+    share: Allowance | Failure
+    """Of what the run may use; or why there is none for it."""
     result_wanted: bool = False
     """The playbook's structured result."""
     depth: int = 0
@@ -55,8 +57,11 @@ class Job:
     about: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     """Further attributes of its span."""
 
-    def as_dict(self) -> dict[str, JsonValue]:
-        return asdict(self)
+    @property
+    def allowance(self) -> Allowance:
+        """Of a task with a share; no other is begun."""
+        assert isinstance(self.share, Allowance), self.share
+        return self.share
 
 
 Opening = Callable[[Order], AbstractAsyncContextManager[Means]]
@@ -166,11 +171,3 @@ class _Held:
         self.case: asyncio.Future[Case] = asyncio.get_running_loop().create_future()
         self.unused = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-
-
-def allowance(said: Mapping[str, JsonValue]) -> Allowance:
-    return Allowance(int(number(said["max_turns"])), number(said["budget_usd"]), number(said["wall_clock_s"]))
-
-
-def number(said: JsonValue) -> float:
-    return said if isinstance(said, int | float) else 0

@@ -12,9 +12,8 @@ async def admitted(case: Case, job: Job) -> Failure | None:
     if not (servers := case.worker(job).servers):
         return None
 
-    async def admit() -> Said:
+    async def admit() -> None:
         await case.means.breaker.admit(servers)
-        return {}
 
     try:
         await step("admitted", admit)

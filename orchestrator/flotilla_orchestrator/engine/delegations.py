@@ -4,22 +4,25 @@ from dataclasses import replace
 
 from flotilla_kit import faults
 
-from ..records.allowances import Wanted
+from ..errors import Failure
+from ..records.allowances import Allowance, Wanted
 from ..records.journal import named
 from ..sessions.calls import span_of
 from ..sessions.types import Delegated, SessionResult
 from .cases import Case, Job
-from .durable import Said, Workflow, finished, started, step
+from .durable import Said, Workflow, step
 from .records import report
 
+Tasks = Workflow[[Job], SessionResult]
+"""What does one task, to its end."""
 
-async def reports(case: Case, job: Job, lead: str, delegated: Delegated, agent: Workflow) -> list[Said]:
+
+async def reports(case: Case, job: Job, lead: str, delegated: Delegated, agent: Tasks) -> list[Said]:
     """Have the tasks of a call of `delegate` done side by side.
 
     Args:
         job: of the lead.
         lead: the name of its workflow.
-        agent: the workflow that does one task.
     """
     call, tasks = span_of(job.span_id, delegated.tool_use_id), delegated.tasks
     names = [f"{lead}/{call[:8]}.{number}" for number in range(len(tasks))]
@@ -29,14 +32,14 @@ async def reports(case: Case, job: Job, lead: str, delegated: Delegated, agent: 
         Job(job.order, job.lookups, named(name), call, job.span_id, task.worker, task.task, share, depth=job.depth + 1)
         for name, task, share in zip(names, tasks, held, strict=True)
     ]
-    going = [await started(name, agent, one.as_dict()) for name, one in zip(names, given, strict=True)]
+    going = [await agent.start(name, one) for name, one in zip(names, given, strict=True)]
     faults.point("workers_started")
-    found = [SessionResult.from_dict(await finished(handle)) for handle in going]
+    found = [await handle.result() for handle in going]
     faults.point("reported")
     return [report(task, result) for task, result in zip(tasks, found, strict=True)]
 
 
-async def handed_over(case: Case, job: Job, lead: str, delegated: Delegated, agent: Workflow) -> SessionResult:
+async def handed_over(case: Case, job: Job, lead: str, delegated: Delegated, agent: Tasks) -> SessionResult:
     """What the worker makes of a case that its lead has handed over; it takes the lead's place.
 
     Args:
@@ -51,26 +54,25 @@ async def handed_over(case: Case, job: Job, lead: str, delegated: Delegated, age
         parent_id=call,
         worker=task.worker,
         task=f"{job.task}\n\nHanded over by {job.worker}: {task.task}",
-        allowance=share,
+        share=share,
         depth=job.depth + 1,
         model=None,
         attempt=1,
         why="",
     )
-    return SessionResult.from_dict(await finished(await started(name, agent, heir.as_dict())))
+    return await (await agent.start(name, heir)).result()
 
 
-async def shares(case: Case, workers: list[tuple[str, str]], above: str | None = None) -> list[Said]:
+async def shares(case: Case, workers: list[tuple[str, str]], above: str | None = None) -> list[Allowance | Failure]:
     """An allowance for each of the named sessions, or why it gets none; they share evenly.
 
     Args:
         above: the session that waits for them.
     """
 
-    async def reserve() -> Said:
+    async def reserve() -> list[Allowance | Failure]:
         session, known = case.means.config.fleet.limits.session, case.means.config.workers
         wanted = [Wanted(named(name), worker, known[worker].limits.over(session), above) for name, worker in workers]
-        found = await case.ledger.reserve(case.order.run_id, case.limits, wanted)
-        return {"shares": [share.as_dict() for share in found]}
+        return await case.ledger.reserve(case.order.run_id, case.limits, wanted)
 
-    return (await step("shares", reserve))["shares"]  # pyright: ignore[reportReturnType]  # as made above
+    return await step("shares", reserve)

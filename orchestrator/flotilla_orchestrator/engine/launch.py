@@ -8,22 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dbos import DBOS, DBOSClient
+from dbos import DBOS, DBOSClient, WorkflowStatus
 
 from ..config.config import Config
 from ..errors import Failure
 from ..order import Order, check_inputs
-from ..records.journal import Journal, Run
+from ..records.journal import Journal, Run, Status
 from .cases import Cases, Opening
-from .durable import finished, started
+from .durable import Handle, kept_as
 from .here import Here, enter, leave
 from .leases import TakenError, leased
 from .runs import follow as following
 from .runs import run
 
-VERSION = "1"  # of the workflows: a run goes on only with the steps that it began with
+VERSION = "2"  # of the workflows: a run goes on only with the steps that it began with
 UNFINISHED = ["PENDING", "ENQUEUED"]
 SHARED = "flotilla"  # the queue of runs that any worker process may work on
 _APPLICATION = "flotilla"
@@ -61,7 +60,7 @@ async def run_playbook(
         with leased(home, url, run_id):
             here = Here(journal, Cases(opening), url, asyncio.Semaphore(config.fleet.concurrency))
             async with launched(here, run_id, _version(run_id)):
-                await finished(await _started(order, follow))
+                await (await _started(order, follow)).result()
     except TakenError as error:
         message = f"Another process is at work on {run_id}."
         raise Failure("run_active", message, "See `flotilla trace`, or end it first.") from error
@@ -75,10 +74,10 @@ def _version(run_id: str) -> str:
     return f"{VERSION}.{run_id}"
 
 
-async def _started(order: Order, follow: Follow | None) -> Any:
+async def _started(order: Order, follow: Follow | None) -> Handle[Status]:
     if follow is None:
-        return await started(order.run_id, run, order.as_dict())
-    return await started(follow.name, following, order.as_dict(), {"text": follow.text})
+        return await run.start(order.run_id, order)
+    return await following.start(follow.name, order, follow.text)
 
 
 @asynccontextmanager
@@ -149,8 +148,8 @@ def left_over(url: str, run_id: str) -> tuple[Order, Follow | None] | None:
     if workflow.app_version != _version(run_id):
         message = f"{run_id} was begun by another version of Flotilla."
         raise Failure("other_version", message, "Go on with it there, or end it with `flotilla cancel`.")
-    said: list[Any] = list(workflow.input["args"]) if workflow.input else []
-    return Order(**said[0]), Follow(workflow.workflow_id, str(said[1]["text"])) if said[1:] else None
+    order, *text = _input(workflow)
+    return order, Follow(workflow.workflow_id, text[0]) if text else None
 
 
 def next_turn(url: str, run_id: str, text: str) -> tuple[Order, Follow]:
@@ -164,7 +163,14 @@ def next_turn(url: str, run_id: str, text: str) -> tuple[Order, Follow]:
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
         raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")
-    return Order(**run.input["args"][0]), Follow(f"{run_id}/follow-{len(found)}", text)
+    return _input(run)[0], Follow(f"{run_id}/follow-{len(found)}", text)
+
+
+def _input(workflow: WorkflowStatus) -> tuple[Order, *tuple[str, ...]]:
+    """What it was given: an order, and of a further turn its text."""
+    assert workflow.input, "it was asked for"
+    order, *text = workflow.input["args"]
+    return kept_as(Order).validate_python(order), *text
 
 
 def forget(url: str, run_id: str) -> None:

@@ -11,13 +11,12 @@ from claude_agent_sdk.types import SessionKey
 from flotilla_kit import faults
 
 from ..errors import Failure
-from ..order import Order
 from ..sessions.calls import Calls
 from ..sessions.past import Past
 from ..sessions.session import run_session, work_folder
 from ..sessions.types import Session, SessionResult
 from .cases import Case, Job
-from .durable import Said, durable
+from .durable import durable
 from .here import here
 from .steering import Listener, cancellation
 from .transcripts import Transcripts
@@ -26,19 +25,17 @@ _NOTE_S = 5  # so often is the time at work noted; that much a crash can lose
 
 
 @durable("session")
-async def session(said: Said, counted: Said, say: Said) -> Said:
+async def session(job: Job, counted: SessionResult, say: str) -> SessionResult:
     """The next part of a session.
 
     Args:
-        say: `text` to go on with, if the last part came to an end.
+        say: what to go on with, if the last part came to an end.
     """
-    job = Job(**said)  # pyright: ignore[reportArgumentType]  # as it was dumped
-    order = Order(**job.order)  # pyright: ignore[reportArgumentType]  # as it was dumped
-    async with here().slots, here().cases.use(order) as case:
+    async with here().slots, here().cases.use(job.order) as case:
         try:
-            return (await run_part(case, job, SessionResult.from_dict(counted), str(say["text"]))).as_dict()
+            return await run_part(case, job, counted, say)
         except Failure as failure:
-            return SessionResult(failure=failure).as_dict()
+            return SessionResult(failure=failure)
 
 
 async def listener(case: Case, job: Job) -> Listener:

@@ -33,26 +33,25 @@ logger = logging.getLogger(__name__)
 
 
 @durable("question")
-async def question(said: Said) -> Said:
-    """A step that asks a person to its end, as Done."""
-    work = Work(**said)  # pyright: ignore[reportArgumentType]  # as it was dumped
-    async with here().cases.use(Order(**work.order)) as case:
-        return (await _question(case, work)).as_dict()
+async def question(work: Work) -> Done:
+    """A step that asks a person to its end."""
+    async with here().cases.use(work.order) as case:
+        return await _question(case, work)
 
 
 async def _question(case: Case, work: Work) -> Done:
-    one, journal, run_id = work.one, case.means.journal, case.order.run_id
-    attributes: Said = {"step": one.id, "question": work.text, "said": work.said}
+    one, journal, run_id = work.step, case.means.journal, case.order.run_id
+    attributes: Said = {"step": one.id, "question": work.question, "said": work.said}
     span = Span(run_id, work.parent_id, "approval", one.id, attributes, named(str(DBOS.workflow_id)))
     await journal.begin(span)
-    if "code" in work.allowance:
-        failure = Failure.from_dict(work.allowance)
-        span.attributes["error"] = failure.as_dict()
+    if work.unclear:
+        span.attributes["error"] = work.unclear.as_dict()
         await journal.end(span, "failed")
-        return Done.failed(one.id, failure)
+        return Done.failed(one.id, work.unclear)
     until = datetime.now(UTC) + timedelta(hours=one.expires_hours)
-    asked: Said = {"approval_id": f"{run_id}/{one.id}", "of": work.text, "state": "pending", "by": None, "reason": None}
-    asked |= {"asked_at": now(), "decided_at": None, "expires_at": until.isoformat(timespec="milliseconds")}
+    asked: Said = {"approval_id": f"{run_id}/{one.id}", "of": work.question, "asked_at": now()}
+    asked |= {"expires_at": until.isoformat(timespec="milliseconds")}
+    asked |= {"state": "pending", "by": None, "reason": None, "decided_at": None}
     span.attributes.setdefault("approval", asked)
     span.status = "waiting"
     await journal.change(span)

@@ -20,6 +20,7 @@ from ..records.journal import RUNS, Journal, Run
 from ..records.runs_list import state
 from ..sessions.waiting import undecided
 from .cases import Cases, Opening
+from .durable import kept_as
 from .here import Here, here
 from .launch import SHARED, VERSION, connected, database_url, launched
 from .leases import Held, TakenError, leased
@@ -37,7 +38,7 @@ async def enqueue(order: Order, *, home: Path, journal: Journal) -> None:
     def put() -> None:
         with connected(database_url(home)) as client:
             options = {"workflow_name": "run", "queue_name": SHARED, "app_version": VERSION}
-            client.enqueue({**options, "workflow_id": order.run_id}, order.as_dict())  # pyright: ignore[reportArgumentType]  # as its TypedDict
+            client.enqueue({**options, "workflow_id": order.run_id}, kept_as(Order).dump_python(order))  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
     await journal.queue_run(Run(order.run_id, order.playbook, order.model, order.task, order.inputs))
     try:

@@ -9,14 +9,13 @@ from flotilla_kit import faults
 
 from ..errors import Failure
 from ..order import Order
-from ..records.journal import Run, Span, named
+from ..records.journal import Run, Span, Status, named
 from ..servers.lookups import look_up
-from ..sessions.types import SessionResult
 from .agents import internal_error
 from .attempts import agent
 from .cases import Case, Job
 from .delegations import shares
-from .durable import Said, durable, finished, started, step
+from .durable import Said, durable, step
 from .here import here
 from .parts import turns_so_far
 from .records import status
@@ -26,18 +25,18 @@ logger = logging.getLogger(__name__)
 
 
 @durable("run")
-async def run(said: Said) -> Said:
+async def run(order: Order) -> Status:
     """A run to its end, which the journal has."""
-    return await _recorded(Order(**said), None)  # pyright: ignore[reportArgumentType]  # as it was dumped
+    return await _recorded(order, None)
 
 
 @durable("follow")
-async def follow(said: Said, text: Said) -> Said:
+async def follow(order: Order, text: str) -> Status:
     """One more turn of a lead whose run has ended; its result is the run's then."""
-    return await _recorded(Order(**said), str(text["text"]))  # pyright: ignore[reportArgumentType]  # as it was dumped
+    return await _recorded(order, text)
 
 
-async def _recorded(order: Order, text: str | None) -> Said:
+async def _recorded(order: Order, text: str | None) -> Status:
     journal = here().journal
     record = Run(order.run_id, order.playbook, order.model, order.task, order.inputs)
     if text is not None and (before := await journal.run(order.run_id)):
@@ -60,7 +59,7 @@ async def _recorded(order: Order, text: str | None) -> Said:
         faults.point("run_ends")
         await journal.end(span, record.status)
         await journal.end_run(record)
-    return {"status": record.status}
+    return record.status
 
 
 async def _result(case: Case, span: Span, text: str | None) -> Said:
@@ -73,14 +72,10 @@ async def _result(case: Case, span: Span, text: str | None) -> Said:
 async def _followed(case: Case, span: Span, lead: str, lookups: Said, text: str) -> Said:
     first = named(f"{case.order.run_id}/lead")
 
-    async def before() -> Said:
-        return {"turns": await turns_so_far(case, first)}
-
-    name, turns = f"{DBOS.workflow_id}/lead", (await step("before", before))["turns"]
+    name, turns = f"{DBOS.workflow_id}/lead", await step("before", turns_so_far, case, first)
     (share,) = await shares(case, [(name, lead)])
-    job = Job(case.order.as_dict(), lookups, named(name), span.span_id, None, lead, text, share, True)
-    job = replace(job, session_of=first, say=text, before=int(str(turns)))
-    return await _worked(name, job)
+    job = Job(case.order, lookups, named(name), span.span_id, None, lead, text, share, True)
+    return await _worked(name, replace(job, session_of=first, say=text, before=turns))
 
 
 async def _lookups(case: Case) -> Said:
@@ -103,13 +98,13 @@ async def _lead(case: Case, span: Span, lead: str, found: Said) -> Said:
     prompt = f"{order.task.strip()}\n\nInputs:\n{inputs}" if inputs else order.task.strip()
     name = f"{order.run_id}/lead"
     (share,) = await shares(case, [(name, lead)])
-    job = Job(order.as_dict(), found, named(name), span.span_id, None, lead, prompt, share, True)
+    job = Job(order, found, named(name), span.span_id, None, lead, prompt, share, True)
     return await _worked(name, job)
 
 
 async def _worked(name: str, job: Job) -> Said:
     """What the lead's structured result is."""
-    result = SessionResult.from_dict(await finished(await started(name, agent, job.as_dict())))
+    result = await (await agent.start(name, job)).result()
     if result.failure:
         raise result.failure
     assert result.structured is not None, "a session without failure has what was asked for"

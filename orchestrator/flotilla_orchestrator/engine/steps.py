@@ -15,13 +15,14 @@ from ..config import template
 from ..config.config import Playbook, Step
 from ..config.steps import needed
 from ..errors import Failure
+from ..records.allowances import Allowance
 from ..records.journal import Span, named
 from ..sessions.delegation import MAX_TASK_CHARS
 from ..sessions.types import SessionResult
 from .attempts import agent
 from .cases import Case, Job
 from .delegations import shares
-from .durable import Said, finished, first, started, step
+from .durable import Handle, Said, first, step
 from .questions import question, withdraw
 from .work import Done, Work
 
@@ -45,7 +46,7 @@ async def by_steps(case: Case, span: Span, lookups: Said) -> Said:
 class _Steps:
     def __init__(self, case: Case, span: Span, lookups: Said, playbook: Playbook) -> None:
         self._case, self._span, self._lookups, self._playbook = case, span, lookups, playbook
-        self._going: dict[str, Any] = {}
+        self._going: dict[str, Handle[Any]] = {}
         self._done: dict[str, Done] = {}
 
     async def run(self) -> Said:
@@ -57,7 +58,7 @@ class _Steps:
                 break
             ended = await first([*self._going.values()])
             (one,) = [one for one in self._playbook.steps if self._going.get(one.id) is ended]
-            self._done[one.id] = done = self._ended(one, await finished(self._going.pop(one.id)))
+            self._done[one.id] = done = self._ended(one, await self._going.pop(one.id).result())
             faults.point("step_done")
             if done.failure and one.on_error != "continue" and not failed:
                 failed = done.failure
@@ -77,30 +78,30 @@ class _Steps:
         held = await shares(self._case, [(self._name(one.id), str(one.worker)) for one in working])
         given = {one.id: share for one, share in zip(working, held, strict=True)}
         for one in ready:
-            text, share = texts[one.id], given.get(one.id, {})
-            if isinstance(text, Failure):
-                text, share = one.task or one.approve or "", text.as_dict()
-            said: Said = {need: self._done[need].summary for need in one.needs}
-            self._going[one.id] = await self._started(one, text, said, share)
+            self._going[one.id] = await self._started(one, texts[one.id], given.get(one.id))
         faults.point("steps_started")
 
-    async def _started(self, one: Step, text: str, said: Said, share: Said) -> Any:
-        name, order, above = self._name(one.id), self._case.order.as_dict(), self._span.span_id
+    async def _started(self, one: Step, text: str | Failure, share: Allowance | Failure | None) -> Handle[Any]:
+        """`text`: its task or question, filled in, or why it cannot be."""
+        name, order, above = self._name(one.id), self._case.order, self._span.span_id
+        unclear = text if isinstance(text, Failure) else None
+        said = text if isinstance(text, str) else one.task or one.approve or ""
         if not one.worker:
-            dumped = one.model_dump(mode="json", exclude_unset=True)
-            return await started(name, question, Work(order, above, dumped, text, said, share).as_dict())
+            summaries: Said = {need: self._done[need].summary for need in one.needs}
+            return await question.start(name, Work(order, above, one, said, summaries, unclear))
+        share = unclear or share
+        assert share, "whoever has a task has asked for one"
         job = Job(
-            *(order, self._lookups, named(name), above, None, one.worker, text, share),
+            *(order, self._lookups, named(name), above, None, one.worker, said, share),
             output=one.output,
             about={"step": one.id},
             tries=_TRIES if one.on_error == "retry" else None,
         )
-        return await started(name, agent, job.as_dict())
+        return await agent.start(name, job)
 
-    def _ended(self, one: Step, said: Said) -> Done:
-        if not one.worker:
-            return Done.from_dict(said)
-        result = SessionResult.from_dict(said)
+    def _ended(self, one: Step, result: SessionResult | Done) -> Done:
+        if isinstance(result, Done):
+            return result
         return Done.of(one.id, result, _tried(result) if one.on_error == "retry" else "")
 
     def _name(self, step_id: str) -> str:

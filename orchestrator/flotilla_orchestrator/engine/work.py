@@ -1,14 +1,13 @@
 """What a step of a playbook is given, and what it yields to the steps that need it: a summary, never a transcript."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from ..config.config import Step
 from ..errors import Failure
+from ..order import Order
 from ..sessions.types import SessionResult
 
 MAX_SUMMARY_CHARS = 2000
@@ -18,34 +17,26 @@ MAX_SUMMARY_CHARS = 2000
 class Work:
     """A step that asks a person, as its workflow is told."""
 
-    order: dict[str, Any]
+    order: Order
     parent_id: str
-    step: dict[str, JsonValue]
-    """As its playbook says it."""
-    text: str
-    """Its task or question, filled in."""
+    step: Step
+    question: str
+    """Filled in."""
     said: dict[str, JsonValue]
     """The summaries of the steps that it needs."""
-    allowance: dict[str, JsonValue]
-    """A failure if the question could not be filled in."""
-
-    @property
-    def one(self) -> Step:
-        return Step.model_validate(self.step)
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        return asdict(self)
+    unclear: Failure | None
+    """The question could not be filled in."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a step ended; templates read all but `error`."""
+    """How a step ended; templates read all but `failure`."""
 
     status: str
     """`ok` or `failed`"""
     summary: str
     output: dict[str, JsonValue] | None = None
-    error: dict[str, JsonValue] | None = None
+    failure: Failure | None = None
 
     @staticmethod
     def of(step_id: str, result: SessionResult, added: str = "") -> "Done":
@@ -59,25 +50,18 @@ class Done:
     def failed(step_id: str, failure: Failure, added: str = "", text: str = "") -> "Done":
         """`text` is what was said before it failed."""
         said = f"This step failed ({failure.code}): {failure.message}{added}"
-        error = failure.as_dict()
-        error["message"] = f"The step {step_id}: {failure.message}{added}"
-        error["details"] = {**failure.details, "step": step_id}
-        return Done("failed", cut(f"{said}\nSo far it had said: {text}" if text else said), error=error)
+        failed = Failure(
+            failure.code,
+            f"The step {step_id}: {failure.message}{added}",
+            failure.suggestion,
+            retryable=failure.retryable,
+            details={**failure.details, "step": step_id},
+        )
+        return Done("failed", cut(f"{said}\nSo far it had said: {text}" if text else said), failure=failed)
 
     @property
     def context(self) -> dict[str, JsonValue]:
         return {"status": self.status, "summary": self.summary, "output": self.output}
-
-    @property
-    def failure(self) -> Failure | None:
-        return Failure.from_dict(self.error) if self.error else None
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(said: Mapping[str, Any]) -> "Done":
-        return Done(**said)
 
 
 def cut(text: str) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from claude_agent_sdk import Message, SdkMcpTool, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
-from pydantic import JsonValue, PlainSerializer, PlainValidator, TypeAdapter
+from pydantic import JsonValue
 
 from ..config.prices import Prices, shipped
 from ..errors import Failure
@@ -146,11 +146,6 @@ class Session:
         return self.decided is not None or self.goes_on == "with_call"
 
 
-_Failure = Annotated[
-    Failure, PlainValidator(lambda said: Failure.from_dict(said)), PlainSerializer(Failure.as_dict)
-]  # a Failure is an exception, which has no schema
-
-
 @dataclass
 class SessionResult:
     """How a session ended. `failure` is None only if everything that was asked for is there, or it waits."""
@@ -164,7 +159,7 @@ class SessionResult:
     output_tokens: int = 0
     duration_s: float = 0
     model: str = ""
-    failure: _Failure | None = None
+    failure: Failure | None = None
     waiting: Waiting | None = None
     delegated: Delegated | None = None
     paused: Paused | None = None
@@ -189,13 +184,3 @@ class SessionResult:
             duration_s=self.duration_s + later.duration_s,
             model=later.model or self.model,
         )
-
-    def as_dict(self) -> dict[str, JsonValue]:
-        return _RESULT.dump_python(self, mode="json")
-
-    @staticmethod
-    def from_dict(said: Mapping[str, JsonValue]) -> "SessionResult":
-        return _RESULT.validate_python(said)
-
-
-_RESULT = TypeAdapter(SessionResult)
