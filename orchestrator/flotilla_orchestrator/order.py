@@ -9,10 +9,9 @@ from typing import Any
 import jsonschema
 from pydantic import JsonValue
 
-from .config.config import Config, Playbook
+from .config.config import MAX_TASK_CHARS, Config, Playbook
 from .errors import Failure
 from .names import did_you_mean
-from .sessions.delegation import MAX_TASK_CHARS
 
 
 def new_run_id() -> str:

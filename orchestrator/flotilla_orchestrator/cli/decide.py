@@ -20,37 +20,37 @@ async def decide(arguments: argparse.Namespace) -> int:
     """show · approve · reject"""
     from flotilla_kit.terminal import local_user
 
-    from ..engine import questions
-    from ..engine.launch import database_url
+    from ..engine import answers
+    from ..engine.kept import database_url
 
     async with await open_journal(arguments, read_only=arguments.action == "show") as journal:
         run = await journal.run(arguments.run_id)
         if run is None:
             raise Failure("unknown_run", f"There is no run {arguments.run_id}.", "See --home.")
-        span = await questions.question_span(journal, run.run_id, arguments.step)
+        span = await answers.question_span(journal, run.run_id, arguments.step)
         if arguments.action == "approve":
-            _confirmed(arguments, questions.approval_of(run, span))
+            _confirmed(arguments, answers.approval_of(run, span))
         if arguments.action != "show":
             url = database_url(home_folder(arguments))
-            await questions.decide(journal, url, span, arguments.action, local_user(), arguments.reason)
-            span = await questions.question_span(journal, run.run_id, arguments.step)
-    approval = questions.approval_of(run, span)
+            await answers.decide(journal, url, span, arguments.action, local_user(), arguments.reason)
+            span = await answers.question_span(journal, run.run_id, arguments.step)
+    approval = answers.approval_of(run, span)
     say(arguments, approval.model_dump(), described(STEPS, approval), stream=sys.stdout)
     return 0
 
 
 def rehearsed(ask: "Ask", journal: "Journal", home: Path) -> "Ask":
     """The approver of a rehearsal also says yes to what steps ask."""
-    from ..engine import questions
-    from ..engine.launch import database_url
+    from ..engine import answers
+    from ..engine.kept import database_url
     from ..rehearsal.standin import NAME
 
     async def answer(pending: "Pending") -> None:
         if pending.server != STEPS:
             await ask(pending)
             return
-        span = await questions.question_span(journal, pending.approval.run, pending.approval.tool)
-        await questions.decide(journal, database_url(home), span, "approve", NAME, "rehearsal")
+        span = await answers.question_span(journal, pending.approval.run, pending.approval.tool)
+        await answers.decide(journal, database_url(home), span, "approve", NAME, "rehearsal")
 
     return answer
 

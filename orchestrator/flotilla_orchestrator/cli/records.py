@@ -39,7 +39,7 @@ async def runs(arguments: argparse.Namespace) -> int:
 
 
 async def _prune(arguments: argparse.Namespace) -> int:
-    from ..engine.launch import database_url, forget
+    from ..engine.kept import database_url, forget
     from ..records.retention import age, prune
 
     if arguments.state:

@@ -27,7 +27,7 @@ from .arguments import (
 )
 
 if TYPE_CHECKING:
-    from ..engine.launch import Follow
+    from ..engine.kept import Follow
     from ..rehearsal.recorder import Recorder
 
 
@@ -82,7 +82,7 @@ async def ask(arguments: argparse.Namespace) -> int:
 
 async def resume(arguments: argparse.Namespace) -> int:
     """Let a paused run go on; take up one whose process has ended before it."""
-    from ..engine.launch import database_url, left_over
+    from ..engine.kept import database_url, left_over
     from .steer import resumed
 
     home = home_folder(arguments)
@@ -108,7 +108,7 @@ async def resume(arguments: argparse.Namespace) -> int:
 
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
-    from ..engine.launch import database_url, next_turn
+    from ..engine.kept import database_url, next_turn
 
     text = given_task(arguments)
     check_task(text)

@@ -25,6 +25,7 @@ from .prices import Prices, shipped
 TOOL_NAME = re.compile(r"mcp__(?P<server>[a-z0-9_-]+?)__(?P<tool>[A-Za-z0-9_-]+)")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 GATE = "gate"  # the in-process server of every session; see session.py
+MAX_TASK_CHARS = 50_000  # of what a run or a worker is told to do
 ROUTER = "router"  # the agent of `flotilla ask`, and the name of its rehearsal; see router.py
 
 Bounds = dict[str, dict[str, JsonValue]]

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from ..records.journal import Journal, Run
-from .launch import UNFINISHED, VERSION, connected, database_url
+from .kept import UNFINISHED, VERSION, connected, database_url
 from .leases import TakenError, leased
 from .steering import cancellation
 

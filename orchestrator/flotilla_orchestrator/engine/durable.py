@@ -4,7 +4,7 @@ Workflows and steps take and give dataclasses and JSON; what is kept of either i
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowHandleAsync
@@ -12,6 +12,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
 from .here import here
+from .kept import kept_as
 
 _POLL_S = 0.02  # how often an outcome is looked for that is about to be written down
 _LATER = 1  # of priorities; a workflow without one has 0, and goes first
@@ -95,9 +96,3 @@ async def step(name: str, body: Callable[P, Awaitable[T]], *given: P.args, **nam
     if "failure" in found:
         raise Failure.from_dict(found["failure"])
     return kind.validate_python(found["value"])
-
-
-@cache
-def kept_as(kind: Any) -> TypeAdapter[Any]:
-    """How values of a type become JSON, and are made of it again."""
-    return TypeAdapter(kind)

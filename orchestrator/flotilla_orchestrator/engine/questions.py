@@ -7,23 +7,19 @@ now or when the run is taken up again.
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
-from dbos import DBOS, DBOSClient
+from dbos import DBOS
 from flotilla_kit import faults
 
 from ..errors import Failure
-from ..order import Order
-from ..records.decisions import keep
-from ..records.journal import Journal, Run, Span, Status, named, now
-from ..servers.approvals import Approval
+from ..records.journal import Journal, Span, Status, named, now
 from ..sessions.waiting import STEPS, Pending
+from .answers import TOPIC, approval_of, asked_in, tell
 from .cases import Case
 from .durable import Said, durable
 from .here import here
 from .work import Done, Work
 
-_TOPIC = "decision"
 _ON_ITS_WAY_S = 5  # a decision taken in time is heard, though the message comes a moment later
 _ENDS: dict[str, Status] = {
     "approved": "ok", "rejected": "denied", "expired": "failed", "withdrawn": "interrupted"
@@ -58,7 +54,7 @@ async def _question(case: Case, work: Work) -> Done:
     faults.point("asked")
     asking = asyncio.create_task(_ask(case, span))
     try:
-        heard: Said | None = await DBOS.recv_async(_TOPIC, one.expires_hours * 3600 + _ON_ITS_WAY_S)
+        heard: Said | None = await DBOS.recv_async(TOPIC, one.expires_hours * 3600 + _ON_ITS_WAY_S)
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -73,13 +69,13 @@ async def _ask(case: Case, span: Span) -> None:
         if approval.state == "pending":
             await case.means.ask(Pending(STEPS, "", approval))
         else:
-            await _tell(here().database, approval.approval_id, _approval(span))
+            await tell(here().database, approval.approval_id, asked_in(span))
     except Exception:  # the question can still be answered from elsewhere
         logger.exception("a question could not be asked")
 
 
 async def _ended(journal: Journal, span: Span, heard: Said) -> Done:
-    said, state, why = _approval(span), str(heard["state"]), str(heard["reason"] or "")
+    said, state, why = asked_in(span), str(heard["state"]), str(heard["reason"] or "")
     span.attributes["approval"] = {**said, **heard, "decided_at": now()}
     await journal.end(span, _ENDS[state])
     match state:
@@ -98,63 +94,4 @@ async def _ended(journal: Journal, span: Span, heard: Said) -> Done:
 
 async def withdraw(name: str) -> None:
     """From the run's own workflow: the question has no point any more."""
-    await DBOS.send_async(name, {"state": "withdrawn", "by": None, "reason": None}, _TOPIC)
-
-
-def approval_of(run: Run | Order, span: Span) -> Approval:
-    """A question as people are shown it: what steps before it said is in `arguments`, since models wrote it."""
-    found = _approval(span)
-    state = "expired" if found["state"] == "withdrawn" else found["state"]
-    facts = {**run.inputs, "question": span.attributes["question"]}
-    seen = {"arguments": span.attributes["said"], "facts": facts, "requester": run.playbook, "run": run.run_id}
-    about = {"tool": span.name, "created_at": found["asked_at"], "decided_by": found["by"]}
-    return Approval.model_validate({**found, **seen, **about, "state": state})
-
-
-async def question_span(journal: Journal, run_id: str, step_id: str) -> Span:
-    """Raises Failure `unknown_approval`: that step of that run asks nothing, or not yet."""
-    span = await journal.span(named(f"{run_id}/step-{step_id}"))
-    if span is None or "approval" not in span.attributes:
-        message = f"No step `{step_id}` of {run_id} has asked anything."
-        raise Failure("unknown_approval", message, f"See `flotilla runs`, or `flotilla trace {run_id}`.")
-    return span
-
-
-async def decide(
-    journal: Journal, url: str, span: Span, decision: Literal["approve", "reject"], by: str, reason: str
-) -> None:
-    """Decide about a question, once, and tell the run, which hears of it now or when it is taken up again.
-
-    Args:
-        url: of the engine's database.
-
-    Raises:
-        Failure: `approval_decided`, `approval_expired`: nothing was changed.
-    """
-    given: Said = {"state": {"approve": "approved", "reject": "rejected"}[decision], "by": by, "reason": reason}
-    kept, first = await keep(journal, span.span_id, given)
-    if kept["state"] in ("approved", "rejected"):  # also of somebody who was cut off before telling
-        await _tell(url, kept["approval_id"], kept)
-    if not first:
-        message = f"{kept['approval_id']} is decided: {kept['state']}{kept['by'] and ' by '}{kept['by'] or ''}."
-        raise Failure("approval_decided", message, "The first decision is the one.")
-
-
-async def _tell(url: str, approval_id: str, kept: Said) -> None:
-    run_id, _, step_id = approval_id.partition("/")
-    said = {name: kept[name] for name in ("state", "by", "reason")}
-
-    def send() -> None:
-        client = DBOSClient(system_database_url=url, application_name="flotilla")
-        try:
-            client.send(f"{run_id}/step-{step_id}", said, _TOPIC, idempotency_key=_TOPIC)
-        finally:
-            client.destroy()
-
-    await asyncio.to_thread(send)
-
-
-def _approval(span: Span) -> Said:
-    found = span.attributes["approval"]
-    assert isinstance(found, dict)
-    return found
+    await DBOS.send_async(name, {"state": "withdrawn", "by": None, "reason": None}, TOPIC)

@@ -20,9 +20,9 @@ from ..records.journal import RUNS, Journal, Run
 from ..records.runs_list import state
 from ..sessions.waiting import undecided
 from .cases import Cases, Opening
-from .durable import kept_as
 from .here import Here, here
-from .launch import SHARED, VERSION, connected, database_url, launched
+from .kept import SHARED, VERSION, connected, database_url, kept_as
+from .launch import launched
 from .leases import Held, TakenError, leased
 
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"

@@ -12,12 +12,11 @@ from flotilla_kit import faults
 from pydantic import JsonValue
 
 from ..config import template
-from ..config.config import Playbook, Step
+from ..config.config import MAX_TASK_CHARS, Playbook, Step
 from ..config.steps import needed
 from ..errors import Failure
 from ..records.allowances import Allowance
 from ..records.journal import Span, named
-from ..sessions.delegation import MAX_TASK_CHARS
 from ..sessions.types import SessionResult
 from .attempts import agent
 from .cases import Case, Job

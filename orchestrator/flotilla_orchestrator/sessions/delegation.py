@@ -13,14 +13,13 @@ import jsonschema
 from claude_agent_sdk import SdkMcpTool, ToolAnnotations
 from pydantic import JsonValue
 
-from ..config.config import GATE, Worker
+from ..config.config import GATE, MAX_TASK_CHARS, Worker
 from ..errors import Failure
 from ..names import did_you_mean
 
 DELEGATE = f"mcp__{GATE}__delegate"
 TRANSFER = f"mcp__{GATE}__transfer_case"
 MAX_TASKS = 8  # in one call: more reports than that crowd out the lead's own context
-MAX_TASK_CHARS = 50_000
 MAX_REPORT_CHARS = 20_000
 
 _TASK = {
