@@ -17,8 +17,9 @@ from ..sessions.waiting import Pending, decision
 from .cases import Case, Job
 from .circuits import admitted, missed
 from .delegations import Tasks, reports
-from .durable import Handle, Said, step
+from .durable import Handle, step
 from .here import here
+from .kept import Said
 from .parts import listener, session
 from .records import count, end
 

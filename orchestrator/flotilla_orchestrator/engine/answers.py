@@ -4,17 +4,15 @@ import asyncio
 from typing import Literal
 
 from dbos import DBOSClient
-from pydantic import JsonValue
 
 from ..errors import Failure
 from ..order import Order
 from ..records.decisions import keep
 from ..records.journal import Journal, Run, Span, named
 from ..servers.approvals import Approval
-from .kept import APPLICATION
+from .kept import APPLICATION, Said
 
 TOPIC = "decision"
-Said = dict[str, JsonValue]
 
 
 def approval_of(run: Run | Order, span: Span) -> Approval:

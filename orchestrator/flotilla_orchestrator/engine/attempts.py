@@ -19,8 +19,9 @@ from .agents import attempt, internal_error
 from .cases import Case, Job
 from .changes import changes, may_have_changed, told
 from .delegations import handed_over
-from .durable import Said, durable, step
+from .durable import durable, step
 from .here import here
+from .kept import Said
 from .records import end
 
 logger = logging.getLogger(__name__)

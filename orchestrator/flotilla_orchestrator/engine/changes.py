@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from ..config.config import TOOL_NAME
 from ..records.journal import Span
 from .cases import Case
-from .durable import Said
+from .kept import Said
 
 _MOST = 20  # calls told to a lead
 _ARGUMENT_CHARS = 120

@@ -4,7 +4,8 @@ from ..errors import Failure
 from ..records.journal import Span
 from ..sessions.types import SessionResult
 from .cases import Case, Job
-from .durable import Said, step
+from .durable import step
+from .kept import Said
 
 
 async def admitted(case: Case, job: Job) -> Failure | None:

@@ -10,7 +10,8 @@ from ..records.journal import named
 from ..sessions.calls import span_of
 from ..sessions.types import Delegated, SessionResult
 from .cases import Case, Job
-from .durable import Said, Workflow, step
+from .durable import Workflow, step
+from .kept import Said
 from .records import report
 
 Tasks = Workflow[[Job], SessionResult]

@@ -12,14 +12,13 @@ from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
 from .here import here
-from .kept import kept_as
+from .kept import Said, kept_as
 
 _POLL_S = 0.02  # how often an outcome is looked for that is about to be written down
 _LATER = 1  # of priorities; a workflow without one has 0, and goes first
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-Said = dict[str, JsonValue]
 
 
 class Handle(Generic[R]):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbos import DBOS, DBOSClient, WorkflowStatus
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
 from ..order import Order
@@ -19,6 +19,7 @@ VERSION = "2"  # of the workflows: a run goes on only with the steps that it beg
 UNFINISHED = ["PENDING", "ENQUEUED"]
 SHARED = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
+Said = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)

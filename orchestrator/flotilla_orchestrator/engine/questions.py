@@ -16,8 +16,9 @@ from ..records.journal import Journal, Span, Status, named, now
 from ..sessions.waiting import STEPS, Pending
 from .answers import TOPIC, approval_of, asked_in, tell
 from .cases import Case
-from .durable import Said, durable
+from .durable import durable
 from .here import here
+from .kept import Said
 from .work import Done, Work
 
 _ON_ITS_WAY_S = 5  # a decision taken in time is heard, though the message comes a moment later

@@ -5,7 +5,7 @@ from ..records.journal import Span, Status
 from ..sessions.delegation import MAX_REPORT_CHARS, Task
 from ..sessions.types import SessionResult
 from .cases import Case
-from .durable import Said
+from .kept import Said
 
 
 async def end(case: Case, span: Span, result: SessionResult) -> None:

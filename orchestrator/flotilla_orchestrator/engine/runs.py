@@ -15,8 +15,9 @@ from .agents import internal_error
 from .attempts import agent
 from .cases import Case, Job
 from .delegations import shares
-from .durable import Said, durable, step
+from .durable import durable, step
 from .here import here
+from .kept import Said
 from .parts import turns_so_far
 from .records import status
 from .steps import by_steps

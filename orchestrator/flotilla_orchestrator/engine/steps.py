@@ -21,7 +21,8 @@ from ..sessions.types import SessionResult
 from .attempts import agent
 from .cases import Case, Job
 from .delegations import shares
-from .durable import Handle, Said, first, step
+from .durable import Handle, first, step
+from .kept import Said
 from .questions import question, withdraw
 from .work import Done, Work
 
