@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Generator
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from support import postgres
+
+# Whoever starts the tests in the background of a shell has them ignore it, and their children would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
