@@ -335,6 +335,11 @@ def test_resources_are_uris(folder: Folder) -> None:
     [
         ("{type: objct}", "`output`: must be a JSON Schema with `type: object`"),
         ("{type: object, required: answer}", "`output`: not a JSON Schema at required"),
+        (
+            "{type: object, properties: {a: {example: 1}}}",  # the Claude CLI would not start
+            "`output`: results are JSON Schema of draft 7, which has no `example` at properties/a",
+        ),
+        ("{type: object, $schema: 'https://json-schema.org/draft/2020-12/schema'}", "`output`: not a JSON Schema of"),
     ],
 )
 def test_an_output_must_be_a_json_schema_of_an_object(folder: Folder, schema: str, problem: str) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from jsonschema import Draft202012Validator, SchemaError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -19,8 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from . import template
+from . import schemas, template
 from .prices import Prices, shipped
+from .schemas import ObjectSchema, OutputSchema
 
 TOOL_NAME = re.compile(r"mcp__(?P<server>[a-z0-9_-]+?)__(?P<tool>[A-Za-z0-9_-]+)")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -31,21 +31,6 @@ ROUTER = "router"  # the agent of `flotilla ask`, and the name of its rehearsal;
 Bounds = dict[str, dict[str, JsonValue]]
 
 
-def _schema(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        Draft202012Validator.check_schema(value)
-    except SchemaError as error:
-        where = "/".join(str(part) for part in error.absolute_path)
-        raise ValueError(f"not a JSON Schema{f' at {where}' if where else ''}: {error.message}") from None
-    return value
-
-
-def _object_schema(value: dict[str, Any]) -> dict[str, Any]:
-    if value.get("type") != "object":
-        raise ValueError("must be a JSON Schema with `type: object`")
-    return _schema(value)
-
-
 def _bounds(value: Bounds) -> Bounds:
     for bounds in value.values():
         for argument, bound in bounds.items():
@@ -53,7 +38,7 @@ def _bounds(value: Bounds) -> Bounds:
                 raise ValueError(f"the bound of `{argument}` must be a JSON Schema, such as {{const: …}}")
             template.check(bound)
             if not template.attributes(bound, "inputs") | template.attributes(bound, "lookups"):
-                _schema(bound)  # else it is a schema only once it is filled in
+                schemas.check(bound)  # else it is a schema only once it is filled in
     return value
 
 
@@ -74,7 +59,6 @@ def _templates(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Capability = Annotated[str, Field(min_length=1, max_length=80)]
 Version = Annotated[str, Field(pattern=r"^[\w.+-]{1,32}$")]
-ObjectSchema = Annotated[dict[str, Any], AfterValidator(_object_schema)]
 
 
 class Model(BaseModel):
@@ -261,7 +245,7 @@ class Step(Model):
     needs: list[str] = Field(default=[], description="the steps that have to be done first")
     worker: str | None = None
     task: Annotated[str, Field(min_length=1), AfterValidator(_template)] | None = None
-    output: ObjectSchema | None = Field(default=None, description="what the worker has to give; default: a text")
+    output: OutputSchema | None = Field(default=None, description="what the worker has to give; default: a text")
     approve: Annotated[str, Field(min_length=1), AfterValidator(_template)] | None = None
     expires_hours: float = Field(default=72, gt=0, le=8760, description="how long a person has for `approve`")
     on_error: Literal["fail", "continue", "retry"] = Field(
@@ -293,7 +277,7 @@ class Playbook(Model):
     steps: list[Step] = Field(
         default=[], max_length=50, description="those without a path between them run in parallel"
     )
-    output: ObjectSchema | None = Field(default=None, description="the run's result; with steps it may be left out")
+    output: OutputSchema | None = Field(default=None, description="the run's result; with steps it may be left out")
     result: Annotated[dict[str, JsonValue], AfterValidator(_templates)] = Field(
         default={}, description="how `output` is made of steps (default: it is the last step's)"
     )

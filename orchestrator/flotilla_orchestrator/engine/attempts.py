@@ -133,10 +133,11 @@ class _Attempts:
         entry = await self._case.ledger.entry(self._job.span_id)
         given, config = self._job.allowance, self._case.means.config
         own = config.workers[worker].limits.over(config.fleet.limits.session)
-        usd = given.budget_usd - (given.budget_usd if result.cost_usd is None else result.cost_usd)
+        turns = given.max_turns - result.turns - entry.lost_turns
+        usd = given.budget_usd - (given.budget_usd if result.cost_usd is None else result.cost_usd + entry.lost_usd)
         seconds = given.wall_clock_s - entry.active_s - pause_s
         left = Allowance(
-            min(given.max_turns - result.turns, own.max_turns or given.max_turns),
+            min(turns, own.max_turns or turns),
             min(usd, own.budget_usd or usd),
             min(seconds, own.wall_clock_s or seconds),
         )

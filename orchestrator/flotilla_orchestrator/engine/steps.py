@@ -7,12 +7,12 @@ a run that is taken up again goes on with the steps that it began with.
 import json
 from typing import Any
 
-import jsonschema
 from flotilla_kit import faults
 from pydantic import JsonValue
 
 from ..config import template
 from ..config.config import MAX_TASK_CHARS, Playbook, Step
+from ..config.schemas import misfit
 from ..config.steps import needed
 from ..errors import Failure
 from ..records.allowances import Allowance
@@ -131,12 +131,9 @@ class _Steps:
         except template.TemplateError as error:
             message = f"The result of {playbook.name}: {error}."
             raise Failure("bad_template", message, "Correct `result` in the playbook.") from error
-        if playbook.output:
-            try:
-                jsonschema.validate(output, playbook.output)
-            except jsonschema.ValidationError as error:
-                message = f"The result of {playbook.name}: {error.message[:500]}"
-                raise Failure("invalid_output", message, "" if output else last.summary) from error
+        if playbook.output and (problem := misfit(output, playbook.output)):
+            message = f"The result of {playbook.name}: {problem[:500]}"
+            raise Failure("invalid_output", message, "" if output else last.summary)
         return {"summary": last.summary} if output is None else output
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
-import jsonschema
 from claude_agent_sdk.types import SessionStoreEntry
 
 from ..config.prices import Prices, Tokens
+from ..config.schemas import misfit
 from .types import SessionResult
 
 STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
@@ -130,10 +130,6 @@ class Past:
 
 
 def _structured(block: Mapping[str, Any], schema: Mapping[str, Any]) -> SessionResult | None:
-    if block["name"] != STRUCTURED_OUTPUT:
-        return None
-    try:
-        jsonschema.validate(block["input"], schema)
-    except jsonschema.ValidationError:
+    if block["name"] != STRUCTURED_OUTPUT or misfit(block["input"], schema):
         return None
     return SessionResult(structured=block["input"])

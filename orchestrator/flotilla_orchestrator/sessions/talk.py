@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema
 from claude_agent_sdk import (
     AssistantMessage,
     ClaudeSDKClient,
@@ -24,6 +23,7 @@ from claude_agent_sdk import (
 from flotilla_kit import faults
 
 from ..config.prices import Tokens
+from ..config.schemas import misfit
 from ..errors import Failure
 from .ends import LOOK, failure_of
 from .hold import Hold
@@ -202,9 +202,7 @@ class Talk:
                 Failure("no_structured_output", f"{self.session.agent} ended without the structured result asked for.")
             )
             return
-        try:
-            jsonschema.validate(output, schema)
-        except jsonschema.ValidationError as error:
-            self.fail(Failure("invalid_output", f"The result of {self.session.agent}: {error.message}"))
+        if problem := misfit(output, schema):
+            self.fail(Failure("invalid_output", f"The result of {self.session.agent}: {problem}"))
             return
         self.result.structured = output
