@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def test_a_question_that_nobody_answers_expires_also_when_nobody_is_at_work(tmp_
     case = Asking(tmp_path, LOOK, {**ASK, "expires_hours": 0.0002}, TELL)  # less than a second
     process, _ = case.asking()
     case.kill(process)
+    time.sleep(1)
     assert case.answer("approve", "--confirm", "sign-off")["error"]["code"] == "approval_expired"
     error = case.finish("resume", "--json")["error"]
     assert (error["code"], error["details"]["step"]) == ("approval_expired", "sign-off")
