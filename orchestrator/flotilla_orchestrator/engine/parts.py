@@ -11,6 +11,7 @@ from claude_agent_sdk.types import SessionKey
 from flotilla_kit import faults
 
 from ..errors import Failure
+from ..records.journal import Span
 from ..sessions.calls import Calls
 from ..sessions.past import Past
 from ..sessions.session import run_session, work_folder
@@ -33,89 +34,104 @@ async def session(job: Job, counted: SessionResult, say: str) -> SessionResult:
     """
     async with here().slots, here().cases.use(job.order) as case:
         try:
-            return await run_part(case, job, counted, say)
+            span = await case.means.journal.span(job.span_id)
+            assert span, "it began before its first part"
+            faults.point("part_begins")
+            return await _Part(case, job, span, counted).run(say)
         except Failure as failure:
             return SessionResult(failure=failure)
 
 
 async def listener(case: Case, job: Job) -> Listener:
     """What has been said to a session, and what of it it has heard."""
-    store, key = _store(case, job)
+    store, key = _store(case, case.agent(job).session_id)
     return case.steering.heard_by(Past(await store.load(key) or []).text)
 
 
 async def turns_so_far(case: Case, span_id: str) -> int:
     """Of the session with this span."""
-    project, session_id = project_key_for_directory(work_folder(case.means.folder)), str(UUID(span_id))
-    store = Transcripts(case.means.journal.database)  # pyright: ignore[reportAbstractUsage]  # a method it lacks is optional
-    entries = await store.load({"project_key": project, "session_id": session_id})
-    return Past(entries or []).used(case.means.config.prices, "").turns
+    store, key = _store(case, str(UUID(span_id)))
+    return Past(await store.load(key) or []).turns
 
 
-def _store(case: Case, job: Job) -> tuple[Transcripts, SessionKey]:
-    """Where the session's transcript is."""
-    project, session_id = project_key_for_directory(work_folder(case.means.folder)), case.agent(job).session_id
+def _store(case: Case, session_id: str) -> tuple[Transcripts, SessionKey]:
+    """Where a session's transcript is."""
+    project = project_key_for_directory(work_folder(case.means.folder))
     store = Transcripts(case.means.journal.database)  # pyright: ignore[reportAbstractUsage]  # a method it lacks is optional
     return store, {"project_key": project, "session_id": session_id}
 
 
-async def run_part(case: Case, job: Job, counted: SessionResult, say: str = "") -> SessionResult:
-    """Go on with a session; whatever goes wrong is in the result, and so is what an earlier process could not report.
+class _Part:
+    """A part in this process: it goes on with what earlier ones have left of the session.
 
     Args:
-        counted: the parts before this one; ``held` is the call to go on with, decided meanwhile.
+        counted: the parts before this one; ``held`` is the call to go on with, decided meanwhile.
     """
-    journal, agent = case.means.journal, case.agent(job)
-    span = await journal.span(job.span_id)
-    assert span, "it began before its first part"
-    faults.point("part_begins")
-    store, key = _store(case, job)
-    past = Past(await store.load(key) or [])
-    prices, model = case.means.config.prices, agent.model
-    calls = Calls(journal, span, case.means.breaker)
-    lost = past.used(prices, model, job.before + counted.turns)
-    if lost.turns and (ended := past.ended(agent.output)):
-        await calls.catch_up(past.results())
-        return lost.then(ended)
-    told = bool(say) and not lost.turns  # it had come to its end, and nothing is lost
-    if past.begun and not told and (in_vain := await calls.lost(past.calls())):
-        await case.ledger.lose(job.span_id, in_vain, in_vain * past.next_cost(prices, model))
-    if lost.turns:
-        await calls.catch_up(past.results())
-    if past.begun and not past.used(prices, model).turns:  # it had not been answered: as if it had not begun
-        await store.delete(key)
-        past = Past([])
-    call = past.unanswered()
-    if mark := past.deferral():
-        await store.append(key, [mark])
-    decided = counted.held
-    if decided and (call is None or call["id"] != decided.tool_use_id):
-        decided = None  # an earlier process went on with it
-    entry, so_far = await case.ledger.entry(job.span_id), counted.then(lost)
-    try:
-        turns, usd = entry.left(so_far.turns, so_far.cost_usd)
-    except Failure as failure:  # an earlier process had used it up, and did not live to say so
-        return replace(lost, failure=failure)
-    session = agent.session(store, turns, usd, await case.clock(job.span_id), decided)
-    if past.begun and not decided:
-        session = replace(session, goes_on="with_call" if call else "with_prompt")
-        if told:
-            session = replace(session, go_on=say)
-    session = replace(session, steer=case.steering.heard_by(past.text if job.result_wanted else None))
-    async with _time_noted(case):
-        result = await _undisturbed(session, calls, store)
-    if result.cost_usd is None:  # it ended without a word of that
-        told = Past(await store.load(key) or []).used(prices, model, job.before + so_far.turns)
-        result = replace(
-            result, cost_usd=told.cost_usd, input_tokens=told.input_tokens, output_tokens=told.output_tokens
-        )
-    if case.steering.cancelled:
-        result = replace(result, failure=cancellation(), waiting=None, delegated=None, paused=None)
-    faults.point("part_ends")
-    if result.failure and result.failure.code in ("turns_exceeded", "budget_exceeded"):
-        total = so_far.then(result)
-        result.failure = entry.exceeded(result.failure.code, total.turns, total.cost_usd)
-    return lost.then(result) if lost.turns else result
+
+    def __init__(self, case: Case, job: Job, span: Span, counted: SessionResult) -> None:
+        self._case, self._job, self._counted, self._agent = case, job, counted, case.agent(job)
+        self._calls = Calls(case.means.journal, span, case.means.breaker)
+        self._store, self._key = _store(case, self._agent.session_id)
+
+    async def run(self, say: str) -> SessionResult:
+        """Its result; whatever goes wrong is in it, and so is what an earlier process could not report."""
+        past = await self._past()
+        lost = self._used(past, self._counted.turns)
+        if lost.turns and (ended := past.ended(self._agent.output)):
+            await self._calls.catch_up(past.results())
+            return lost.then(ended)
+        say = "" if lost.turns else say  # else it had come to its end, and nothing is lost
+        past = await self._mended(past, lost, said=bool(say))
+        entry, so_far = await self._case.ledger.entry(self._job.span_id), self._counted.then(lost)
+        try:
+            turns, usd = entry.left(so_far.turns, so_far.cost_usd)
+        except Failure as failure:  # an earlier process had used it up, and did not live to say so
+            return replace(lost, failure=failure)
+        async with _time_noted(self._case):
+            result = await _undisturbed(await self._session(past, say, turns, usd), self._calls, self._store)
+        if result.cost_usd is None:  # it ended without a word of that
+            used = self._used(await self._past(), so_far.turns)
+            tokens = {"input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
+            result = replace(result, cost_usd=used.cost_usd, **tokens)
+        if self._case.steering.cancelled:
+            result = replace(result, failure=cancellation(), waiting=None, delegated=None, paused=None)
+        faults.point("part_ends")
+        if result.failure and result.failure.code in ("turns_exceeded", "budget_exceeded"):
+            total = so_far.then(result)
+            result.failure = entry.exceeded(result.failure.code, total.turns, total.cost_usd)
+        return lost.then(result) if lost.turns else result
+
+    async def _past(self) -> Past:
+        return Past(await self._store.load(self._key) or [])
+
+    def _used(self, past: Past, turns: int) -> SessionResult:
+        """What was used after so many turns of this job."""
+        return past.used(self._case.means.config.prices, self._agent.model, self._job.before + turns)
+
+    async def _mended(self, past: Past, lost: SessionResult, said: bool) -> Past:
+        """The transcript, so that the CLI goes on where it broke off, with what was lost made good in the records."""
+        if past.begun and not said and (in_vain := await self._calls.lost(past.calls())):
+            usd = in_vain * past.next_cost(self._case.means.config.prices, self._agent.model)
+            await self._case.ledger.lose(self._job.span_id, in_vain, usd)
+        if lost.turns:
+            await self._calls.catch_up(past.results())
+        if past.begun and not past.turns:  # as if it had not begun
+            await self._store.delete(self._key)
+            return Past([])
+        if mark := past.deferral():
+            await self._store.append(self._key, [mark])
+        return past
+
+    async def _session(self, past: Past, say: str, turns: int, usd: float) -> Session:
+        """What it may use now; it goes on with the call that it waited for, one that was cut off, or a prompt."""
+        call, decided = past.unanswered(), self._counted.held
+        if decided and (call is None or call["id"] != decided.tool_use_id):
+            decided = None  # an earlier process went on with it
+        session = self._agent.session(self._store, turns, usd, await self._case.clock(self._job.span_id), decided)
+        if past.begun and not decided:
+            session = replace(session, goes_on="with_call" if call else "with_prompt", go_on=say or session.go_on)
+        heard = past.text if self._job.result_wanted else None
+        return replace(session, steer=self._case.steering.heard_by(heard), recorded=self._store.recorded)
 
 
 @asynccontextmanager
@@ -138,7 +154,7 @@ async def _time_noted(case: Case) -> AsyncGenerator[None]:
 
 async def _undisturbed(session: Session, calls: Calls, store: Transcripts) -> SessionResult:
     """Cut off, the session shall go on later with the call that it is in: how it ends now is not kept."""
-    running = asyncio.create_task(run_session(replace(session, recorded=store.recorded), calls))
+    running = asyncio.create_task(run_session(session, calls))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

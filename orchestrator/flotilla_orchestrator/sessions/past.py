@@ -51,6 +51,11 @@ class Past:
         """All of it, to look for words in."""
         return json.dumps(self.entries, ensure_ascii=False)
 
+    @property
+    def turns(self) -> int:
+        """How often the model has answered."""
+        return len({entry["message"]["id"] for entry in self._answers})
+
     def used(self, prices: Prices, asked: str, after: int = 0) -> SessionResult:
         """The turns, tokens and cost of all of it but its first turns.
 
@@ -73,7 +78,7 @@ class Past:
     def next_cost(self, prices: Prices, asked: str) -> float:
         """About what the model call after it costs: as much as the one before."""
         if self._answers:
-            return self.used(prices, asked, self.used(prices, asked).turns - 1).cost_usd or 0
+            return self.used(prices, asked, self.turns - 1).cost_usd or 0
         prompt = Tokens(input=len(json.dumps(self.entries)) // _BYTES_PER_TOKEN)
         price = prices.of(asked)
         return price.cost(prompt, prompt.prompt) if price else prices.dearest(prompt)
