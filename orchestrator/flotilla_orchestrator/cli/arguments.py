@@ -13,7 +13,7 @@ from ..config.config import Config, Playbook
 from ..errors import Failure
 
 if TYPE_CHECKING:
-    from ..records.journal import Journal, Span
+    from ..records.journal import Journal, Run, Span
 
 _LARGEST_TASK_FILE = 1024 * 1024
 
@@ -52,6 +52,13 @@ async def open_journal(
     from ..records.journal import Journal
 
     return await Journal.open(home_folder(arguments), listeners, url=shared_database(), read_only=read_only)
+
+
+async def known_run(journal: "Journal", run_id: str) -> "Run":
+    """Raises Failure `unknown_run`."""
+    if found := await journal.run(run_id):
+        return found
+    raise Failure("unknown_run", f"There is no run {run_id}.", "See --home.")
 
 
 def new_check_id() -> str:

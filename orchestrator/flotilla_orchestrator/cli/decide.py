@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Failure
 from ..sessions.waiting import STEPS
-from .arguments import home_folder, open_journal, say
+from .arguments import home_folder, known_run, open_journal, say
 from .asking import described
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ async def decide(arguments: argparse.Namespace) -> int:
     from ..engine.kept import database_url
 
     async with await open_journal(arguments, read_only=arguments.action == "show") as journal:
-        run = await journal.run(arguments.run_id)
-        if run is None:
-            raise Failure("unknown_run", f"There is no run {arguments.run_id}.", "See --home.")
+        run = await known_run(journal, arguments.run_id)
         span = await answers.question_span(journal, run.run_id, arguments.step)
         if arguments.action == "approve":
             _confirmed(arguments, answers.approval_of(run, span))

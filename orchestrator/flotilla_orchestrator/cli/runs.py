@@ -20,6 +20,7 @@ from .arguments import (
     config_folder,
     given_task,
     home_folder,
+    known_run,
     named_playbook,
     open_journal,
     print_json,
@@ -87,9 +88,7 @@ async def resume(arguments: argparse.Namespace) -> int:
 
     home = home_folder(arguments)
     async with await open_journal(arguments) as journal:
-        found = await journal.run(arguments.run_id)
-        if found is None:
-            raise Failure("unknown_run", f"There is no run {arguments.run_id}.", "See --home.")
+        found = await known_run(journal, arguments.run_id)
         left = left_over(database_url(home), found.run_id)
         if left is None:
             said = f"{found.run_id} has ended: {found.status}."
@@ -113,9 +112,7 @@ async def follow(arguments: argparse.Namespace) -> int:
     text = given_task(arguments)
     check_task(text)
     async with await open_journal(arguments, read_only=True) as journal:
-        found = await journal.run(arguments.run_id)
-    if found is None:
-        raise Failure("unknown_run", f"There is no run {arguments.run_id}.", "See --home.")
+        found = await known_run(journal, arguments.run_id)
     if found.status in ("queued", "running", "interrupted"):
         said = f"{found.run_id} has not ended: {found.status}."
         raise Failure("run_not_ended", said, "`flotilla tell` reaches a lead at work, `flotilla resume` goes on.")

@@ -3,14 +3,12 @@
 import asyncio
 from typing import Literal
 
-from dbos import DBOSClient
-
 from ..errors import Failure
 from ..order import Order
 from ..records.decisions import keep
 from ..records.journal import Journal, Run, Span, named
 from ..servers.approvals import Approval
-from .kept import APPLICATION, Said
+from .kept import Said, connected
 
 TOPIC = "decision"
 
@@ -60,11 +58,8 @@ async def tell(url: str, approval_id: str, kept: Said) -> None:
     said = {name: kept[name] for name in ("state", "by", "reason")}
 
     def send() -> None:
-        client = DBOSClient(system_database_url=url, application_name=APPLICATION)
-        try:
+        with connected(url) as client:
             client.send(f"{run_id}/step-{step_id}", said, TOPIC, idempotency_key=TOPIC)
-        finally:
-            client.destroy()
 
     await asyncio.to_thread(send)
 

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from uuid import UUID
 
 from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import SessionKey
 from flotilla_kit import faults
 
 from ..errors import Failure
-from ..records.journal import Span
+from ..records.journal import Span, session_id
 from ..sessions.calls import Calls
 from ..sessions.past import Past
 from ..sessions.session import run_session, work_folder
@@ -50,15 +49,15 @@ async def listener(case: Case, job: Job) -> Listener:
 
 async def turns_so_far(case: Case, span_id: str) -> int:
     """Of the session with this span."""
-    store, key = _store(case, str(UUID(span_id)))
+    store, key = _store(case, session_id(span_id))
     return Past(await store.load(key) or []).turns
 
 
-def _store(case: Case, session_id: str) -> tuple[Transcripts, SessionKey]:
+def _store(case: Case, known_as: str) -> tuple[Transcripts, SessionKey]:
     """Where a session's transcript is."""
     project = project_key_for_directory(work_folder(case.means.folder))
     store = Transcripts(case.means.journal.database)  # pyright: ignore[reportAbstractUsage]  # a method it lacks is optional
-    return store, {"project_key": project, "session_id": session_id}
+    return store, {"project_key": project, "session_id": known_as}
 
 
 class _Part:

@@ -28,6 +28,11 @@ def named(*names: str) -> str:
     return uuid5(_NAMES, "/".join(names)).hex
 
 
+def session_id(span_id: str) -> str:
+    """How the Claude CLI and the store of transcripts know the session with this span."""
+    return str(UUID(span_id))
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
@@ -212,7 +217,7 @@ def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any
 
 def _forget(connection: Connection, run_id: str) -> None:
     sessions = connection.scalars(select(SPANS.c.span_id).where(SPANS.c.run_id == run_id, SPANS.c.kind == "session"))
-    session_ids = [str(UUID(span_id)) for span_id in sessions]
+    session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))
     for table in (LEDGER, STEERING, SPANS, RUNS):
         connection.execute(delete(table).where(table.c.run_id == run_id))

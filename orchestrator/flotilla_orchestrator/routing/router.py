@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from uuid import UUID
 
 from claude_agent_sdk import InMemorySessionStore
 from pydantic import JsonValue
@@ -11,7 +10,7 @@ from ..config.config import ROUTER, Config
 from ..errors import Failure
 from ..order import check_task
 from ..provider import Provider
-from ..records.journal import Journal, Run, Span
+from ..records.journal import Journal, Run, Span, session_id
 from ..sessions.calls import Calls
 from ..sessions.deadline import Deadline
 from ..sessions.session import run_session
@@ -93,7 +92,7 @@ def _session(config: Config, request: Request, span: Span, provider: Provider, f
     playbooks = "\n".join(json.dumps(playbook, ensure_ascii=False) for playbook in _described(config))
     given = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in request.given.items())
     return Session(
-        session_id=str(UUID(span.span_id)),
+        session_id=session_id(span.span_id),
         agent=ROUTER,
         system_prompt=_PROMPT.format(playbooks=playbooks),
         prompt=f"{request.words}\n\nInputs:\n{given}" if given else request.words,

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from claude_agent_sdk import Message, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
 
 from ..config.config import TOOL_NAME, Config, Worker
 from ..provider import Provider
-from ..records.journal import Journal
+from ..records.journal import Journal, session_id
 from ..servers.approvals import Approvals
 from ..servers.breaker import Breaker
 from ..servers.fleet import Connected, Fleet
@@ -61,7 +60,7 @@ class Agent:
         depth: int = 0,
     ) -> None:
         self._means, self._mandates, self._worker = means, mandates, worker
-        self._prompt, self.output, self.session_id = prompt, output, str(UUID(span_id))
+        self._prompt, self.output, self.session_id = prompt, output, session_id(span_id)
         self._depth = depth
 
     def session(

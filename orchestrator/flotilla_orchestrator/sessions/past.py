@@ -15,10 +15,9 @@ from claude_agent_sdk.types import SessionStoreEntry
 
 from ..config.prices import Prices, Tokens
 from ..config.schemas import misfit
-from .types import SessionResult
+from .types import SYNTHETIC, SessionResult
 
 STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
-SYNTHETIC = "<synthetic>"  # the "model" of what the CLI says itself, such as an API error
 _DEFERRED = "hook_deferred_tool"
 _BYTES_PER_TOKEN = 4  # about
 _COMMON = ("isSidechain", "userType", "entrypoint", "cwd", "sessionId", "version", "gitBranch", "timestamp")

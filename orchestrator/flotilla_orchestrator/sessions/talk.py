@@ -27,8 +27,8 @@ from ..config.schemas import misfit
 from ..errors import Failure
 from .ends import LOOK, failure_of
 from .hold import Hold
-from .past import STRUCTURED_OUTPUT, SYNTHETIC
-from .types import CallStatus, Delegated, Observer, Paused, Session, SessionResult, Waiting
+from .past import STRUCTURED_OUTPUT
+from .types import SYNTHETIC, CallStatus, Delegated, Observer, Paused, Session, SessionResult, Waiting
 from .usage import used_in
 
 _INTERRUPT_S = 3  # how long an interrupted session may take to say what it has cost
