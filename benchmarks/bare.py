@@ -5,7 +5,8 @@ import gc
 import sys
 
 from fastmcp import FastMCP
-from flotilla_kit import http, logs
+from flotilla_kit.http.serving import listen, serve_app
+from flotilla_kit.telemetry import logs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -36,13 +37,13 @@ def serve(server: FastMCP) -> None:
     gc.collect()
     gc.freeze()
     app = server.http_app(path="/mcp", stateless_http=True, host_origin_protection=True)
-    serving = http.run(app, *http.listen("127.0.0.1", 0), exit_with_stdin=True)
+    running = serve_app(app, *listen("127.0.0.1", 0), exit_with_stdin=True)
     try:
         import uvloop
     except ModuleNotFoundError:
-        asyncio.run(serving)
+        asyncio.run(running)
     else:
-        uvloop.run(serving)
+        uvloop.run(running)
 
 
 def main() -> None:

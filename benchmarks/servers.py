@@ -14,7 +14,7 @@ from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 from pydantic import JsonValue
 
 from .load import Load, measure, post, tool_call

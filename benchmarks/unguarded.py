@@ -13,8 +13,8 @@ from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
 from flotilla_billing.tools import TOOLS
 from flotilla_kit.audit import Record
-from flotilla_kit.call import CURRENT, Call
-from flotilla_kit.principal import OWNER
+from flotilla_kit.guard.call import CURRENT, Call
+from flotilla_kit.identity.principal import OWNER
 
 from .bare import answer_schema_lookups, serve
 

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from fastmcp import FastMCP
+from flotilla_kit.guard.surface import model_bytes
 from flotilla_kit.settings import ServerSettings
-from flotilla_kit.surface import model_bytes
 
 SERVERS = ("billing", "memory")
 TARGET = Path(__file__).parent.parent / "docs" / "servers.md"

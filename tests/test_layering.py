@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,19 @@ PACKAGES = {
 }
 SERVERS = {"flotilla_billing", "flotilla_memory"}
 # From the top down; a module may import what stands below it, not what stands above.
+KIT_LAYERS = [
+    {"cli"},
+    {"http"},
+    {"imports", "server", "tools"},
+    {"guard"},
+    {"approvals"},
+    {"effects"},
+    {"audit"},
+    {"identity", "storage"},
+    {"telemetry", "terminal"},
+    {"money", "paging"},
+    {"errors", "settings"},
+]
 SERVER_LAYERS = [{"__main__"}, {"server"}, {"tools", "resources", "sql_store", "fts_store"}, {"store"}, {"models"}]
 # Of files and folders.
 ORCHESTRATOR_LAYERS = [
@@ -64,11 +78,29 @@ def test_a_server_imports_downwards_only(package: str) -> None:
     assert_layers(package, SERVER_LAYERS)
 
 
-def test_the_orchestrator_imports_downwards_only() -> None:
-    found = PACKAGES["flotilla_orchestrator"].iterdir()
+@pytest.mark.parametrize(
+    ("package", "layers"), [("flotilla_kit", KIT_LAYERS), ("flotilla_orchestrator", ORCHESTRATOR_LAYERS)]
+)
+def test_rooms_import_downwards_only(package: str, layers: list[set[str]]) -> None:
+    found = PACKAGES[package].iterdir()
     modules = {path.stem for path in found if path.suffix == ".py" or (path / "__init__.py").exists()} - {"__init__"}
-    assert modules == set[str]().union(*ORCHESTRATOR_LAYERS), "every module has its layer"
-    assert_layers("flotilla_orchestrator", ORCHESTRATOR_LAYERS)
+    assert modules == set[str]().union(*layers), "every module has its layer"
+    assert_layers(package, layers)
+
+
+@pytest.mark.parametrize("package", ["flotilla_kit", *sorted(SERVERS)])
+def test_no_module_imports_itself_through_others(package: str) -> None:
+    names = {_dotted(package, path): path for path in files(package)}
+    graph = {name: imports(package, path) & set(names) - {name} for name, path in names.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))
+
+
+def _dotted(package: str, path: Path) -> str:
+    parts = path.relative_to(PACKAGES[package]).with_suffix("").parts
+    return ".".join([package, *(part for part in parts if part != "__init__")])
 
 
 def _module_of(package: str, imported: str) -> str | None:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from flotilla_billing import stripe_csv
-from flotilla_kit.cli import ImportRefused
+from flotilla_kit.imports import ImportRefused
 from pytest import mark, raises
 from support.processes import BIN, clean_environment
 

@@ -8,7 +8,7 @@ from fastmcp import Client
 from fastmcp.client import FastMCPTransport
 from flotilla_billing.server import create_server
 from flotilla_billing.settings import Settings
-from flotilla_kit.surface import model_bytes
+from flotilla_kit.guard.surface import model_bytes
 from pytest import mark
 from support.answers import answer_of
 

@@ -17,7 +17,7 @@ from fastmcp.client import FastMCPTransport
 from flotilla_billing.server import create_server
 from flotilla_billing.settings import Settings
 from flotilla_kit import approvals, audit, effects
-from flotilla_kit.database import Database
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_memory import server as memory
 from flotilla_memory.settings import Settings as MemorySettings
 from support.answers import answer_of
@@ -141,7 +141,7 @@ async def test_requests_are_listed_by_state(sqlite_host: Host) -> None:
 async def test_nothing_in_a_request_can_move_the_cursor(sqlite_host: Host) -> None:
     hostile = "\x1b[2J\x1b[1;1Hok\r\n  amount: 1.00 USD\x9b1A\u202e\u2028\x7f"
     effect = effects.Effect(f"w{hostile}", "run", "drop_table", "", "d" * 64, {f"t{hostile}": hostile}, "billing")
-    database = await Database.open(sqlite_host.url, [effects.MIGRATIONS])
+    database = await Database.open(sqlite_host.url, [KIT_MIGRATIONS])
     approval = await database.write(approvals.ask, effect, {"customer_name": hostile, hostile: 1}, 24)
     await database.close()
     for shown in (
@@ -244,7 +244,7 @@ async def test_the_audit_of_a_server_without_a_database_lies_apart(tmp_path: Pat
 
 async def test_a_reader_who_has_seen_enough_is_no_fault(sqlite_host: Host) -> None:
     async with sqlite_host.client():
-        database = await Database.open(sqlite_host.url, [effects.MIGRATIONS])
+        database = await Database.open(sqlite_host.url, [KIT_MIGRATIONS])
         await database.write(audit.append, [audit.Record("get_invoice", "owner", "owner") for _ in range(2_000)])
         await database.close()
     ended = command(Path("sh"), sqlite_host.environment, "-c", f"'{BILLING}' audit export | head -n 1")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from flotilla_billing.settings import Settings
-from flotilla_kit.approvers import ApproverError, Approvers, mint, read_key
-from flotilla_kit.tokens import Issuer, JwksSource, TokenRefused
+from flotilla_kit.identity.approvers import ApproverError, Approvers, mint, read_key
+from flotilla_kit.identity.tokens import Issuer, JwksSource, TokenRefused
 from support.processes import BIN, clean_environment
 
 
@@ -175,5 +175,5 @@ def test_a_corrupt_public_key_is_named_and_nothing_is_added(settings: Settings) 
 
 def test_minting_needs_neither_a_server_nor_a_database() -> None:
     heavy = {"fastmcp", "sqlalchemy", "mcp", "pydantic"}
-    code = f"import sys, flotilla_kit.approvers; print(*{heavy} & {{*sys.modules}})"
+    code = f"import sys, flotilla_kit.identity.approvers; print(*{heavy} & {{*sys.modules}})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"

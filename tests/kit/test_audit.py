@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from flotilla_kit import audit, effects
+from flotilla_kit import audit
 from flotilla_kit.audit import Committer, Record
-from flotilla_kit.database import Database
 from flotilla_kit.errors import StoreUnavailable
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from pydantic import JsonValue
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -23,7 +23,7 @@ LATER = 3600.0  # an interval that no test waits for: what is durable then was f
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncGenerator[Database]:
-    opened = await Database.open(database_url, [effects.MIGRATIONS])
+    opened = await Database.open(database_url, [KIT_MIGRATIONS])
     yield opened
     await opened.close()
 
@@ -249,7 +249,7 @@ async def test_an_outage_loses_no_record_and_is_logged_once(
                 await committer.flush()
     await committer.flush()
     await assert_sound(database, 3)
-    said = [record.getMessage() for record in caplog.records if record.name == audit.__name__]
+    said = [record.getMessage() for record in caplog.records if record.name == Committer.__module__]
     assert said == ["audit cannot be written; trying again", "audit is written again"]
 
 
@@ -298,10 +298,10 @@ async def test_close_gives_up_on_a_store_that_hangs(database: Database, elsewher
 async def test_replicas_append_to_one_chain(database: Database, database_url: str) -> None:
     code = (
         "import asyncio, sys\n"
-        "from flotilla_kit import audit, effects\n"
-        "from flotilla_kit.database import Database\n"
+        "from flotilla_kit import audit\n"
+        "from flotilla_kit.storage import KIT_MIGRATIONS, Database\n"
         "async def main():\n"
-        "    database = await Database.open(sys.argv[1], [effects.MIGRATIONS])\n"
+        "    database = await Database.open(sys.argv[1], [KIT_MIGRATIONS])\n"
         "    committer = audit.Committer(database, interval_s=0.001)\n"
         "    await committer.start()\n"
         "    for _ in range(40):\n"

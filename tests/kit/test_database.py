@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 from flotilla_kit import effects
-from flotilla_kit.database import Database
 from flotilla_kit.effects import Effect
 from flotilla_kit.errors import IdempotencyMismatch, InvalidArguments, StoreUnavailable
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}), mode="cleared")
-OPEN = "import asyncio, sys; from flotilla_kit.database import Database; from flotilla_kit.effects import MIGRATIONS; "
+OPEN = "import asyncio, sys; from flotilla_kit.storage import KIT_MIGRATIONS, Database; "
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncGenerator[Database]:
-    opened = await Database.open(database_url, [effects.MIGRATIONS])
+    opened = await Database.open(database_url, [KIT_MIGRATIONS])
     yield opened
     await opened.close()
 
@@ -44,7 +44,7 @@ async def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
 async def test_a_read_cannot_write(database: Database, database_url: str) -> None:
     if database_url.startswith("sqlite"):
         await database.close()
-        database = await Database.open(database_url, [effects.MIGRATIONS], read_only=True)
+        database = await Database.open(database_url, [KIT_MIGRATIONS], read_only=True)
     with pytest.raises((DBAPIError, StoreUnavailable)):
         await database.read(effects.record, EFFECT, {})
     assert await database.read(count) == 0
@@ -80,7 +80,7 @@ async def test_a_recorded_effect_answers_itself_and_refuses_other_arguments(data
 
 
 async def test_processes_that_start_together_migrate_once(database_url: str) -> None:
-    code = OPEN + "asyncio.run(Database.open(sys.argv[1], [MIGRATIONS]))"
+    code = OPEN + "asyncio.run(Database.open(sys.argv[1], [KIT_MIGRATIONS]))"
     starting = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", code, database_url, stderr=subprocess.PIPE)
         for _ in range(4)
@@ -88,13 +88,13 @@ async def test_processes_that_start_together_migrate_once(database_url: str) -> 
     for process in starting:
         _, said = await process.communicate()
         assert process.returncode == 0, said
-    database = await Database.open(database_url, [effects.MIGRATIONS], read_only=True)
+    database = await Database.open(database_url, [KIT_MIGRATIONS], read_only=True)
     assert await database.read(count) == 0
     await database.close()
 
 
 async def test_reading_a_store_that_is_not_there_creates_nothing(tmp_path: Path) -> None:
-    database = await Database.open(f"sqlite:///{tmp_path / 'none.db'}", [effects.MIGRATIONS], read_only=True)
+    database = await Database.open(f"sqlite:///{tmp_path / 'none.db'}", [KIT_MIGRATIONS], read_only=True)
     assert await database.read(count) == 0
     await database.close()
     assert not [*tmp_path.iterdir()]  # noqa: ASYNC240  nothing else runs
@@ -105,12 +105,12 @@ async def test_a_read_only_store_that_needs_a_migration_says_so(tmp_path: Path) 
     with closing(sqlite3.connect(path)) as old:
         old.execute("CREATE TABLE something (x)")
     with pytest.raises(StoreUnavailable, match="needs a migration"):
-        await Database.open(f"sqlite:///{path}", [effects.MIGRATIONS], read_only=True)
+        await Database.open(f"sqlite:///{path}", [KIT_MIGRATIONS], read_only=True)
 
 
 async def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable) as away:
-        await Database.open(f"postgresql://user:secret@/x?host={tmp_path}", [effects.MIGRATIONS])
+        await Database.open(f"postgresql://user:secret@/x?host={tmp_path}", [KIT_MIGRATIONS])
     assert "secret" not in str(away.value)
 
 

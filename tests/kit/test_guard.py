@@ -9,12 +9,12 @@ from fastmcp import Client
 from fastmcp.client import FastMCPTransport
 from fastmcp.tools import tool
 from flotilla_kit import audit
-from flotilla_kit.database import Database
-from flotilla_kit.effects import MIGRATIONS
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 from flotilla_kit.server import build_server
 from flotilla_kit.settings import SettingsError
-from flotilla_kit.tool_body import DESTROY
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
+from flotilla_kit.storage.addresses import store_url
+from flotilla_kit.tools import DESTROY
 from pytest import mark, raises
 from support.answers import answer_of
 from support.till import TOOLS, Settings, Till, TillStore, pay
@@ -38,7 +38,7 @@ async def once(till: Till, name: str, arguments: Mapping[str, Any], **settings: 
 
 
 async def records(till: Till) -> list[dict[str, Any]]:
-    database = await Database.open(till.settings().sqlalchemy_url(), [MIGRATIONS], read_only=True)
+    database = await Database.open(store_url(till.settings()), [KIT_MIGRATIONS], read_only=True)
     try:
         return await database.read(lambda connection: list(audit.export(connection)))
     finally:
@@ -159,7 +159,7 @@ async def test_a_mandate_that_is_not_understood_starts_no_server(till: Till, cla
 async def test_a_mandate_that_expires_ends_the_session(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Client(till.server(mandate=till.mandate("say"))) as client:
         assert await call(client, "say", text="x") == {"result": "x"}
-        monkeypatch.setattr("flotilla_kit.principal.time.time", lambda: 1e11)
+        monkeypatch.setattr("flotilla_kit.identity.principal.time.time", lambda: 1e11)
         assert (await call(client, "say", text="x"))["code"] == "token_expired"
 
 

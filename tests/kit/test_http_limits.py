@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
-from flotilla_kit.http_limits import HttpLimits, LimitedApp, LimitedProtocol
+from flotilla_kit.http.limits import HttpLimits, LimitedApp, LimitedProtocol
 from mcp_types import LATEST_PROTOCOL_VERSION
 from starlette.applications import Starlette
 from starlette.requests import Request

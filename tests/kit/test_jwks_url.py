@@ -6,8 +6,8 @@ import logging
 from collections.abc import Generator, Sequence
 
 import pytest
-from flotilla_kit.keys import SigningKey
-from flotilla_kit.tokens import Issuer, JwksSource
+from flotilla_kit.identity.keys import SigningKey
+from flotilla_kit.identity.tokens import Issuer, JwksSource
 from support.tokens import Clock, KeyServer, accepts, jwks, refusal, serving, worker_claims
 
 KEY = SigningKey.generate()
@@ -115,7 +115,8 @@ async def test_an_outage_is_bridged_for_an_hour_and_no_longer(
     for passed in (1800, 1800):
         clock.now += passed
         assert await accepts(issuer, KEY, clock)
-    assert [record.message for record in caplog.records if record.name == "flotilla_kit.jwks"] == ["jwks_unavailable"]
+    said = [record.message for record in caplog.records if record.name == JwksSource.__module__]
+    assert said == ["jwks_unavailable"]
     assert caplog.records[-1].levelno == logging.WARNING
     assert issuer.keys.generation == before
     clock.now += 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import jwt
 import pytest
-from flotilla_kit.keys import KeyRing, KeyRingError, SigningKey, UnknownKey, write_jwks
+from flotilla_kit.identity.keys import KeyRing, KeyRingError, SigningKey, UnknownKey, write_jwks
 
 # RFC 8037, appendix A.1 and A.3
 RFC_KEY = {
@@ -21,7 +21,7 @@ RFC_KEY = {
 }
 RFC_THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 CREATE = (
-    "import sys; from pathlib import Path; from flotilla_kit.keys import KeyRing; "
+    "import sys; from pathlib import Path; from flotilla_kit.identity.keys import KeyRing; "
     "print('ready', flush=True); sys.stdin.read(); "
 )
 

@@ -7,8 +7,8 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from flotilla_kit.keys import KeyRing, SigningKey, write_jwks
-from flotilla_kit.tokens import Issuer, JwksSource
+from flotilla_kit.identity.keys import KeyRing, SigningKey, write_jwks
+from flotilla_kit.identity.tokens import Issuer, JwksSource
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from support.tokens import BAD_TOKENS, REASONS, Claims, Clock, accepts, jwks, refusal, signed, worker_claims
 

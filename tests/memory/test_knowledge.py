@@ -7,7 +7,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client import FastMCPTransport
 from fastmcp.exceptions import McpError
-from flotilla_kit.surface import model_bytes
+from flotilla_kit.guard.surface import model_bytes
 from flotilla_memory.server import create_server
 from flotilla_memory.settings import Settings
 from mcp_types import TextResourceContents

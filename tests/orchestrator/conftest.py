@@ -4,7 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from flotilla_kit.keys import KeyRing
+from flotilla_kit.identity.keys import KeyRing
 from support.processes import http_server
 from support.stage import DESK, Elsewhere, Stage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from flotilla_orchestrator.config.config import BreakerLimits
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.records.journal import MIGRATIONS

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from flotilla_orchestrator.config.config import Limits
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.records.allowances import Allowance, Used, Wanted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from claude_agent_sdk.testing import run_session_store_conformance
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from flotilla_orchestrator.engine.transcripts import Transcripts
 from flotilla_orchestrator.records.journal import MIGRATIONS
 from support.commands import Watched, descendants

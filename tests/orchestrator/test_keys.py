@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_kit.keys import KeyRing
+from flotilla_kit.identity.keys import KeyRing
 from flotilla_orchestrator.servers.fleet import Connected
 from flotilla_orchestrator.servers.mandate import Minter, tool_details
 from support.commands import flotilla

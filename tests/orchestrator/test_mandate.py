@@ -5,8 +5,8 @@ from typing import Any
 
 import jwt
 import pytest
-from flotilla_kit.keys import SigningKey
-from flotilla_kit.mandate import Mandate
+from flotilla_kit.identity.keys import SigningKey
+from flotilla_kit.identity.mandate import Mandate
 from flotilla_orchestrator.config.config import Playbook, Rule, Worker
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.servers.mandate import Detail, Facts, Minter, Tool, approval_details, details, scopes

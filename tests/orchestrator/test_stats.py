@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from flotilla_orchestrator.records.journal import MIGRATIONS, Journal, Run, Span, Status
 from flotilla_orchestrator.records.stats import stats
 from support.commands import flotilla

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from support.approval_case import NEW, SPENT, Case
 from support.approved import Charge, Replica, Tokens, add_charges, change, code, refunds_of, replica, rows, sound
 from support.proofs import draw, share

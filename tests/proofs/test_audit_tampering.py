@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
-from flotilla_kit import audit, effects
+from flotilla_kit import audit
 from flotilla_kit.audit import Anchor, Record, Verdict
-from flotilla_kit.database import Database
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from sqlalchemy import Connection, text
 from support.proofs import FULL, draw, share
 
@@ -33,7 +33,7 @@ def call(n: int) -> Record:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncGenerator[Database]:
-    opened = await Database.open(database_url, [effects.MIGRATIONS])
+    opened = await Database.open(database_url, [KIT_MIGRATIONS])
     await opened.write(audit.append, [call(n) for n in range(LENGTH)])
     yield opened
     await opened.close()

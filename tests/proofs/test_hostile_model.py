@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, ResultMessage
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 from support.processes import http_server
 from support.proofs import draw, share
 from support.sessions import scripted

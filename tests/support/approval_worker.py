@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from support.approved import replica
 from support.gateway import HttpGateway

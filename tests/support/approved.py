@@ -16,11 +16,11 @@ from flotilla_billing.server import create_server
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
 from flotilla_kit import audit
-from flotilla_kit.approvers import mint
-from flotilla_kit.auth import Bearer
-from flotilla_kit.database import Database
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.approvers import mint
+from flotilla_kit.identity.auth import Bearer
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 from flotilla_kit.server import guard_of
+from flotilla_kit.storage import Database
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from sqlalchemy import text

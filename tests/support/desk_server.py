@@ -11,12 +11,12 @@ from collections import Counter
 from pathlib import Path
 
 from fastmcp.tools import tool
-from flotilla_kit import logs
 from flotilla_kit.errors import NotFound
-from flotilla_kit.http import parse_address, serve_http
+from flotilla_kit.http.serving import parse_address, serve_http
 from flotilla_kit.server import build_server
 from flotilla_kit.settings import ServerSettings
-from flotilla_kit.tool_body import DESTROY, READ, declare
+from flotilla_kit.telemetry import logs
+from flotilla_kit.tools import DESTROY, READ, declare
 from pydantic_settings import SettingsConfigDict
 
 TICKETS = {"t_1": "cust_1", "t_2": "cust_2", "t_maya": "cust_12345", "t_nobody": ""}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from flotilla_kit.keys import SigningKey
+from flotilla_kit.identity.keys import SigningKey
 
 from .mandated import FORBIDDEN, Served
 from .tokens import BAD_TOKENS, signed, worker_claims

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 from flotilla_orchestrator.__main__ import main
 
 SITES = {  # how often each is passed in the proof's run, at least

@@ -14,8 +14,8 @@ from typing import Any
 
 from fastmcp.client.transports import StdioTransport
 from flotilla_billing.stripe_csv import SAMPLE
-from flotilla_kit.approvers import mint
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.approvers import mint
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 
 from .processes import BIN, clean_environment, http_server
 from .tokens import worker_claims

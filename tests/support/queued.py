@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from flotilla_kit.approvers import mint, read_key
+from flotilla_kit.identity.approvers import mint, read_key
 from flotilla_orchestrator.servers.approvals import over_http
 
 from .commands import descendants

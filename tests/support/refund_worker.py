@@ -14,8 +14,7 @@ from pathlib import Path
 from flotilla_billing.models import Refund, Scope
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
-from flotilla_kit import faults
-from flotilla_kit.effects import Effect, digest
+from flotilla_kit.effects import Effect, digest, faults
 
 from support.gateway import HttpGateway
 

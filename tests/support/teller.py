@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from claude_agent_sdk.types import McpHttpServerConfig
-from flotilla_kit.approvers import mint
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.approvers import mint
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 from flotilla_orchestrator.servers.approvals import Approval, Approvals, over_http
 from flotilla_orchestrator.sessions.waiting import Pending
 

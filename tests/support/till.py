@@ -7,13 +7,14 @@ from typing import Annotated, ClassVar
 
 from fastmcp import FastMCP
 from fastmcp.tools import tool
-from flotilla_kit import approvals, call, effects
-from flotilla_kit.database import Database
+from flotilla_kit import approvals, effects, tools
 from flotilla_kit.effects import Effect, IdempotencyKey
-from flotilla_kit.keys import SigningKey, write_jwks
-from flotilla_kit.server import build_server, store_of
+from flotilla_kit.identity.keys import SigningKey, write_jwks
+from flotilla_kit.server import build_server
 from flotilla_kit.settings import ServerSettings
-from flotilla_kit.tool_body import DESTROY, READ, declare
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
+from flotilla_kit.storage.addresses import store_url
+from flotilla_kit.tools import DESTROY, READ, declare, store_of
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy import Connection
@@ -37,7 +38,7 @@ class TillStore:
         self.paid: list[int] = []
 
     async def open(self) -> None:
-        self.database = await Database.open(self._settings.sqlalchemy_url(), [effects.MIGRATIONS])
+        self.database = await Database.open(store_url(self._settings), [KIT_MIGRATIONS])
 
     async def close(self) -> None:
         await self.database.close()
@@ -71,7 +72,7 @@ async def wait() -> str:
 @tool(annotations=READ)
 async def whose() -> dict[str, str]:
     """Whose records it would look at."""
-    return dict(call.scope())
+    return dict(tools.scope())
 
 
 @tool(annotations=DESTROY)
@@ -81,7 +82,7 @@ async def pay(
 ) -> int:
     """Pays out."""
     del note, idempotency_key
-    await store_of().pay(call.effect(), amount)
+    await store_of().pay(tools.effect(), amount)
     return amount
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import jwt
 import pytest
-from flotilla_kit.keys import SigningKey
-from flotilla_kit.tokens import Issuer, TokenRefused
+from flotilla_kit.identity.keys import SigningKey
+from flotilla_kit.identity.tokens import Issuer, TokenRefused
 
 Claims = dict[str, Any]
 Forge = Callable[[SigningKey, Claims], str]

@@ -59,7 +59,7 @@ def _desk(arguments: argparse.Namespace, config: Config, name: str) -> Approvals
 
 
 async def _list(arguments: argparse.Namespace, config: Config, servers: list[str]) -> int:
-    from flotilla_kit.terminal import table, tell, visible
+    from flotilla_kit.terminal.output import table, tell, visible
 
     found: list[tuple[str, Approval]] = []
     problems: list[Failure] = []
@@ -97,7 +97,7 @@ async def _found(arguments: argparse.Namespace, config: Config, servers: list[st
 
 def _confirmed(arguments: argparse.Namespace, server: str, approval: Approval) -> None:
     """Raises Failure `not_confirmed` unless the person typed back what they approve."""
-    from flotilla_kit.terminal import asked, has_person, tell, visible
+    from flotilla_kit.terminal.output import asked, has_person, tell, visible
 
     wanted = visible(approval.word).strip()
     if arguments.confirm is None and has_person():

@@ -15,7 +15,7 @@ def approver_token(server: str, audience: str, key_file: Path | None) -> str:
     Raises:
         Failure: `no_approver`: there is neither; `bad_approver_key`.
     """
-    from flotilla_kit.approvers import ApproverError, mint, read_key
+    from flotilla_kit.identity.approvers import ApproverError, mint, read_key
 
     file = key_file or (Path(named) if (named := os.environ.get(KEY_VARIABLE)) else None)
     if file is None and (token := os.environ.get(TOKEN_VARIABLE)):

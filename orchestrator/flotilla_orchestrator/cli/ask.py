@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
-from flotilla_kit.terminal import asked, has_person, quoted, tell, visible
+from flotilla_kit.terminal.output import asked, has_person, quoted, tell, visible
 from pydantic import JsonValue
 
 from ..config.config import Config

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flotilla_kit.terminal import quoted, tell, visible
+from flotilla_kit.terminal.output import quoted, tell, visible
 
 from ..config.config import Config
 from ..provider import server_environment

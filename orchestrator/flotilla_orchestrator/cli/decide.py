@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def decide(arguments: argparse.Namespace) -> int:
     """show · approve · reject"""
-    from flotilla_kit.terminal import local_user
+    from flotilla_kit.terminal.output import local_user
 
     from ..engine import answers
     from ..engine.kept import database_url
@@ -55,7 +55,7 @@ def rehearsed(ask: "Ask", journal: "Journal", home: Path) -> "Ask":
 
 def _confirmed(arguments: argparse.Namespace, approval: "Approval") -> None:
     """Raises Failure `not_confirmed` unless the person typed back what they approve."""
-    from flotilla_kit.terminal import asked, has_person, tell
+    from flotilla_kit.terminal.output import asked, has_person, tell
 
     typed = arguments.confirm or ""
     if arguments.confirm is None and approval.state == "pending" and has_person():

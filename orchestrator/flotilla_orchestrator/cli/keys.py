@@ -21,14 +21,14 @@ from .arguments import (
 )
 
 if TYPE_CHECKING:
-    from flotilla_kit.keys import KeyRing
+    from flotilla_kit.identity.keys import KeyRing
 
     from ..views.show_mandate import Shown
 
 
 async def keys(arguments: argparse.Namespace) -> int:
     """List, add or retire keys; servers notice a change of `public.json` without a restart."""
-    from flotilla_kit.keys import KeyRing, KeyRingError, UnknownKey
+    from flotilla_kit.identity.keys import KeyRing, KeyRingError, UnknownKey
 
     ring = KeyRing(keys_folder(home_folder(arguments)))
     if (arguments.action == "retire") != (arguments.kid is not None):

@@ -119,7 +119,7 @@ def run_folder(home: Path, run_id: str) -> Path:
 
 def _asking(ways: Ways, progress: "Progress | None") -> "Ask":
     """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
-    from flotilla_kit.terminal import has_person
+    from flotilla_kit.terminal.output import has_person
 
     return AtTerminal(ways, progress.aside) if progress and has_person() else Notice(ways)
 

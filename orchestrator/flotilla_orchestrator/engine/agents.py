@@ -5,7 +5,7 @@ workers, is a row in a database and a coroutine, and holds no process and no pla
 import logging
 from dataclasses import replace
 
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from ..errors import Failure
 from ..records.allowances import Used

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from ..errors import Failure
 from ..records.allowances import Allowance, Wanted

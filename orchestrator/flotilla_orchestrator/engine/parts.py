@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import SessionKey
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from ..errors import Failure
 from ..records.journal import Span, session_id

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from dbos import DBOS
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from ..errors import Failure
 from ..records.journal import Journal, Span, Status, named, now

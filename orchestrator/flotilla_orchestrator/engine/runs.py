@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 
 from dbos import DBOS
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from ..errors import Failure
 from ..order import Order

@@ -7,7 +7,7 @@ a run that is taken up again goes on with the steps that it began with.
 import json
 from typing import Any
 
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 from pydantic import JsonValue
 
 from ..config import template

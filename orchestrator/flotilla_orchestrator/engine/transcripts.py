@@ -8,7 +8,7 @@ from typing import Any
 
 from claude_agent_sdk import SessionStore
 from claude_agent_sdk.types import SessionKey, SessionListSubkeysKey, SessionStoreEntry, SessionStoreListEntry
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from sqlalchemy import (
     BigInteger,
     Column,

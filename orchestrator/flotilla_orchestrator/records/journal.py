@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 from uuid import UUID, uuid4, uuid5
 
-from flotilla_kit.database import Database, Migrations
+from flotilla_kit.storage import Database, Migrations
 from pydantic import JsonValue
 from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, delete, insert, select, update
 

@@ -8,7 +8,7 @@ exceed its dollars by one model call, whose cost is known only afterwards; it ne
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, MetaData, Table, Text, func, insert, select, update
 
 from ..config.config import Limits

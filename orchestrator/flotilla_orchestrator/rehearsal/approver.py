@@ -13,8 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-from flotilla_kit.approvers import mint
-from flotilla_kit.keys import SigningKey, write_jwks
+from flotilla_kit.identity.approvers import mint
+from flotilla_kit.identity.keys import SigningKey, write_jwks
 
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.servers.approvals import over_http

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from flotilla_kit.terminal import visible
+from flotilla_kit.terminal.output import visible
 from pydantic import JsonValue
 
 from ..config.config import Config, Playbook

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flotilla_kit.database import Database
+from flotilla_kit.storage import Database
 from pydantic import JsonValue
 from sqlalchemy import Connection, text
 

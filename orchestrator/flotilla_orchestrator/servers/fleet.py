@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from flotilla_kit.keys import KeyRing, KeyRingError, SigningKey, write_jwks
+from flotilla_kit.identity.keys import KeyRing, KeyRingError, SigningKey, write_jwks
 
 from ..config.config import TOOL_NAME, VARIABLE, Config, Server, Worker
 from ..errors import Failure, innermost

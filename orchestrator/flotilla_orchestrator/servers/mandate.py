@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from flotilla_kit.keys import SigningKey
-from flotilla_kit.mandate import MandateError, check_bound
+from flotilla_kit.identity.keys import SigningKey
+from flotilla_kit.identity.mandate import MandateError, check_bound
 from pydantic import JsonValue
 
 from ..config import template

@@ -20,7 +20,7 @@ from claude_agent_sdk import (
     ToolUseBlock,
     UserMessage,
 )
-from flotilla_kit import faults
+from flotilla_kit.effects import faults
 
 from ..config.prices import Tokens
 from ..config.schemas import misfit

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flotilla_kit import approvals, effects, faults, money
-from flotilla_kit.effects import Effect
+from flotilla_kit import approvals, effects, money
+from flotilla_kit.effects import Effect, faults
 from flotilla_kit.errors import Conflict
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fastmcp import FastMCP
-from flotilla_kit.cli import ImportRefused, ServerSpec
+from flotilla_kit.cli import ServerSpec
+from flotilla_kit.imports import ImportRefused
 from flotilla_kit.server import build_server
 
 from . import stripe_csv

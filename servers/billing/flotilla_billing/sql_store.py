@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from flotilla_kit import effects, faults
-from flotilla_kit.database import Database, Migrations
-from flotilla_kit.effects import Effect
+from flotilla_kit.effects import Effect, faults
 from flotilla_kit.paging import Page
+from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
+from flotilla_kit.storage.addresses import store_url
 from sqlalchemy.exc import IntegrityError
 
 from . import queries, refunding
@@ -42,7 +42,7 @@ class SqlBillingStore:
     async def open(self) -> None:
         settings = self.settings
         self.database = await Database.open(
-            settings.sqlalchemy_url(), [effects.MIGRATIONS, MIGRATIONS], read_only=settings.read_only
+            store_url(settings), [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only
         )
         if settings.demo_data and not settings.read_only and await self.database.read(queries.is_empty):
             await self.database.write(load_sample, SAMPLE)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from flotilla_kit.database import Database
 from flotilla_kit.effects import Effect
 from flotilla_kit.paging import Page
+from flotilla_kit.storage import Database
 
 from .models import (
     CustomerBilling,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flotilla_kit import money
-from flotilla_kit.cli import ImportRefused
+from flotilla_kit.imports import ImportRefused
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from . import books

@@ -4,12 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastmcp.tools import tool
-from flotilla_kit import call, money
+from flotilla_kit import money, tools
 from flotilla_kit.effects import IdempotencyKey
 from flotilla_kit.money import AmountMinor, Currency
 from flotilla_kit.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from flotilla_kit.server import store_of
-from flotilla_kit.tool_body import DESTROY, READ, declare
+from flotilla_kit.tools import DESTROY, READ, declare, store_of
 from pydantic import Field
 
 from .duplicates import DEFAULT_WINDOW_DAYS
@@ -46,7 +45,7 @@ def _store() -> BillingStore:
 
 def _scope() -> Scope:
     """Whose records the caller may see. (Customers of other scopes were refused when the token was.)"""
-    return Scope(**call.scope())
+    return Scope(**tools.scope())
 
 
 @tool(annotations=READ)
@@ -194,7 +193,7 @@ async def issue_refund(
 ) -> Refund:
     """Refund a charge, in whole or part, to its payment method. Moves money; check_refund_eligibility first."""
     del idempotency_key  # it is in the effect
-    return await _store().issue_refund(_scope(), call.effect(), transaction_id, amount_minor, currency, reason)
+    return await _store().issue_refund(_scope(), tools.effect(), transaction_id, amount_minor, currency, reason)
 
 
 @tool(annotations=READ)

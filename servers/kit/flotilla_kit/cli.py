@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from . import admin
+from .terminal.arguments import LateParser
 
 if TYPE_CHECKING:
     from fastmcp import FastMCP
 
-    from .server import Store
     from .settings import ServerSettings
+    from .storage import Store
 
 
+_COMMANDS = {  # each in the room of that name, as `commands.py`
+    "approvers": ("identity", "who may approve, each with a key of their own"),
+    "approvals": ("approvals", "what waits for approval, and deciding it at a terminal"),
+    "audit": ("audit", "check and export the record of every call"),
+}
 _NO_FLAG = ("mandate",)  # a secret: on a command line every local user could read it
 
 
@@ -31,15 +36,7 @@ class ServerSpec:
     create_store: "Callable[[Any], Store]"
     create_server: "Callable[[Any, Any], FastMCP]"
     import_file: "Callable[[Any, Path], Awaitable[str]] | None" = None
-    """Import one file into an open store and say what was done; raises `ImportRefused`."""
-
-
-class ImportRefused(Exception):
-    """Nothing was imported; `problems` has a line for each reason."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = list(problems)
+    """Import one file into an open store and say what was done; raises `imports.ImportRefused`."""
 
 
 def main(package: str, argv: Sequence[str] | None = None) -> int:
@@ -58,7 +55,7 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     arguments = _parser(settings_class).parse_args(argv)
     spec = cast(ServerSpec, importlib.import_module(f"{package}.server").SPEC)
     from .errors import FlotillaError
-    from .keys import KeyRingError
+    from .identity.keys import KeyRingError
     from .settings import SettingsError
 
     name = settings_class.server
@@ -90,14 +87,20 @@ def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
             continue
         switch: dict[str, Any] = {"action": "store_const", "const": True} if described.annotation is bool else {}
         parser.add_argument(f"--{field.replace('_', '-')}", help=described.description, **switch)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=LateParser)
     importing = commands.add_parser(
         "import", allow_abbrev=False, help="import a file into the store, all of it or nothing"
     )
     importing.add_argument("file", type=Path)
     commands.add_parser("tools", allow_abbrev=False, help="list the tools and the bytes each costs a model")
-    admin.add_commands(commands.add_parser)
+    for command, (room, description) in _COMMANDS.items():
+        late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
+        late.describe = lambda parser, room=room: _commands_of(room).describe(parser)
     return parser
+
+
+def _commands_of(room: str) -> Any:
+    return importlib.import_module(f"{__package__}.{room}.commands")
 
 
 def _version() -> str:
@@ -107,15 +110,15 @@ def _version() -> str:
 
 
 def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: argparse.Namespace) -> int:
-    from . import logs
     from .settings import MANDATE_VARIABLE, SettingsError
+    from .telemetry import logs
 
     names = [name for name in settings_class.model_fields if name not in _NO_FLAG]
     flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     settings = settings_class.load(flags, arguments.config)
     logs.configure(settings.log_level)
-    if arguments.command in admin.COMMANDS:
-        return admin.run(spec, settings, arguments)
+    if arguments.command in _COMMANDS:
+        return _manage(spec, settings, arguments)
     store = spec.create_store(settings)
     if arguments.command == "import":
         return asyncio.run(_import(spec, store, arguments.file))
@@ -127,7 +130,7 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         asyncio.run(server.run_stdio_async(show_banner=False))
         return 0
-    from .http import is_loopback, parse_address, serve_http
+    from .http.serving import is_loopback, parse_address, serve_http
     from .server import guard_of
 
     host, port = parse_address(arguments.http)
@@ -145,6 +148,22 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     else:
         uvloop.run(serving)
     return 0
+
+
+def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Namespace) -> int:
+    """A sub-command about approvers, approvals or the audit. Exit code 1: refused, or not sound."""
+    gc.enable()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a caller's own stream need not
+            stream.reconfigure(errors="backslashreplace")  # pyright: ignore  # as asked
+    room, _ = _COMMANDS[arguments.command]
+    try:
+        if room == "audit":
+            return _commands_of(room).run(spec.create_store, settings, arguments)
+        return _commands_of(room).run(settings, arguments)
+    except BrokenPipeError:  # whoever read the answer has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _http_problem(configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:
@@ -166,6 +185,8 @@ async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:
     if spec.import_file is None:
         print("this server imports no files", file=sys.stderr)  # noqa: T201  for the person who asked
         return 2
+    from .imports import ImportRefused
+
     await store.open()
     try:
         print(await spec.import_file(store, file))  # noqa: T201  a sub-command's answer, no protocol runs
@@ -178,7 +199,7 @@ async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:
 
 
 async def _tools(server: "FastMCP") -> int:
-    from .surface import tool_table
+    from .guard.surface import tool_table
 
     print(await tool_table(server))  # noqa: T201  a sub-command's answer, no protocol runs
     return 0

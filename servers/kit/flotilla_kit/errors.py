@@ -14,7 +14,7 @@ FlotillaError
 ├── AnswerTooLarge         ask for less
 ├── IdempotencyMismatch    the key was used with other arguments
 ├── IdempotencyKeyRequired a mutation came without any key
-├── approvals.*            a person has to decide, or has decided (see approvals.py)
+├── approvals.*            a person has to decide, or has decided (see approvals/errors.py)
 └── InternalError          ours; logged under `error_id`, never explained
 """
 

@@ -3,56 +3,25 @@
 import gc
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fastmcp import FastMCP
-from fastmcp.server.dependencies import get_context
 from fastmcp.server.lifespan import lifespan
 from fastmcp.server.providers import Provider
 
 from . import __version__
-from .approval_tools import approval_tools
 from .audit import Committer
-from .auth import Authority
-from .database import Database
-from .guard import Guard
-from .principal import Principal
-from .records import open_records
-from .redaction import Parameters, parameters_of
+from .audit.redaction import Parameters, parameters_of
+from .guard.approval_tools import approval_tools
+from .guard.body import Bodies, Function, ToolFunction
+from .guard.middleware import Guard
+from .guard.trail import Trail
+from .identity.auth import Authority
+from .identity.principal import Principal
+from .identity.tokens import TokenRefused
 from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
-from .tokens import TokenRefused
-from .tool_body import Bodies, Function, ToolFunction
-from .trail import Trail
-
-
-class Store(Protocol):
-    """What a server keeps its data in. The server opens it when it starts and closes it when it ends."""
-
-    @property
-    def database(self) -> Database | None:
-        """Where effects, approvals and the audit live beside the data, once open; None if it has no place for them."""
-        ...
-
-    async def open(self) -> None:
-        """Connect, bring the schema up to date, finish what an earlier process left in the middle."""
-        ...
-
-    async def close(self) -> None:
-        """Finish what is under way and let go."""
-        ...
-
-    async def ping(self) -> None:
-        """Return if the store answers.
-
-        Raises:
-            StoreUnavailable: it does not.
-        """
-        ...
-
-
-def store_of() -> Any:
-    """The server's store, for a tool's body. (FastMCP's `Depends` would cost a sixth of a read on every call.)"""
-    return get_context().lifespan_context["store"]
+from .storage import Store
+from .storage.records import open_records
 
 
 def build_server(

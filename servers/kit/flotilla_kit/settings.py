@@ -119,18 +119,6 @@ class ServerSettings(BaseSettings):
         """The public keys of those whom `approvers add` named."""
         return self.home / f"{self.server}-approvers.json"
 
-    def audit_url(self) -> str:
-        """Where a server whose store cannot be written to keeps its audit: PostgreSQL, else a file of its own."""
-        if self.database_url:
-            return self.database_url.get_secret_value()
-        return f"sqlite:///{self.home / self.server}-audit.db"
-
-    def sqlalchemy_url(self) -> str:
-        """The store's address: `database_url`, else `HOME/SERVER.db`."""
-        if self.database_url:
-            return self.database_url.get_secret_value()
-        return f"sqlite:///{self.home / self.server}.db"
-
     @classmethod
     def load(cls, flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Self:
         """Read flags, environment and file.

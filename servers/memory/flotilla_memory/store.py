@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from flotilla_kit.database import Database
 from flotilla_kit.paging import Page
+from flotilla_kit.storage import Database
 
 from .models import Document, Hit, Listed
 

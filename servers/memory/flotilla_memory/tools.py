@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastmcp.tools import tool
 from flotilla_kit.paging import Cursor, Limit, Page
-from flotilla_kit.server import store_of
-from flotilla_kit.tool_body import READ
+from flotilla_kit.tools import READ, store_of
 from pydantic import Field
 
 from .models import Document, DocumentId, Hit

@@ -1,0 +1,23 @@
+"""A server's audit: `append` in a transaction, `Committer` for the rest, `verify` and `export` to look at it."""
+
+from .anchors import Anchor, read_anchors, write_anchor
+from .chain import GENESIS, Head, Record, append, append_in_effect, head
+from .committer import Committer
+from .verification import Verdict, export, verify, verify_export
+
+__all__ = [
+    "GENESIS",
+    "Anchor",
+    "Committer",
+    "Head",
+    "Record",
+    "Verdict",
+    "append",
+    "append_in_effect",
+    "export",
+    "head",
+    "read_anchors",
+    "verify",
+    "verify_export",
+    "write_anchor",
+]

@@ -1,0 +1,1 @@
+"""What stands between a caller and a tool's body: visibility, limits, bounds, refusals, and a record of each call."""

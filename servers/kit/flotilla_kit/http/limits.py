@@ -1,0 +1,353 @@
+"""What one caller may cost over HTTP: bounds on heads, bodies, time and connections, held before any other code runs.
+
+`LimitedProtocol` bounds a request's head while uvicorn reads it, `LimitedApp` its body before the application sees
+the call. Without them 10,000 headers held up all callers for 1.7 s, 60 unfinished bodies cost 240 MB, and a head sent
+byte by byte kept its connection for ever (measured on FastMCP 4.1.2 with uvicorn).
+
+HttpRefusal
+├── HeadersTooLarge   431
+├── BodyTooLarge      413
+├── RequestTimeout    408
+├── ServerBusy        503
+└── InvalidRequest    400
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from ..errors import FlotillaError
+
+_HEAD_END = re.compile(rb"\n\r?\n")  # as h11 finds it
+_SMALL_BODY_BYTES = 16 * 1024  # not counted into `buffered_bytes`: hogs of large bodies cannot shut out ordinary calls
+# A connection that closes with data unread resets, and a client that is still sending never reads the refusal: so read
+# on, within bounds (nginx's lingering close).
+_LINGER_S = 1.0
+_LINGER_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """Bytes, seconds and counts. The defaults suit MCP calls, which are a few kilobytes long and sent in one go."""
+
+    header_bytes: int = 16 * 1024
+    """A request's line and headers together."""
+    header_count: int = 100
+    header_deadline_s: float = 10
+    """From connecting, or from the first byte after an idle time, to a whole head."""
+    body_bytes: int = 1024 * 1024
+    body_pieces: int = 2048
+    """Chunks or packets. Reading a chunk takes h11 7 µs however small it is."""
+    body_deadline_s: float = 20
+    """From the head to a whole body."""
+    buffered_bytes: int = 8 * 1024 * 1024
+    """The bodies of all calls under way together, without the first 16 KiB of each."""
+    socket_bytes: int = 64 * 1024
+    """A connection's receive buffer: what arrives before anybody can say no."""
+    max_connections: int = 512
+    keep_alive_s: int = 5
+    read_deadline_s: float = 20
+    """How long an answer may wait for its reader: a connection that never reads keeps a place from others."""
+
+
+class HttpRefusal(FlotillaError):
+    """A request refused before it reached the server's protocol; the connection closes after the answer."""
+
+    status: ClassVar[HTTPStatus]
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        retry = [(b"retry-after", b"1")] if self.status == HTTPStatus.SERVICE_UNAVAILABLE else []
+        length = str(len(self.body())).encode()
+        return [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close"), *retry]
+
+    def body(self) -> bytes:
+        return str(self).encode()
+
+
+class HeadersTooLarge(HttpRefusal):
+    code = "headers_too_large"
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+    def __init__(self, limits: HttpLimits) -> None:
+        super().__init__(
+            f"A request may have {limits.header_count} headers and {limits.header_bytes} bytes of them.",
+            suggestion="Send fewer or shorter headers.",
+            details={"max_headers": limits.header_count, "max_bytes": limits.header_bytes},
+        )
+
+
+class BodyTooLarge(HttpRefusal):
+    code = "body_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, limits: HttpLimits) -> None:
+        super().__init__(
+            f"A request's body may have {limits.body_bytes} bytes, in at most {limits.body_pieces} pieces.",
+            suggestion="Send less in one call.",
+            details={"max_bytes": limits.body_bytes, "max_pieces": limits.body_pieces},
+        )
+
+
+class RequestTimeout(HttpRefusal):
+    code = "request_timeout"
+    status = HTTPStatus.REQUEST_TIMEOUT
+    retryable = True
+
+    def __init__(self, part: str, seconds: float) -> None:
+        super().__init__(
+            f"The request's {part} was not complete after {seconds:g} s.",
+            suggestion="Send the whole request at once.",
+            details={"part": part, "max_seconds": seconds},
+        )
+
+
+class ServerBusy(HttpRefusal):
+    code = "server_busy"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("The server has too much under way.", suggestion="Try again in a second.")
+
+
+class InvalidRequest(HttpRefusal):
+    code = "invalid_request"
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self) -> None:
+        super().__init__("This is not a valid HTTP/1.1 request.", suggestion="Use an HTTP/1.1 client.")
+
+
+def _ignore(_: str) -> None:
+    """Nobody counts refusals."""
+
+
+class LimitedApp:
+    """An ASGI application that is called with whole bodies only; answers to the caller pass through untouched.
+
+    Args:
+        refused: told the code of each refusal, of the protocol's as well.
+    """
+
+    def __init__(self, app: ASGIApp, limits: HttpLimits, refused: Callable[[str], None] = _ignore) -> None:
+        self.limits = limits
+        self.refused = refused
+        self._app = app
+        self._buffered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        body = await self._read(scope, receive)
+        if body is None:
+            return
+        if isinstance(body, HttpRefusal):
+            self.refused(body.code)
+            await _answer(body, receive, send)
+            return
+        room = _counted(len(body))
+        self._buffered += room
+        try:
+            await self._app(scope, _replay(body, receive), send)
+        finally:
+            self._buffered -= room
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | HttpRefusal | None:
+        """The whole body, or why there is none; None if the caller went away.
+
+        A refusal is returned, not raised: its traceback would keep what was read while the connection lingers.
+        """
+        if _declared_length(scope) > self.limits.body_bytes:
+            return BodyTooLarge(self.limits)
+        body = bytearray()  # not a list of pieces: a byte in a message of its own takes 300
+        room = 0
+        try:
+            async with asyncio.timeout(self.limits.body_deadline_s):
+                while (message := await receive())["type"] == "http.request":
+                    body += message.get("body", b"")
+                    if len(body) > self.limits.body_bytes:
+                        return BodyTooLarge(self.limits)
+                    self._buffered += _counted(len(body)) - room
+                    room = _counted(len(body))
+                    if self._buffered > self.limits.buffered_bytes:
+                        return ServerBusy()
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            return RequestTimeout("body", self.limits.body_deadline_s)
+        finally:
+            self._buffered -= room
+        return None
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in scope["headers"]) or _declared_length(scope) > 0
+
+
+def _declared_length(scope: Scope) -> int:
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+
+
+def _counted(size: int) -> int:
+    return max(0, size - _SMALL_BODY_BYTES)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return replay
+
+
+async def _answer(refusal: HttpRefusal, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": int(refusal.status), "headers": refusal.headers()})
+    await send({"type": "http.response.body", "body": refusal.body(), "more_body": True})
+    unread = _LINGER_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            while unread > 0 and (message := await receive())["type"] == "http.request":
+                unread -= len(message.get("body", b""))
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _LimitedConnection(h11.Connection):
+    """Stops reading at a head or a body that h11 would spend too much on, and says so in `refusal`."""
+
+    def __init__(self, limits: HttpLimits) -> None:
+        super().__init__(h11.SERVER, limits.header_bytes)
+        self.refusal: HttpRefusal | None = None
+        self._limits = limits
+        self._pieces = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self.their_state is h11.IDLE and self._head_is_too_large():
+            self.refusal = HeadersTooLarge(self._limits)
+            return h11.NEED_DATA
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            if self._pieces > self._limits.body_pieces:
+                self.refusal = BodyTooLarge(self._limits)
+                return h11.NEED_DATA
+        return event
+
+    def _head_is_too_large(self) -> bool:
+        # h11 limits a head only while it is incomplete, and one read may bring 256 kB.
+        received, _ = self.trailing_data
+        end = _HEAD_END.search(received)
+        size = end.end() if end else len(received)
+        lines = received.count(b"\n", 0, size) - 2 if end else 0
+        return size > self._limits.header_bytes or lines > self._limits.header_count
+
+
+class LimitedProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1 over h11 with the limits of the `LimitedApp` that it serves; refusals are JSON."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],  # uvicorn's type
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        if not isinstance(config.app, LimitedApp):
+            raise TypeError("LimitedProtocol takes its limits from the LimitedApp that it serves")
+        self._serves = config.app
+        self._limited = _LimitedConnection(config.app.limits)
+        self.conn = self._limited
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # told of every byte that its reader leaves waiting
+        if len(self.connections) > self._serves.limits.max_connections:
+            self._refuse(ServerBusy())
+            transport.close()  # at once: one that lingers would take the place of a caller
+        else:
+            self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering is None:
+            super().data_received(data)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self._limited.refusal is not None:
+            self._refuse(self._limited.refusal)
+        elif not self.transport.is_closing():
+            self._watch_head()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(InvalidRequest())
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self._serves.limits.read_deadline_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._head_timer, self._lingering, self._unread):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def _watch_head(self) -> None:
+        """While a head is being received its timer runs; between requests uvicorn's keep-alive timer does."""
+        receiving = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
+        if receiving and self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._serves.limits.header_deadline_s, self._head_is_late)
+        elif not receiving and self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        if self.conn.trailing_data[0]:
+            self._refuse(RequestTimeout("head", self._serves.limits.header_deadline_s))
+        else:  # a connection opened in advance: an answer to nothing would confuse its client
+            self.transport.close()
+
+    def _refuse(self, refusal: HttpRefusal) -> None:
+        if self.transport.is_closing():
+            return
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer is already on its way
+            self.transport.close()
+            return
+        self._serves.refused(refusal.code)
+        self._unset_keepalive_if_required()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]  # None before the first request
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        events = (
+            h11.Response(status_code=refusal.status, headers=refusal.headers(), reason=refusal.status.phrase.encode()),
+            h11.Data(data=refusal.body()),
+            h11.EndOfMessage(),
+        )
+        self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        self.transport.write_eof()
+        self._lingering = self.loop.call_later(_LINGER_S, self.transport.abort)

@@ -1,0 +1,1 @@
+"""Who calls: principals, their tokens and mandates, and the keys behind them."""

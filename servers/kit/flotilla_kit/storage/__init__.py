@@ -1,0 +1,7 @@
+"""Where a server keeps its data: one code path to SQLite and PostgreSQL, its schema, and its address."""
+
+from .database import Database
+from .schema import KIT_MIGRATIONS, Migrations
+from .store import Store
+
+__all__ = ["KIT_MIGRATIONS", "Database", "Migrations", "Store"]

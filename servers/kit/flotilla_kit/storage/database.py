@@ -1,0 +1,203 @@
+"""One code path to SQLite and PostgreSQL: store functions are plain sync `f(conn, …)` on SQLAlchemy Core.
+
+On SQLite, reads run inline and writes on one writer thread; on PostgreSQL both run on the async engine. That is what
+measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, one writer at a time).
+"""
+
+import asyncio
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
+
+from .schema import Migrations
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from ..errors import StoreUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_MEMORY = ":memory:"
+BUSY_TIMEOUT_MS = 10_000  # how long a writer waits for another process's transaction
+
+
+class Database:
+    """A store's database: `open`, then `read` and `write` with one transaction each, then `close`."""
+
+    def __init__(self, engine: "Engine | AsyncEngine") -> None:
+        self._engine = engine
+        self._reader: Connection | None = None
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+
+    @classmethod
+    async def open(cls, url: str, migrations: Sequence[Migrations], *, read_only: bool = False) -> "Database":
+        """Connect to `sqlite:///PATH` or `postgresql://…` and bring the schema up to date.
+
+        A read-only SQLite store that does not exist yet is an empty one in memory: nothing is created.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or a read-only one needs a migration.
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            path = _sqlite_path(parsed.database, read_only=read_only)
+            read_only = read_only and path != _MEMORY
+            database = cls(_sqlite_engine(path, read_only=read_only))
+        else:
+            database = cls(_postgres_engine(url))
+        await database._migrate(migrations, read_only=read_only)
+        return database
+
+    async def read(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `f(conn, …)` in one read-only transaction: a consistent view."""
+        with _database_errors():
+            if isinstance(self._engine, Engine):
+                return self._read_inline(self._engine, f, *args, **kwargs)
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                async with connection.begin():
+                    return await connection.run_sync(f, *args, **kwargs)
+
+    def _read_inline(
+        self, engine: Engine, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self._reader is None:
+            self._reader = engine.connect().execution_options(read_only=True)
+        # Transactions of the one reader are the driver's: SQLAlchemy's objects for them would cost as much as a read.
+        driver = self._reader.connection
+        driver.execute("BEGIN")  # pyright: ignore[reportAttributeAccessIssue]  # sqlite3's connection has it
+        try:
+            return f(self._reader, *args, **kwargs)
+        finally:
+            driver.commit()
+
+    async def write(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `f(conn, …)` in one transaction: all of it is durable when this returns, or none of it happened.
+
+        A caller that is cancelled does not interrupt a transaction that has begun.
+        """
+        engine = self._engine
+        if isinstance(engine, Engine):
+
+            def transaction() -> T:
+                with engine.begin() as connection:
+                    return f(connection, *args, **kwargs)
+
+            with _database_errors():
+                return await asyncio.get_running_loop().run_in_executor(self._writer, transaction)
+        with _database_errors():
+            async with engine.begin() as connection:
+                return await connection.run_sync(f, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Finish what is being written and let go of every connection."""
+        await asyncio.to_thread(self._writer.shutdown)
+        if self._reader is not None:
+            self._reader.close()
+        if isinstance(self._engine, Engine):
+            self._engine.dispose()
+        else:
+            await self._engine.dispose()
+
+    async def _migrate(self, migrations: Sequence[Migrations], *, read_only: bool) -> None:
+        due = await self.read(_due, migrations)
+        if due and read_only:
+            names = ", ".join(migration.name for migration in due)
+            raise _unavailable(
+                f"The store needs a migration ({names}) and is opened read-only.",
+                suggestion="Start the server once without --read-only.",
+            )
+        if due:
+            from .upgrade import upgrade
+
+            await self.write(upgrade, migrations)
+
+
+def _due(connection: Connection, migrations: Sequence[Migrations]) -> list[Migrations]:
+    dialect = connection.dialect
+    present = [m for m in migrations if dialect.has_table(connection, f"{m.name}_version")]
+    current = {
+        m.name: connection.exec_driver_sql(f"SELECT version_num FROM {m.name}_version").scalar() for m in present
+    }
+    return [migration for migration in migrations if current.get(migration.name) != migration.head]
+
+
+def _sqlite_path(path: str | None, *, read_only: bool) -> str:
+    if not path or path == _MEMORY or (read_only and not Path(path).exists()):
+        return _MEMORY
+    Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
+    address = f"file:{path}?mode=ro&uri=true" if read_only else path
+    engine = create_engine(
+        f"sqlite:///{address}",
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # of what an error says, and so of the log
+        **({"poolclass": StaticPool} if path == _MEMORY else {}),
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(dbapi: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]  # a listener
+        dbapi.isolation_level = None
+        dbapi.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        dbapi.execute("PRAGMA foreign_keys=ON")
+        if read_only:
+            dbapi.execute("PRAGMA query_only=ON")
+        else:
+            dbapi.execute("PRAGMA journal_mode=WAL")
+            dbapi.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # a listener
+        # SQLAlchemy begins by itself: without the option every read would take the write lock.
+        if not connection.get_execution_options().get("read_only"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: str) -> "AsyncEngine":
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    try:
+        return create_async_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            pool_size=8,
+            max_overflow=8,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError:
+        raise _unavailable(
+            "PostgreSQL needs the psycopg driver.",
+            suggestion="Install the server with its postgres extra, for example flotilla-billing[postgres].",
+        ) from None
+
+
+@contextmanager
+def _database_errors() -> Generator[None]:
+    """A database that does not answer is said so, without its address."""
+    try:
+        yield
+    except OperationalError as error:
+        raise _unavailable(
+            "The store's database does not answer.",
+            suggestion="Try again; if it goes on, check that it is running.",
+        ) from error
+
+
+def _unavailable(message: str, suggestion: str) -> "StoreUnavailable":
+    # The error is FastMCP's kind, which takes half a second to import: not for a program that only reads a journal.
+    from ..errors import StoreUnavailable
+
+    return StoreUnavailable(message, suggestion=suggestion)
