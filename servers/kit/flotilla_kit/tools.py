@@ -23,7 +23,7 @@ def external_system() -> Any:
     return get_context().lifespan_context["system"]
 
 
-async def perform(request: Mapping[str, Any], *, facts: Mapping[str, Any], needed: bool = False) -> Mapping[str, Any]:
+async def perform(request: Mapping[str, Any], *, facts: Mapping[str, Any], needed: bool = False) -> dict[str, Any]:
     """Have the other system do what the running tool is called for, once, and answer its outcome.
 
     Args:

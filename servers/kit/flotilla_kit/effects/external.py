@@ -87,7 +87,7 @@ class ExternalEffects:
                 await self._reconciler
         await asyncio.gather(*self._driving.values(), return_exceptions=True)
 
-    async def perform(self, effect: Effect, request: Mapping[str, Any], clear: Clear) -> Mapping[str, Any]:
+    async def perform(self, effect: Effect, request: Mapping[str, Any], clear: Clear) -> dict[str, Any]:
         """Make an effect happen in the other system, once, however often and by however many callers it is asked.
 
         Args:
@@ -232,7 +232,7 @@ class ExternalEffects:
             await asyncio.sleep(pause_s)
 
 
-def _answer(effect: ExternalEffect, key: str) -> Mapping[str, Any]:
+def _answer(effect: ExternalEffect, key: str) -> dict[str, Any]:
     """What a caller hears who gave that key, if any."""
     if effect.state == "done":
         return effect.outcome or {}

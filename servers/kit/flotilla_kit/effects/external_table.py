@@ -50,7 +50,7 @@ class ExternalEffect:
     created_at: datetime
     performed_at: datetime | None
     """When a request for it last left; None if none did."""
-    outcome: Mapping[str, Any] | None
+    outcome: dict[str, Any] | None
     """`done`: the other system's answer. `failed`: its refusal, as `FlotillaError.as_dict` says it."""
 
     @property
