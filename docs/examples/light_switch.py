@@ -25,7 +25,7 @@ class Device(ExternalSystem):
         self._url = settings.device_url
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        async with httpx2.AsyncClient(base_url=self._url, timeout=self.timeout_s) as http:
+        async with httpx2.AsyncClient(base_url=self._url) as http:
             answer = await http.request(method, path, json=body)
         if answer.status_code == 409:
             raise Conflict("The device is locked.")

@@ -23,7 +23,7 @@ from flotilla_kit.settings import ServerSettings
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_kit.storage.addresses import store_url
 
-LATE_S = 0.75  # longer than the servers of the proofs wait for an answer, shorter than they wait before they repeat
+LATE_S = 1.5  # longer than the servers of the proofs wait for an answer, shorter than they wait before they repeat
 ANNA = Principal("approver", "anna")
 
 
