@@ -6,13 +6,14 @@ and nothing is repeated on a guess. `external_table` has the states.
 
 import asyncio
 import contextlib
+import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import FlotillaError, OutcomeUnknown
@@ -135,6 +136,7 @@ class ExternalEffects:
     def _reserve_once(
         self, connection: Connection, effect: Effect, effect_id: str, request: Mapping[str, Any], clear: Clear
     ) -> str:
+        _lock(connection, effect)
         if (earlier := recorded(connection, effect)) is not None:
             return str(earlier["effect_id"])
         cleared = clear(connection, effect)
@@ -230,6 +232,13 @@ class ExternalEffects:
                 logger.exception("reconciliation failed; trying again")
                 pause_s = OUTAGE_S
             await asyncio.sleep(pause_s)
+
+
+def _lock(connection: Connection, effect: Effect) -> None:
+    """Of two callers with one key the second sees what the first recorded, not only that its approval is used up."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        which = json.dumps([effect.principal, effect.run, effect.tool, effect.key])
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(which, 0))))
 
 
 def _answer(effect: ExternalEffect, key: str) -> dict[str, Any]:
