@@ -11,10 +11,9 @@ from flotilla_billing import books, refunding
 from flotilla_billing.gateway import GatewayRefund, GatewayRequest, LedgerGateway
 from flotilla_billing.models import Scope
 from flotilla_billing.refunding import RefundInProgress
-from flotilla_billing.schema import refunds
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
-from flotilla_kit.effects import Effect, digest
+from flotilla_kit.effects import Effect, digest, external_effects
 from sqlalchemy import update
 from support.gateway import GatewayProcess, HttpGateway, gateway_process
 from support.refund_worker import Job
@@ -77,7 +76,9 @@ async def test_a_refund_older_than_the_gateways_keys_is_looked_up_before_it_is_s
     gateway.misbehave("fail_before", times=1000)  # until told otherwise: nobody settles it early
     first = await job(tmp_path, gateway).issue(store)
     long_ago = (refunding.now() - timedelta(days=2)).isoformat()
-    await store.database.write(lambda connection: connection.execute(update(refunds).values(created_at=long_ago)))
+    await store.database.write(
+        lambda connection: connection.execute(update(external_effects).values(created_at=long_ago))
+    )
     gateway.forget_keys()
     gateway.misbehave("", times=0)
     await settled(store)

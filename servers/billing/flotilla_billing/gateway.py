@@ -1,8 +1,22 @@
 """Where money moves. A refund is sent under a key of ours; only a definite answer settles it."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Literal, Protocol
+
+from flotilla_kit.effects import ExternalSystem
+from flotilla_kit.errors import OutcomeUnknown
+
+__all__ = [
+    "KEYS_KEPT",
+    "GatewayEffects",
+    "GatewayRefund",
+    "GatewayRequest",
+    "LedgerGateway",
+    "OutcomeUnknown",
+    "PaymentGateway",
+]
 
 KEYS_KEPT = timedelta(hours=20)  # Stripe may forget a key after 24 h, and clocks differ
 
@@ -15,7 +29,6 @@ class GatewayRequest:
     transaction_id: str
     amount_minor: int
     currency: str
-    reserved_at: datetime
 
 
 @dataclass(frozen=True)
@@ -25,10 +38,6 @@ class GatewayRefund:
     gateway_refund_id: str
     status: Literal["succeeded", "declined"]
     decline_reason: str | None = None
-
-
-class OutcomeUnknown(Exception):
-    """The gateway may or may not have acted: a timeout, a lost connection, a server error. Not a failure."""
 
 
 class PaymentGateway(Protocol):
@@ -59,3 +68,19 @@ class LedgerGateway:
 
     async def find_refund(self, request: GatewayRequest) -> GatewayRefund | None:
         return None  # what our own books know is settled already
+
+
+class GatewayEffects(ExternalSystem):
+    """Refunds as external effects in a payment gateway."""
+
+    keys_kept = KEYS_KEPT
+
+    def __init__(self, gateway: PaymentGateway) -> None:
+        self._gateway = gateway
+
+    async def perform(self, request: Mapping[str, Any], key: str, /) -> Mapping[str, Any]:
+        return asdict(await self._gateway.refund(GatewayRequest(key, **request)))
+
+    async def find(self, request: Mapping[str, Any], key: str, /) -> Mapping[str, Any] | None:
+        found = await self._gateway.find_refund(GatewayRequest(key, **request))
+        return found and asdict(found)

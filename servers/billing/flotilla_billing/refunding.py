@@ -1,26 +1,20 @@
-"""Writes of a refund: reserve, lease, settle. Each is one transaction; together they survive a crash anywhere.
-
-Reserve under the charge's lock, send under a key fixed at reservation, settle by a guarded update. What is reserved and
-unsettled after a crash is found by `overdue` and driven on with the same key.
-"""
+"""Writes of a refund, an external effect: what its reservation and its settlement change in our own books."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from flotilla_kit import approvals, effects, money
-from flotilla_kit.effects import Effect, faults
+from flotilla_kit.effects import Effect, ExternalEffect, ExternalEffects, faults
 from flotilla_kit.errors import Conflict
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from . import books, queries
-from .gateway import GatewayRefund, GatewayRequest
 from .models import Scope
 from .refunds import eligibility, expected_arrival
 from .rows import to_transaction
 from .schema import customers, refunds, transactions
 
-LEASE_S = 1.0  # two drivers of one refund are harmless (same key): it only saves work, so it may be short
 t, r = transactions.c, refunds.c
 
 
@@ -48,7 +42,7 @@ def reserve(
     scope: Scope,
     effect: Effect,
     refund_id: str,
-    owner: str,
+    external: ExternalEffects,
     transaction_id: str,
     amount_minor: int,
     currency: str,
@@ -105,13 +99,11 @@ def reserve(
             currency=currency,
             reason=reason,
             status="pending",
-            created_at=_text(current),
-            lease_owner=owner,
-            lease_until=_text(current + timedelta(seconds=LEASE_S)),
+            created_at=current.isoformat(timespec="milliseconds"),
         )
     )
-    effects.record(connection, effect, {"refund_id": refund_id})
-    faults.point("reserving")
+    request = {"transaction_id": transaction_id, "amount_minor": amount_minor, "currency": currency}
+    external.reserve(connection, effect, refund_id, request, {"refund_id": refund_id})
     return refund_id
 
 
@@ -151,73 +143,35 @@ def _facts(charge: Row[Any], amount_minor: int, today_minor: int, above_minor: i
     }
 
 
-def overdue(connection: Connection) -> list[str]:
-    """Refunds that nobody is driving."""
-    free = or_(r.lease_until.is_(None), r.lease_until < _text(now()))
-    return list(connection.execute(select(r.refund_id).where(r.status == "pending", free)).scalars())
-
-
 def pending(connection: Connection) -> bool:
     """Whether any refund is unsettled."""
     return connection.execute(select(r.refund_id).where(r.status == "pending").limit(1)).first() is not None
 
 
-def lease(connection: Connection, refund_id: str, owner: str) -> GatewayRequest | None:
-    """Take the refund to drive it; None if it is settled or somebody else drives it."""
-    current = now()
-    taken = connection.execute(
+def settle(connection: Connection, effect: ExternalEffect) -> None:
+    """Write the gateway's definite answer: refund row, charge and ledger together."""
+    outcome = effect.outcome or {}
+    succeeded = effect.state == "done" and outcome["status"] == "succeeded"
+    row = connection.execute(
         update(refunds)
-        .where(
-            r.refund_id == refund_id,
-            r.status == "pending",
-            or_(r.lease_owner == owner, r.lease_until.is_(None), r.lease_until < _text(current)),
-        )
-        .values(lease_owner=owner, lease_until=_text(current + timedelta(seconds=LEASE_S)))
-    )
-    if taken.rowcount != 1:
-        return None
-    row = connection.execute(select(refunds).where(r.refund_id == refund_id)).one()
-    return GatewayRequest(
-        key=refund_id,
-        transaction_id=row.transaction_id,
-        amount_minor=row.amount_minor,
-        currency=row.currency,
-        reserved_at=datetime.fromisoformat(row.created_at),
-    )
-
-
-def settle(connection: Connection, refund_id: str, answer: GatewayRefund) -> None:
-    """Write the gateway's definite answer, once: refund row, charge and ledger together."""
-    current = now()
-    settled = connection.execute(
-        update(refunds)
-        .where(r.refund_id == refund_id, r.status == "pending")
+        .where(r.refund_id == effect.effect_id)
         .values(
-            status=answer.status,
-            decline_reason=answer.decline_reason,
-            gateway_refund_id=answer.gateway_refund_id,
-            expected_arrival=expected_arrival(current) if answer.status == "succeeded" else None,
-            lease_owner=None,
-            lease_until=None,
+            status="succeeded" if succeeded else "declined",
+            decline_reason=outcome.get("decline_reason") if effect.state == "done" else outcome["message"],
+            gateway_refund_id=outcome.get("gateway_refund_id"),
+            expected_arrival=expected_arrival(now()) if succeeded else None,
         )
-    )
-    if settled.rowcount != 1:
-        return
-    row: Row[Any] = connection.execute(select(refunds).where(r.refund_id == refund_id)).one()
-    refunded = row.amount_minor if answer.status == "succeeded" else 0
+        .returning(r.transaction_id, r.amount_minor, r.currency)
+    ).one()
+    refunded = row.amount_minor if succeeded else 0
     connection.execute(
         update(transactions)
         .where(t.transaction_id == row.transaction_id)
         .values(reserved_minor=t.reserved_minor - row.amount_minor, refunded_minor=t.refunded_minor + refunded)
     )
     if refunded:
-        books.post(connection, refund_id, row.transaction_id, -refunded, row.currency)
-    faults.point("settling")
+        books.post(connection, effect.effect_id, row.transaction_id, -refunded, row.currency)
 
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds")

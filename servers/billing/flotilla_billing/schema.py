@@ -1,4 +1,4 @@
-"""The tables of the embedded store, as `migrations/` creates them."""
+"""The tables of the embedded store, as `migrations/` creates them (`refunds` has two columns that went out of use)."""
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
@@ -47,8 +47,6 @@ refunds = Table(
     Column("gateway_refund_id", Text),
     Column("created_at", Text),
     Column("expected_arrival", Text),
-    Column("lease_owner", Text),
-    Column("lease_until", Text),
 )
 
 ledger_entries = Table(

@@ -4,11 +4,9 @@ from typing import ClassVar
 
 from flotilla_kit.settings import ServerSettings
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 
 class Settings(ServerSettings):
-    model_config = SettingsConfigDict(env_prefix="FLOTILLA_BILLING_")
     server: ClassVar[str] = "billing"
 
     refund_max_age_days: int | None = Field(

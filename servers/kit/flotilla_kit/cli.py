@@ -33,14 +33,22 @@ _NO_FLAG = ("mandate",)  # a secret: on a command line every local user could re
 class ServerSpec:
     """What the command needs to know of a server. `server.py` of each server holds one as `SPEC`."""
 
-    create_store: "Callable[[Any], Store]"
+    create_store: "Callable[[Any], Store] | None"
+    """None: it keeps nothing of its own."""
     create_server: "Callable[[Any, Any], FastMCP]"
+    """Takes settings and the store, which a server that keeps nothing hands on to `build_server` too."""
     import_file: "Callable[[Any, Path], Awaitable[str]] | None" = None
     """Import one file into an open store and say what was done; raises `imports.ImportRefused`."""
 
+    def store(self, settings: "ServerSettings") -> "Store":
+        """The server's store, not open yet."""
+        from .storage import KitStore
+
+        return (self.create_store or KitStore)(settings)
+
 
 def main(package: str, argv: Sequence[str] | None = None) -> int:
-    """Run the command of a server's package, which has `settings.Settings` and `server.SPEC`.
+    """Run the command of a server: of a package with `settings.Settings` and `server.SPEC`, or a module with both.
 
     Returns:
         The exit code: 0 well, 1 failed, 2 wrong use or settings.
@@ -51,9 +59,9 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     os.environ["FASTMCP_CHECK_FOR_UPDATES"] = "off"
     # Starting makes hardly any garbage, and scanning for it is a tenth of the start. A server that is up enables it.
     gc.disable()
-    settings_class = cast("type[ServerSettings]", importlib.import_module(f"{package}.settings").Settings)
+    settings_class = cast("type[ServerSettings]", _part(package, "settings").Settings)
     arguments = _parser(settings_class).parse_args(argv)
-    spec = cast(ServerSpec, importlib.import_module(f"{package}.server").SPEC)
+    spec = cast(ServerSpec, _part(package, "server").SPEC)
     from .errors import FlotillaError
     from .identity.keys import KeyRingError
     from .settings import SettingsError
@@ -68,6 +76,12 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
         said = f"{error.message} {error.suggestion}" if isinstance(error, FlotillaError) else error
         print(f"flotilla-{name}: {said}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 1
+
+
+def _part(package: str, name: str) -> Any:
+    """A module of a server's package, or the server itself if it is one file."""
+    server = importlib.import_module(package)
+    return importlib.import_module(f"{package}.{name}") if hasattr(server, "__path__") else server
 
 
 def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
@@ -119,7 +133,7 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     logs.configure(settings.log_level)
     if arguments.command in _COMMANDS:
         return _manage(spec, settings, arguments)
-    store = spec.create_store(settings)
+    store = spec.store(settings)
     if arguments.command == "import":
         return asyncio.run(_import(spec, store, arguments.file))
     server = spec.create_server(settings, store)
@@ -159,7 +173,7 @@ def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Na
     room, _ = _COMMANDS[arguments.command]
     try:
         if room == "audit":
-            return _commands_of(room).run(spec.create_store, settings, arguments)
+            return _commands_of(room).run(spec.store, settings, arguments)
         return _commands_of(room).run(settings, arguments)
     except BrokenPipeError:  # whoever read the answer has seen enough, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,6 +12,7 @@ FlotillaError
 ├── RateLimited            too many calls; `details.retry_after_s`
 ├── TimedOut               the tool took too long
 ├── AnswerTooLarge         ask for less
+├── OutcomeUnknown         an effect elsewhere may or may not have happened; it is being found out
 ├── IdempotencyMismatch    the key was used with other arguments
 ├── IdempotencyKeyRequired a mutation came without any key
 ├── approvals.*            a person has to decide, or has decided (see approvals/errors.py)
@@ -20,6 +21,7 @@ FlotillaError
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from fastmcp.exceptions import ToolError
@@ -49,6 +51,12 @@ class FlotillaError(ToolError):
             "retryable": self.retryable,
             "details": self.details,
         }
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> "FlotillaError":
+        """The error that `as_dict` told of: it says the same, whatever class it was."""
+        kind = type("RecordedError", (cls,), {"code": said["code"], "retryable": said["retryable"]})
+        return kind(said["message"], suggestion=said["suggestion"], details=said["details"])
 
     def __str__(self) -> str:
         return json.dumps(self.as_dict(), ensure_ascii=False)
@@ -103,6 +111,22 @@ class AnswerTooLarge(FlotillaError):
 class TimedOut(FlotillaError):
     code = "timed_out"
     retryable = True
+
+
+class OutcomeUnknown(FlotillaError):
+    """There is no definite answer: a timeout, a lost connection, a server error. Not a failure."""
+
+    code = "outcome_unknown"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str = "It is not known yet whether this happened; that is being found out.",
+        *,
+        suggestion: str = "Look at its state in a while; do not ask for it anew before that.",
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, suggestion=suggestion, details=details)
 
 
 class IdempotencyMismatch(FlotillaError):

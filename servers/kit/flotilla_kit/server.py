@@ -2,7 +2,8 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastmcp import FastMCP
@@ -12,6 +13,7 @@ from fastmcp.server.providers import Provider
 from . import __version__
 from .audit import Committer
 from .audit.redaction import Parameters, parameters_of
+from .effects import ExternalEffects, ExternalSystem
 from .guard.approval_tools import approval_tools
 from .guard.body import Bodies, Function, ToolFunction
 from .guard.middleware import Guard
@@ -20,22 +22,25 @@ from .identity.auth import Authority
 from .identity.principal import Principal
 from .identity.tokens import TokenRefused
 from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
-from .storage import Store
+from .storage import Database, KitStore, Store
 from .storage.records import open_records
 
 
 def build_server(
     settings: ServerSettings,
-    store: Store,
+    store: Store | None,
     *,
     instructions: str,
     tools: Sequence[Function],
+    system: ExternalSystem | None = None,
     providers: Sequence[Provider] = (),
     scope_keys: Collection[str] = (),
 ) -> FastMCP:
     """A FastMCP server named after the settings, offering those of `tools` that the settings allow.
 
     Args:
+        store: None for a server that keeps nothing of its own; the kit's records then have `settings`' database.
+        system: the other system in which its tools' effects happen, by `tools.perform`.
         tools: functions decorated with `fastmcp.tools.tool`; each carries all four annotations (see `ToolFunction`).
         providers: where resources come from that change while the server runs.
         scope_keys: what a mandate's scope can narrow here, such as `customer_id`; the store applies it.
@@ -43,6 +48,7 @@ def build_server(
     Raises:
         SettingsError: the settings select a tool that does not exist, or contradict each other.
     """
+    store = store or KitStore(settings)
     bodies = Bodies(settings)
     offered = _selected(settings, [ToolFunction.of(function, tuple(scope_keys)) for function in tools])
     mutating = frozenset(tool.name for tool in offered if tool.has_effect)  # others would run when only evaluated
@@ -70,7 +76,8 @@ def build_server(
                 gc.freeze()
                 gc.enable()
                 try:
-                    yield {"store": store}
+                    async with _external(settings, store.database, system) as effects:
+                        yield {"store": store, "system": system, "effects": effects}
                 finally:
                     await trail.close()
         finally:
@@ -92,6 +99,24 @@ def build_server(
         server.add_tool(bodies.wrap(tool))
     _answer_schema_lookups(server, lambda name: schemas.get(name) if guard.exists(name) else None)
     return server
+
+
+@asynccontextmanager
+async def _external(
+    settings: ServerSettings, database: Database | None, system: ExternalSystem | None
+) -> AsyncGenerator[ExternalEffects | None]:
+    """The external effects of a server, driven on while the block lasts; None if it has none."""
+    if system is None or settings.read_only:
+        yield None
+        return
+    if database is None:
+        raise TypeError("effects elsewhere need a store with a database")
+    effects = ExternalEffects(settings.server, database, system)
+    await effects.start()
+    try:
+        yield effects
+    finally:
+        await effects.close()
 
 
 def guard_of(server: FastMCP) -> Guard:

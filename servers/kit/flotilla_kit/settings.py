@@ -29,7 +29,7 @@ def default_home() -> Path:
 
 
 class ServerSettings(BaseSettings):
-    """What every server can be told. A server's own class adds fields and sets `server` and `env_prefix`.
+    """What every server can be told. A server's own class adds fields and sets `server`, its name.
 
     A setting `database_url` of the billing server is the flag `--database-url`, the variable
     `FLOTILLA_BILLING_DATABASE_URL`, or `database_url` in `billing.toml` (see `load`).
@@ -88,6 +88,11 @@ class ServerSettings(BaseSettings):
         default=None,
         description="file that the audit's head is appended to; keep it where this server cannot rewrite it",
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.model_config["env_prefix"] = f"FLOTILLA_{cls.server.upper()}_"
 
     @classmethod
     def settings_customise_sources(

@@ -5,13 +5,11 @@ from typing import ClassVar
 
 from flotilla_kit.settings import ServerSettings
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 SAMPLE = Path(__file__).parent / "demo"
 
 
 class Settings(ServerSettings):
-    model_config = SettingsConfigDict(env_prefix="FLOTILLA_MEMORY_")
     server: ClassVar[str] = "memory"
 
     knowledge: Path | None = Field(default=None, description="folder of Markdown files to search")

@@ -1,5 +1,18 @@
-"""Effects: one mutation under one key, recorded with its outcome."""
+"""Effects: one mutation under one key, recorded with its outcome; here, or in another system."""
 
 from .effect import Effect, Evaluated, IdempotencyKey, digest, record, recorded
+from .external import ExternalEffects, ExternalSystem
+from .external_table import ExternalEffect, external_effects
 
-__all__ = ["Effect", "Evaluated", "IdempotencyKey", "digest", "record", "recorded"]
+__all__ = [
+    "Effect",
+    "Evaluated",
+    "ExternalEffect",
+    "ExternalEffects",
+    "ExternalSystem",
+    "IdempotencyKey",
+    "digest",
+    "external_effects",
+    "record",
+    "recorded",
+]

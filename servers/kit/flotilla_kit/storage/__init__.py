@@ -2,6 +2,6 @@
 
 from .database import Database
 from .schema import KIT_MIGRATIONS, Migrations
-from .store import Store
+from .store import KitStore, Store
 
-__all__ = ["KIT_MIGRATIONS", "Database", "Migrations", "Store"]
+__all__ = ["KIT_MIGRATIONS", "Database", "KitStore", "Migrations", "Store"]

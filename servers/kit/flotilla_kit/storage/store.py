@@ -2,7 +2,12 @@
 
 from typing import Protocol
 
+from sqlalchemy import text
+
+from ..settings import ServerSettings
+from .addresses import store_url
 from .database import Database
+from .schema import KIT_MIGRATIONS
 
 
 class Store(Protocol):
@@ -28,3 +33,24 @@ class Store(Protocol):
             StoreUnavailable: it does not.
         """
         ...
+
+
+class KitStore:
+    """The kit's own records (effects, approvals, audit), for a server that keeps nothing else."""
+
+    database: Database
+    """Once open."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+
+    async def open(self) -> None:
+        self.database = await Database.open(
+            store_url(self._settings), [KIT_MIGRATIONS], read_only=self._settings.read_only
+        )
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    async def ping(self) -> None:
+        await self.database.read(lambda connection: connection.execute(text("SELECT 1")) and None)

@@ -1,0 +1,149 @@
+"""A light in a process of its own that makes a change for every request: it does not deduplicate by reference.
+
+It keeps a row for every change, so a test can count; it can be slow, drop the connection, fail, refuse, and be killed.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
+from time import sleep
+from typing import Any
+
+import httpx2
+from flotilla_kit import approvals
+from flotilla_kit.identity.principal import Principal
+from flotilla_kit.settings import ServerSettings
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
+from flotilla_kit.storage.addresses import store_url
+
+LATE_S = 1.5  # longer than the servers of the proofs wait for an answer, shorter than they wait before they repeat
+ANNA = Principal("approver", "anna")
+
+
+@dataclass(frozen=True)
+class DeviceProcess:
+    """A running device and what it has done."""
+
+    url: str
+    database: Path
+    process: "subprocess.Popen[str]"
+
+    def changes(self) -> list[tuple[str, bool]]:
+        """Every change it ever made: reference and whether the light went on."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            rows = connection.execute('SELECT reference, "on" FROM changes ORDER BY rowid')
+            return [(reference, bool(on)) for reference, on in rows]
+
+    def misbehave(self, how: str, times: int = 1) -> None:
+        """What the next changes meet: `slow`, `late`, `drop`, `fail_before`, `fail_after`, `refuse`."""
+        httpx2.post(f"{self.url}/misbehave", json={"how": how, "times": times}).raise_for_status()
+
+
+@contextmanager
+def device_process(folder: Path, port: int = 0) -> Generator[DeviceProcess]:
+    """Start a device with its records in `folder`; the same folder continues an earlier one's."""
+    database = folder / "device.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "support.device", database, str(port)],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    try:
+        yield DeviceProcess(process.stdout.readline().strip(), database, process)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdin.close()
+
+
+async def approve_all(settings: ServerSettings) -> int:
+    """Approve, as a person beside a running server, whatever waits; how many there were."""
+    database = await Database.open(store_url(settings), [KIT_MIGRATIONS])
+    try:
+        waiting = await database.read(approvals.find, settings.server, "pending", 100, None)
+        for _, approval in waiting:
+            await database.write(approvals.decide, settings.server, approval.approval_id, ANNA, "approve", "")
+        return len(waiting)
+    finally:
+        await database.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    database: Path
+    lock = Lock()
+    misbehaviour: list[str] = []  # noqa: RUF012  one process, one device
+
+    def do_POST(self) -> None:
+        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/misbehave":
+            self.misbehaviour.extend([body["how"]] * body["times"])
+            return self._answer(200, {})
+        with self.lock:
+            how = self.misbehaviour.pop(0) if self.misbehaviour else ""
+        if how == "fail_before":
+            return self._answer(500, {})
+        if how == "refuse":
+            return self._answer(409, {})
+        if how == "late":
+            sleep(LATE_S)
+        with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute("INSERT INTO changes VALUES (?, ?)", (body["reference"], body["on"]))
+        if how == "slow":
+            sleep(LATE_S)
+        if how == "drop":
+            self.close_connection = True
+            return None
+        return self._answer(500 if how == "fail_after" else 200, {"on": body["on"]})
+
+    def do_GET(self) -> None:
+        _, kind, *reference = self.path.split("/")
+        query = 'SELECT "on" FROM changes'
+        if kind == "changes":
+            query += " WHERE reference = ?"
+        with closing(sqlite3.connect(self.database)) as connection:
+            row = connection.execute(f"{query} ORDER BY rowid DESC LIMIT 1", reference).fetchone()
+        if kind == "changes" and row is None:
+            return self._answer(404, {})
+        return self._answer(200, {"on": bool(row and row[0])})
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        encoded = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(encoded)))
+        self.end_headers()
+        self.wfile.write(encoded)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # a caller that was killed is what these tests are about
+
+
+def main() -> None:
+    _Handler.database = Path(sys.argv[1])
+    with closing(sqlite3.connect(_Handler.database)) as connection, connection:
+        connection.execute('CREATE TABLE IF NOT EXISTS changes (reference TEXT, "on" INTEGER)')
+    server = _Server(("127.0.0.1", int(sys.argv[2])), _Handler)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
