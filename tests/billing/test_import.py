@@ -58,7 +58,7 @@ def test_every_bad_row_is_reported_with_the_line_it_starts_in() -> None:
     ]
     with raises(ImportRefused) as refused:
         stripe_csv.parse(HEADER + "\n".join(rows))
-    assert [problem.split(":")[0] for problem in refused.value.problems] == [f"line {n}" for n in range(6, 12)]
+    assert [str(problem).split(":")[0] for problem in refused.value.problems] == [f"line {n}" for n in range(6, 12)]
 
 
 def test_quoted_blank_semicolon_and_byte_order_marks_are_read() -> None:

@@ -17,11 +17,11 @@ from . import queries, refunding
 from .duplicates import find_duplicates
 from .gateway import KEYS_KEPT, GatewayRequest, LedgerGateway, OutcomeUnknown, PaymentGateway
 from .models import CustomerBilling, DuplicateCharge, Eligibility, Invoice, InvoiceDetail, Refund, Scope, Transaction
+from .payments_import import SAMPLE, load_sample
 from .refunding import RefundRules
 from .refunds import eligibility
 from .settings import Settings
 from .store import TransactionFilter
-from .stripe_csv import SAMPLE, load_sample
 
 MIGRATIONS = Migrations("billing", Path(__file__).parent / "migrations")
 LOOK_S = 0.25  # one query by an index; with the lease this is how long a dead process's refund waits for another
