@@ -6,8 +6,9 @@ from fastmcp.server.dependencies import get_context
 
 from .guard.call import effect, scope
 from .guard.declaration import DESTROY, READ, WRITE, declare
+from .guard.progress import progress
 
-__all__ = ["DESTROY", "READ", "WRITE", "declare", "effect", "scope", "store_of"]
+__all__ = ["DESTROY", "READ", "WRITE", "declare", "effect", "progress", "scope", "store_of"]
 
 
 def store_of() -> Any:

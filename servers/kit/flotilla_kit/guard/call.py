@@ -6,7 +6,7 @@ as an `Effect`.
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..audit import Record
 from ..audit.redaction import Parameters
@@ -30,6 +30,17 @@ class Call:
     """Its arguments were validated and reached the tool's body."""
     effect: Effect | None = None
     """What a mutating tool's body is to hand to its store."""
+    progress_done: float = float("-inf")
+    progress_due: float = float("-inf")
+    """How far it was when its caller was told last, and when (on the monotonic clock) it may be told again."""
+
+    def abandon(self) -> None:
+        """Leave the record to a transaction that may still be under way, and go on with a copy that yields to it.
+
+        The writer's thread finishes what it has begun without its caller. Of the two records of one call, the one in
+        the effect's own transaction is kept.
+        """
+        self.record = replace(self.record, in_effect=True)
 
 
 CURRENT: ContextVar[Call] = ContextVar("call")
