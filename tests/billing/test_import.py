@@ -162,7 +162,12 @@ def test_a_dry_run_and_then_the_import_are_told_as_json(tmp_path: Path) -> None:
     would = run_import(tmp_path, HEADER + GOOD, "--dry-run", "--json")
     done = run_import(tmp_path, HEADER + GOOD, "--json")
     counts = {"added": 1, "changed": 0, "known": 0, "customers": 1, "invoices": 1}
-    outcome = {"file": str(tmp_path / "payments.csv"), "counts": counts, "problems": [], "more_problems": 0}
+    outcome: dict[str, object] = {
+        "file": str(tmp_path / "payments.csv"),
+        "counts": counts,
+        "problems": [],
+        "more_problems": 0,
+    }
     assert json.loads(would.stdout) == {**outcome, "imported": False, "dry_run": True}
     assert json.loads(done.stdout) == {**outcome, "imported": True, "dry_run": False}
     again = run_import(tmp_path, HEADER + GOOD.replace("49.00,0.00", "49.00,9.00"), "--dry-run")

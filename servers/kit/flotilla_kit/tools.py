@@ -4,11 +4,11 @@ from typing import Any
 
 from fastmcp.server.dependencies import get_context
 
-from .guard.call import effect, scope
+from .guard.call import effect, most_bytes, scope
 from .guard.declaration import DESTROY, READ, WRITE, declare
 from .guard.progress import progress
 
-__all__ = ["DESTROY", "READ", "WRITE", "declare", "effect", "progress", "scope", "store_of"]
+__all__ = ["DESTROY", "READ", "WRITE", "declare", "effect", "most_bytes", "progress", "scope", "store_of"]
 
 
 def store_of() -> Any:

@@ -24,6 +24,8 @@ class Call:
     """Of the tool it calls; for the audit."""
     tool_use_id: str = ""
     """How Claude Code names the call; the same after a resume."""
+    most_bytes: int = 0
+    """That its answer may have."""
     evaluating: bool = False
     """Only find out whether it would need an approval: nothing may take effect."""
     understood: bool = False
@@ -55,6 +57,11 @@ def scope() -> Mapping[str, str]:
     """What the caller's records are narrowed to, such as `{"customer_id": "cust_12345"}`; empty for all of them."""
     mandate = CURRENT.get().principal.mandate
     return mandate.scope if mandate else {}
+
+
+def most_bytes() -> int:
+    """How many bytes the running tool's answer may have; what is larger is refused."""
+    return CURRENT.get().most_bytes
 
 
 def effect() -> Effect:

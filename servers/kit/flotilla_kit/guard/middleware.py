@@ -90,6 +90,7 @@ class Guard(Middleware):
             return await self._malformed(principal, context, call_next)
         name, arguments = context.message.name, context.message.arguments or {}
         call = self.trail.begin(principal, context, name)
+        call.most_bytes = self._most_bytes
         token = CURRENT.set(call)
         try:
             self.trail.committer.check()
