@@ -1,23 +1,27 @@
 """`flotilla-billing import` reads Stripe's payments export, all of it or nothing."""
 
+import json
 import re
+import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 from flotilla_billing import stripe_csv
 from flotilla_kit.imports import ImportRefused
 from pytest import mark, raises
 from support.processes import BIN, clean_environment
+from support.terminal import at_terminal
 
 HEADER = "id,Created date (UTC),Amount,Amount Refunded,Currency,Captured,Description,Status,Customer ID,Invoice ID\n"
 GOOD = "ch_1,2026-02-03 09:00:00,49.00,0.00,usd,true,Plan,Paid,cust_1,in_1\n"
 
 
-def run_import(home: Path, text: str, *, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+def run_import(home: Path, text: str, *arguments: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     file = home / "payments.csv"
     file.write_text(text, encoding=encoding)
     return subprocess.run(
-        [BIN / "flotilla-billing", "import", file],
+        [BIN / "flotilla-billing", "import", file, *arguments],
         env=clean_environment(home),
         capture_output=True,
         text=True,
@@ -58,7 +62,7 @@ def test_every_bad_row_is_reported_with_the_line_it_starts_in() -> None:
     ]
     with raises(ImportRefused) as refused:
         stripe_csv.parse(HEADER + "\n".join(rows))
-    assert [problem.split(":")[0] for problem in refused.value.problems] == [f"line {n}" for n in range(6, 12)]
+    assert [str(problem).split(":")[0] for problem in refused.value.problems] == [f"line {n}" for n in range(6, 12)]
 
 
 def test_quoted_blank_semicolon_and_byte_order_marks_are_read() -> None:
@@ -141,3 +145,107 @@ def test_another_file_is_refused_in_words(tmp_path: Path, text: str, encoding: s
     refused = run_import(tmp_path, text, encoding=encoding)
     assert refused.returncode == 1
     assert "Nothing was imported" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def many(count: int) -> str:
+    """An export of so many payments."""
+    rows = (f"ch_{n},2026-02-03 09:00:00,49.00,0.00,usd,true,Plan,Paid,cust_{n % 999},in_{n}\n" for n in range(count))
+    return HEADER + "".join(rows)
+
+
+def count_of(home: Path, table: str = "transactions") -> int:
+    with sqlite3.connect(home / "billing.db") as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_a_dry_run_and_then_the_import_are_told_as_json(tmp_path: Path) -> None:
+    would = run_import(tmp_path, HEADER + GOOD, "--dry-run", "--json")
+    done = run_import(tmp_path, HEADER + GOOD, "--json")
+    counts = {"added": 1, "changed": 0, "known": 0, "customers": 1, "invoices": 1}
+    outcome: dict[str, object] = {
+        "file": str(tmp_path / "payments.csv"),
+        "counts": counts,
+        "problems": [],
+        "more_problems": 0,
+    }
+    assert json.loads(would.stdout) == {**outcome, "imported": False, "dry_run": True}
+    assert json.loads(done.stdout) == {**outcome, "imported": True, "dry_run": False}
+    again = run_import(tmp_path, HEADER + GOOD.replace("49.00,0.00", "49.00,9.00"), "--dry-run")
+    assert again.stdout == "would import 0 payments (0 customers, 0 invoices), update 1, 0 already known\n"
+
+
+def test_problems_are_told_as_json_with_line_and_column_and_without_values(tmp_path: Path) -> None:
+    run_import(tmp_path, HEADER + GOOD)
+    bad = GOOD.replace("49.00", "50.00") + "ch_2,2026-02-03 09:00:00,4.999,0,doge,true,x,Paid,cust_1,\n"
+    refused = run_import(tmp_path, HEADER + bad, "--json")
+    said = json.loads(refused.stdout)
+    assert (refused.returncode, said["imported"], said["counts"]) == (1, False, None)
+    assert said["problems"] == [
+        {"line": 2, "column": "id", "message": "is known with another amount_minor"},
+        {"line": 3, "column": "currency", "message": "is not a currency"},
+    ]
+
+
+def test_a_column_of_another_name_is_mapped(tmp_path: Path) -> None:
+    other = HEADER.replace("id,", "Payment ref,", 1) + GOOD
+    refused = run_import(tmp_path, other)
+    assert refused.returncode == 1 and "lacks the columns id (--map" in refused.stderr
+    assert run_import(tmp_path, other, "--map", "Payment Ref=id").returncode == 0
+    assert run_import(tmp_path, other, "--map", "nonsense").returncode == 2
+
+
+def test_a_customer_is_named_by_whichever_row_names_it(tmp_path: Path) -> None:
+    header = HEADER.strip() + ",Customer Email,Customer Description\n"
+    first, *others = many(1200).splitlines()[1:]
+    rows = [f"{first},,\n", *(f"{other},,\n" for other in others[:-1]), f"{others[-1]},late@example.com,Late\n"]
+    rows[0] = rows[0].replace("cust_0", "cust_late")
+    rows[-1] = re.sub("cust_[0-9]+", "cust_late", rows[-1])
+    assert run_import(tmp_path, header + "".join(rows)).returncode == 0
+    with sqlite3.connect(tmp_path / "billing.db") as connection:
+        found = connection.execute("SELECT name, email FROM customers WHERE customer_id = 'cust_late'").fetchall()
+    assert found == [("Late", "late@example.com")]
+
+
+def test_a_killed_import_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
+    run_import(tmp_path, HEADER + GOOD.replace("ch_1", "ch_before"))
+    file, log = tmp_path / "many.csv", tmp_path / "billing.db-wal"
+    file.write_text(many(30_000))
+    command = [BIN / "flotilla-billing", "import", file]
+    with subprocess.Popen(command, env=clean_environment(tmp_path)) as importing:
+        deadline = time.monotonic() + 60
+        # SQLite spills what does not fit its cache: the transaction is in the middle, with thousands of rows in it.
+        while not (log.exists() and log.stat().st_size > 1_000_000) and time.monotonic() < deadline:
+            assert importing.poll() is None
+            time.sleep(0.005)
+        importing.kill()
+    assert (count_of(tmp_path), count_of(tmp_path, "ledger_entries")) == (1, 2)
+    again = subprocess.run(command, env=clean_environment(tmp_path), capture_output=True, text=True, check=True)
+    assert "imported 30000 payments (999 customers, 30000 invoices)" in again.stdout
+
+
+def test_two_imports_at_once_take_turns(tmp_path: Path) -> None:
+    run_import(tmp_path, HEADER + GOOD)
+    file = tmp_path / "many.csv"
+    file.write_text(many(2_000))
+    command = [BIN / "flotilla-billing", "import", file, "--json"]
+    both = [subprocess.Popen(command, env=clean_environment(tmp_path), stdout=subprocess.PIPE) for _ in range(2)]
+    counts = [json.loads(importing.communicate(timeout=60)[0])["counts"] for importing in both]
+    assert sorted((each["added"], each["known"]) for each in counts) == [(0, 2_000), (1_999, 1)]
+
+
+def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text(many(10_000))
+    command = [BIN / "flotilla-billing", "import", file]
+    code, shown = at_terminal(command, {**clean_environment(tmp_path), "TERM": "xterm", "COLUMNS": "100"})
+    assert code == 0 and "many.csv" in shown and "%" in shown and "imported 10000 payments" in shown
+    assert "%" not in at_terminal([*command, "--json"], clean_environment(tmp_path))[1]
+
+
+def test_a_server_that_only_reads_imports_nothing(tmp_path: Path) -> None:
+    command = [BIN / "flotilla-billing", "--read-only", "import", "x.csv"]
+    refused = subprocess.run(command, env=clean_environment(tmp_path), capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "--read-only" in refused.stderr
+    memory = [BIN / "flotilla-memory", "import", "x.csv"]
+    refused = subprocess.run(memory, env=clean_environment(tmp_path), capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "imports no files" in refused.stderr

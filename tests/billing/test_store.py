@@ -3,15 +3,18 @@
 import asyncio
 from pathlib import Path
 
-from flotilla_billing import books, stripe_csv
+from flotilla_billing import books
 from flotilla_billing.models import Scope, TransactionStatus
+from flotilla_billing.payments_import import PAYMENTS_IMPORT, SAMPLE
 from flotilla_billing.refunding import RefundRefused
 from flotilla_billing.schema import ledger_entries, transactions
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
 from flotilla_billing.store import TransactionFilter
+from flotilla_kit import imports
 from flotilla_kit.effects import Effect, digest
 from flotilla_kit.errors import IdempotencyMismatch, NotFound
+from flotilla_kit.imports import Source
 from pytest import mark, raises
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import DBAPIError
@@ -173,15 +176,14 @@ async def test_a_charge_that_fails_late_and_then_succeeds_keeps_the_books(store:
     header = "id,Created date (UTC),Amount,Currency,Captured,Status,Customer ID\n"
     for captured, status in (("true", "Paid"), ("false", "Failed")) * 3:
         row = f"ch_bank_debit,2026-02-03 09:00:00,49.00,usd,{captured},{status},cust_12345\n"
-        await store.database.write(stripe_csv.load, stripe_csv.parse(header + row))
+        await store.database.write(imports.load, PAYMENTS_IMPORT, Source(header + row))
         assert await store.database.read(books.check) == []
     assert (await store.get_transaction(ALL, "ch_bank_debit")).captured_minor == 0
 
 
 async def test_an_import_never_takes_back_a_refund_made_here(store: SqlBillingStore) -> None:
     await refund(store, "one", 100)
-    rows = stripe_csv.parse(stripe_csv.SAMPLE.read_text(encoding="utf-8"))
-    again = await store.database.write(stripe_csv.load, rows)
+    again = await store.database.write(imports.load, PAYMENTS_IMPORT, Source(SAMPLE))
     assert (again.added, again.changed) == (0, 0)
     assert (await store.get_transaction(ALL, CHARGE)).refunded_minor == 100
 

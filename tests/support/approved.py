@@ -10,15 +10,17 @@ from typing import Any, NamedTuple
 
 from fastmcp import Client
 from fastmcp.client import FastMCPTransport
-from flotilla_billing import books, stripe_csv
+from flotilla_billing import books
 from flotilla_billing.gateway import PaymentGateway
+from flotilla_billing.payments_import import PAYMENTS_IMPORT
 from flotilla_billing.server import create_server
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
-from flotilla_kit import audit
+from flotilla_kit import audit, imports
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.auth import Bearer
 from flotilla_kit.identity.keys import SigningKey, write_jwks
+from flotilla_kit.imports import Source
 from flotilla_kit.server import guard_of
 from flotilla_kit.storage import Database
 from mcp.server.auth.middleware.auth_context import auth_context_var
@@ -118,7 +120,7 @@ async def add_charges(database: Database, charges: Iterable[Charge]) -> None:
         amount = f"{charge.amount_minor // 100}.{charge.amount_minor % 100:02}"
         made = "2026-01-05 10:00:00"
         rows.writerow([charge.transaction_id, made, amount, charge.currency, "Paid", charge.customer_id])
-    await database.write(stripe_csv.load, stripe_csv.parse(export.getvalue()))
+    await database.write(imports.load, PAYMENTS_IMPORT, Source(export.getvalue()))
 
 
 async def rows(database: Database, query: str, **values: object) -> list[Any]:

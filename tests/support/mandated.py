@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fastmcp.client.transports import StdioTransport
-from flotilla_billing.stripe_csv import SAMPLE
+from flotilla_billing.payments_import import SAMPLE
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
 

@@ -1,5 +1,6 @@
 """The double-entry ledger: every movement is one transfer whose entries sum to zero; entries are never changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,27 +13,46 @@ REVENUE = "revenue"
 e, t = ledger_entries.c, transactions.c
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """An amount, in minor units, that the gateway received (or, negative, paid out) for a charge."""
+
+    transfer_id: str
+    transaction_id: str
+    amount_minor: int
+    currency: str
+
+
 def post(connection: Connection, transfer_id: str, transaction_id: str, amount_minor: int, currency: str) -> None:
     """Record that the gateway received (or, negative, paid out) an amount for a charge.
 
     Raises:
         sqlalchemy.exc.IntegrityError: the transfer was posted before.
     """
+    post_all(connection, [Transfer(transfer_id, transaction_id, amount_minor, currency)])
+
+
+def post_all(connection: Connection, posted: Sequence[Transfer]) -> None:
+    """As `post`, many at once.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: one of them was posted before.
+    """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    connection.execute(
-        insert(ledger_entries),
-        [
-            {
-                "transfer_id": transfer_id,
-                "account": account,
-                "amount_minor": signed,
-                "currency": currency,
-                "transaction_id": transaction_id,
-                "recorded_at": now,
-            }
-            for account, signed in ((GATEWAY, amount_minor), (REVENUE, -amount_minor))
-        ],
-    )
+    entries = [
+        {
+            "transfer_id": transfer.transfer_id,
+            "account": account,
+            "amount_minor": signed,
+            "currency": transfer.currency,
+            "transaction_id": transfer.transaction_id,
+            "recorded_at": now,
+        }
+        for transfer in posted
+        for account, signed in ((GATEWAY, transfer.amount_minor), (REVENUE, -transfer.amount_minor))
+    ]
+    if entries:
+        connection.execute(insert(ledger_entries), entries)
 
 
 def transfers(connection: Connection, transaction_id: str) -> int:

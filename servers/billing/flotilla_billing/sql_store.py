@@ -15,11 +15,11 @@ from . import queries, refunding
 from .duplicates import find_duplicates
 from .gateway import GatewayEffects, LedgerGateway, PaymentGateway
 from .models import CustomerBilling, DuplicateCharge, Eligibility, Invoice, InvoiceDetail, Refund, Scope, Transaction
+from .payments_import import SAMPLE, load_sample
 from .refunding import RefundRules
 from .refunds import eligibility
 from .settings import Settings
 from .store import TransactionFilter
-from .stripe_csv import SAMPLE, load_sample
 
 MIGRATIONS = Migrations("billing", Path(__file__).parent / "migrations")
 

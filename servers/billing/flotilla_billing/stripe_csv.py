@@ -1,25 +1,19 @@
-"""Reads Stripe's payments export (Dashboard → Payments → Export) into the embedded store: all of a file or nothing."""
+"""How Stripe's payments export (Dashboard → Payments → Export) is read: its columns, and a row as a charge."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from flotilla_kit import money
-from flotilla_kit.imports import ImportRefused
-from sqlalchemy import Connection, func, insert, select, text, update
+from flotilla_kit.imports import BadRow, Cells, Format, Source, read_csv
 
-from . import books
 from .refunds import add_business_days
-from .schema import customers, transactions
 
-SAMPLE = Path(__file__).parent / "demo" / "payments.csv"
+Charge = dict[str, Any]
+"""A row of `transactions`, and `customer_email`."""
+
 SETTLEMENT_BUSINESS_DAYS = 2  # Stripe's standard schedule; used, and said to be an estimate, where the file has no date
-MAX_PROBLEMS = 50
 _OTHER_NAMES = {"created (utc)": "created date (utc)"}  # as exports that list the charges' own columns spell it
 _REQUIRED = ("id", "created date (utc)", "amount", "currency", "status")
 _STATUS = {
@@ -45,157 +39,44 @@ _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")  # 1,234.50
 _DECIMAL_COMMA = re.compile(r"-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)")  # 1.234,50: accounts in such a locale
 
 
-class _BadRow(ValueError):
-    pass
-
-
-@dataclass(frozen=True)
-class Imported:
-    """What an import did."""
-
-    added: int
-    changed: int
-    known: int
-    customers: int
-    invoices: int
-
-    def __str__(self) -> str:
-        return (
-            f"imported {self.added} payments ({self.customers} customers, {self.invoices} invoices), "
-            f"updated {self.changed}, {self.known} already known"
-        )
-
-
-def parse(export: str) -> list[dict[str, Any]]:
-    """The charges in an export, as rows of `transactions` plus `customer_email`.
+def check(cells: Cells) -> Charge:
+    """A row of the export as a charge.
 
     Raises:
-        ImportRefused: with a line for every row that cannot be read (the first fifty).
+        BadRow: it says something that no charge can be, or that can be read in two ways.
     """
-    problems: list[str] = []
-    rows: dict[str, dict[str, Any]] = {}
-    lines = dict[str, int]()
-    for line, cells in _records(export):
-        try:
-            row = _row(cells)
-        except _BadRow as problem:
-            problems.append(f"line {line}: {problem}")
-            continue
-        identifier = row["transaction_id"]
-        if identifier in rows and rows[identifier] != row:
-            problems.append(f"line {line}: {identifier} stands in line {lines[identifier]} with other values")
-        rows.setdefault(identifier, row)
-        lines.setdefault(identifier, line)
-    if len(problems) > MAX_PROBLEMS:
-        problems = [*problems[:MAX_PROBLEMS], f"and {len(problems) - MAX_PROBLEMS} more"]
-    if problems:
-        raise ImportRefused(problems)
-    if not rows:
-        raise ImportRefused(["the file has a header but no payments"])
-    return list(rows.values())
-
-
-def load(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Imported:
-    """Write charges in the caller's transaction, with their ledger entries.
-
-    The file that is imported last is right about a charge's status, dispute and settlement; a refund only ever grows.
-
-    Raises:
-        ImportRefused: a known charge differs in what never changes (customer, amount, currency, time), or the file
-            refunds what is being refunded here.
-    """
-    _lock(connection)
-    known = {row.transaction_id: row for row in connection.execute(select(transactions))}
-    problems = [
-        problem for row in rows if (old := known.get(row["transaction_id"])) and (problem := _contradiction(old, row))
-    ]
-    if problems:
-        raise ImportRefused(problems[:MAX_PROBLEMS])
-    _add_customers(connection, rows)
-    added = [{name: value for name, value in row.items() if name != "customer_email"} for row in rows]
-    new = [row for row in added if row["transaction_id"] not in known]
-    if new:
-        connection.execute(insert(transactions), new)
-    for row in new:
-        _post_opening(connection, row)
-    changed = sum(_update(connection, old, row) for row in added if (old := known.get(row["transaction_id"])))
-    return Imported(
-        added=len(new),
-        changed=changed,
-        known=len(rows) - len(new) - changed,
-        customers=len({row["customer_id"] for row in new}),
-        invoices=len({row["invoice_id"] for row in new if row["invoice_id"]}),
-    )
-
-
-def load_sample(connection: Connection, path: Path) -> None:
-    """Load the sample company into an empty store; another process that was faster has done it."""
-    _lock(connection)
-    if connection.execute(select(func.count()).select_from(transactions)).scalar_one() == 0:
-        load(connection, parse(path.read_text(encoding="utf-8")))
-
-
-def _lock(connection: Connection) -> None:
-    """Keep other imports and refunds out until this transaction ends, as SQLite's one writer does anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE transactions IN EXCLUSIVE MODE"))
-
-
-def _records(export: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each data record with the line it starts in; header names in lower case. A ragged one has no cells."""
-    export = export.removeprefix("\ufeff")
-    first = export.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(export, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
-    try:
-        names = [name.strip().lower() for name in next(reader, list[str]())]
-        header = [_OTHER_NAMES.get(name, name) for name in names]
-        missing = [name for name in _REQUIRED if name not in header]
-        if missing:
-            raise ImportRefused(
-                [f"line 1: this is not Stripe's payments export; it lacks the columns {', '.join(missing)}"]
-            )
-        line = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                ragged = len(cells) != len(header)  # cut off, or shifted by a comma that is not quoted
-                yield line, {} if ragged else {n: cell.strip() for n, cell in zip(header, cells, strict=True)}
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ImportRefused([f"line {reader.line_num}: {error}"]) from None
-
-
-def _row(cells: Mapping[str, str]) -> dict[str, Any]:
-    if not cells:
-        raise _BadRow("it has more or fewer cells than the header")
     identifier = cells["id"]
     if not _ID.fullmatch(identifier):
-        raise _BadRow(f"id {identifier[:40]!r} is not a payment id")
+        raise BadRow("id '{value}' is not a payment id", column="id", value=identifier)
     currency = cells["currency"].upper()
     if not money.is_currency(currency):
-        raise _BadRow(f"{cells['currency'][:10]!r} is not a currency")
+        raise BadRow("'{value}' is not a currency", column="currency", value=cells["currency"])
     status = _STATUS.get(cells["status"].lower())
     if status is None:
-        raise _BadRow(f"status {cells['status'][:40]!r} is not known")
+        raise BadRow("status '{value}' is not known", column="status", value=cells["status"])
     amount = _amount(cells, "amount", currency)
     if amount <= 0:
-        raise _BadRow("the amount is not positive")
+        raise BadRow("the amount is not positive", column="amount")
     captured = amount if status == "succeeded" and cells.get("captured", "true").lower() != "false" else 0
     if status == "succeeded" and not captured:
         status = "uncaptured"
     refunded = _amount(cells, "amount refunded", currency)
     if not 0 <= refunded <= captured:
-        raise _BadRow(
-            f"{money.to_text(refunded, currency)} was refunded of {money.to_text(captured, currency)} captured"
-        )
-    created = _time(cells["created date (utc)"])
+        of = f"{money.to_text(refunded, currency)} of {money.to_text(captured, currency)}"
+        raise BadRow("more was refunded than captured: {value}", column="amount refunded", value=of)
+    created = _time(cells, "created date (utc)")
     customer = cells.get("customer id") or f"guest_{identifier}"
     if not _ID.fullmatch(customer):
-        raise _BadRow(f"customer id {customer[:40]!r} is not an id")
+        raise BadRow("customer id '{value}' is not an id", column="customer id", value=customer)
     invoice = cells.get("invoice id") or None
     if invoice and not _ID.fullmatch(invoice):
-        raise _BadRow(f"invoice id {invoice[:40]!r} is not an id")
+        raise BadRow("invoice id '{value}' is not an id", column="invoice id", value=invoice)
     given = cells.get("available on (utc)", "")
-    settled = _time(given).date() if given else add_business_days(created.date(), SETTLEMENT_BUSINESS_DAYS)
+    settled = (
+        _time(cells, "available on (utc)").date()
+        if given
+        else add_business_days(created.date(), SETTLEMENT_BUSINESS_DAYS)
+    )
     return {
         "transaction_id": identifier,
         "customer_id": customer,
@@ -222,7 +103,7 @@ def _row(cells: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _amount(cells: Mapping[str, str], column: str, currency: str) -> int:
+def _amount(cells: Cells, column: str, currency: str) -> int:
     given = cells.get(column) or "0"
     plain: list[str] = []
     if _GROUPED.fullmatch(given):
@@ -231,61 +112,35 @@ def _amount(cells: Mapping[str, str], column: str, currency: str) -> int:
     if (comma := _DECIMAL_COMMA.fullmatch(given)) and len(comma[1]) <= money.exponent(currency):
         plain.append(given.replace(".", "").replace(",", "."))
     if len(plain) > 1:
-        raise _BadRow(f"{column}: {given[:40]!r} can be read in two ways")
+        raise BadRow(f"{column}: '{{value}}' can be read in two ways", column=column, value=given)
     try:
         return money.to_minor(plain[0] if plain else given, currency)
-    except ValueError as error:
-        raise _BadRow(f"{column}: {error}") from None
+    except money.NotAnAmount as error:
+        raise BadRow(f"{column}: '{{value}}' {error.problem}", column=column, value=given) from None
 
 
-def _time(given: str) -> datetime:
+def _time(cells: Cells, column: str) -> datetime:
+    given = cells[column]
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"):
         try:
             return datetime.strptime(given, form).replace(tzinfo=UTC)
         except ValueError:
             continue
-    raise _BadRow(f"{given[:30]!r} is not a time such as 2026-02-03 09:15:00")
+    raise BadRow("'{value}' is not a time such as 2026-02-03 09:15:00", column=column, value=given)
 
 
-def _contradiction(old: Any, row: Mapping[str, Any]) -> str | None:
-    fixed = ("customer_id", "amount_minor", "currency", "created_at")
-    other = [name for name in fixed if getattr(old, name) != row[name]]
-    if other:
-        return f"{row['transaction_id']} is known with another {' and '.join(other)}"
-    if max(old.refunded_minor, row["refunded_minor"]) + old.reserved_minor > row["captured_minor"]:
-        return f"{row['transaction_id']} was, or is being, refunded here for more than the file leaves captured"
-    return None
+PAYMENTS = Format(
+    noun="payments",
+    read=partial(read_csv, required=_REQUIRED, other_names=_OTHER_NAMES, name="Stripe's payments export"),
+    check=check,
+    key=lambda charge: charge["transaction_id"],
+)
 
 
-def _add_customers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    known = set(connection.execute(select(customers.c.customer_id)).scalars())
-    new: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if row["customer_id"] not in known:
-            entry = new.setdefault(row["customer_id"], {"customer_id": row["customer_id"], "name": None, "email": None})
-            entry["name"] = entry["name"] or row["customer_name"]
-            entry["email"] = entry["email"] or row["customer_email"]
-    if new:
-        connection.execute(insert(customers), list(new.values()))
+def parse(export: str) -> list[Charge]:
+    """The charges in an export.
 
-
-def _post_opening(connection: Connection, row: Mapping[str, Any]) -> None:
-    identifier = row["transaction_id"]
-    movements = [amount for amount in (row["captured_minor"], -row["refunded_minor"]) if amount]
-    for number, amount in enumerate(movements):
-        books.post(connection, f"import_{identifier}_{number}", identifier, amount, row["currency"])
-
-
-def _update(connection: Connection, old: Any, row: Mapping[str, Any]) -> bool:
-    """Bring a known charge up to a newer export; true if anything changed."""
-    values = {**row, "refunded_minor": max(old.refunded_minor, row["refunded_minor"])}
-    changed = {name: value for name, value in values.items() if getattr(old, name) != value}
-    if not changed:
-        return False
-    identifier = row["transaction_id"]
-    for amount in (values["captured_minor"] - old.captured_minor, old.refunded_minor - values["refunded_minor"]):
-        if amount:
-            number = books.transfers(connection, identifier)
-            books.post(connection, f"import_{identifier}_{number}", identifier, amount, row["currency"])
-    connection.execute(update(transactions).where(transactions.c.transaction_id == identifier).values(changed))
-    return True
+    Raises:
+        ImportRefused: a row cannot be read, or there is none.
+    """
+    return PAYMENTS.parse(Source(export))

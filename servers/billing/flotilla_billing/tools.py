@@ -7,7 +7,7 @@ from fastmcp.tools import tool
 from flotilla_kit import money, tools
 from flotilla_kit.effects import IdempotencyKey
 from flotilla_kit.money import AmountMinor, Currency
-from flotilla_kit.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from flotilla_kit.paging import Cursor, Limit, Page, slice_within
 from flotilla_kit.tools import DESTROY, READ, declare, store_of
 from pydantic import Field
 
@@ -154,10 +154,8 @@ async def find_duplicate_charges(
     Args:
         window_days: how far apart charges without a common invoice may be
     """
-    pairs = list(await _store().find_duplicates(_scope(), customer_id, window_days))
-    start = int(decode_cursor(cursor, int)[0]) if cursor is not None else 0
-    more = encode_cursor(start + limit) if len(pairs) > start + limit else None
-    return Page[DuplicateCharge](items=pairs[max(start, 0) : start + limit], next_cursor=more)
+    pairs = await _store().find_duplicates(_scope(), customer_id, window_days)
+    return slice_within(pairs, tools.most_bytes(), cursor, limit=limit)
 
 
 @tool(annotations=READ)

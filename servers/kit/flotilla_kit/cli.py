@@ -7,7 +7,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from .terminal.arguments import LateParser
 if TYPE_CHECKING:
     from fastmcp import FastMCP
 
+    from .imports import Importer
     from .settings import ServerSettings
     from .storage import Store
 
@@ -25,6 +26,7 @@ _COMMANDS = {  # each in the room of that name, as `commands.py`
     "approvers": ("identity", "who may approve, each with a key of their own"),
     "approvals": ("approvals", "what waits for approval, and deciding it at a terminal"),
     "audit": ("audit", "check and export the record of every call"),
+    "import": ("imports", "import a file into the store, all of it or nothing"),
 }
 _NO_FLAG = ("mandate",)  # a secret: on a command line every local user could read it
 
@@ -37,8 +39,8 @@ class ServerSpec:
     """None: it keeps nothing of its own."""
     create_server: "Callable[[Any, Any], FastMCP]"
     """Takes settings and the store, which a server that keeps nothing hands on to `build_server` too."""
-    import_file: "Callable[[Any, Path], Awaitable[str]] | None" = None
-    """Import one file into an open store and say what was done; raises `imports.ImportRefused`."""
+    importers: "Sequence[Importer[Any, Any]]" = ()
+    """One for each kind of file that `import` takes."""
 
     def store(self, settings: "ServerSettings") -> "Store":
         """The server's store, not open yet."""
@@ -102,10 +104,6 @@ def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
         switch: dict[str, Any] = {"action": "store_const", "const": True} if described.annotation is bool else {}
         parser.add_argument(f"--{field.replace('_', '-')}", help=described.description, **switch)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=LateParser)
-    importing = commands.add_parser(
-        "import", allow_abbrev=False, help="import a file into the store, all of it or nothing"
-    )
-    importing.add_argument("file", type=Path)
     commands.add_parser("tools", allow_abbrev=False, help="list the tools and the bytes each costs a model")
     for command, (room, description) in _COMMANDS.items():
         late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
@@ -134,8 +132,6 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     if arguments.command in _COMMANDS:
         return _manage(spec, settings, arguments)
     store = spec.store(settings)
-    if arguments.command == "import":
-        return asyncio.run(_import(spec, store, arguments.file))
     server = spec.create_server(settings, store)
     if arguments.command == "tools":
         return asyncio.run(_tools(server))
@@ -165,13 +161,15 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
 
 
 def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Namespace) -> int:
-    """A sub-command about approvers, approvals or the audit. Exit code 1: refused, or not sound."""
+    """A sub-command of a room. Exit code 1: refused, or not sound."""
     gc.enable()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a caller's own stream need not
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore  # as asked
     room, _ = _COMMANDS[arguments.command]
     try:
+        if room == "imports":
+            return _commands_of(room).run(spec.importers, spec.store, settings, arguments)
         if room == "audit":
             return _commands_of(room).run(spec.store, settings, arguments)
         return _commands_of(room).run(settings, arguments)
@@ -193,23 +191,6 @@ def _http_problem(configured: bool, ask_for_tokens: bool, loopback: bool) -> str
             return "--auth none lets everyone in: only on a loopback address"
         case _:
             return None
-
-
-async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:
-    if spec.import_file is None:
-        print("this server imports no files", file=sys.stderr)  # noqa: T201  for the person who asked
-        return 2
-    from .imports import ImportRefused
-
-    await store.open()
-    try:
-        print(await spec.import_file(store, file))  # noqa: T201  a sub-command's answer, no protocol runs
-    except ImportRefused as refused:
-        print(*refused.problems, "Nothing was imported.", sep="\n", file=sys.stderr)  # noqa: T201  as above
-        return 1
-    finally:
-        await store.close()
-    return 0
 
 
 async def _tools(server: "FastMCP") -> int:

@@ -43,23 +43,31 @@ def exponent(currency: str) -> int:
     return 3 if currency in _THREE_DECIMALS else 2
 
 
+class NotAnAmount(ValueError):
+    """A text that `to_minor` refuses; `problem` says why without the text."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        super().__init__(f"{text[:40]!r} {problem}")
+        self.problem = problem
+
+
 def to_minor(text: str, currency: str) -> int:
     """Minor units of a plain decimal text such as `1234.50`.
 
     Raises:
-        ValueError: it is no number, or has more decimals than the currency; the message says which.
+        NotAnAmount: it is no number, or has more decimals than the currency; the message says which.
     """
     match = _DECIMAL.fullmatch(text.strip())
     sign, whole, fraction = match.groups(default="") if match else ("", "", "")
     digits = exponent(currency)
     if not whole + fraction or int(whole or 0) > MAX_MINOR:
-        raise ValueError(f"{text[:40]!r} is not an amount")
+        raise NotAnAmount(text, "is not an amount")
     fraction = fraction.rstrip("0")
     if len(fraction) > digits:
-        raise ValueError(f"{text[:40]!r} has more decimals than {currency} has ({digits})")
+        raise NotAnAmount(text, f"has more decimals than {currency} has ({digits})")
     minor = int(f"{whole}{fraction.ljust(digits, '0')}" or "0")
     if minor > MAX_MINOR:
-        raise ValueError(f"{text[:40]!r} is more than any charge")
+        raise NotAnAmount(text, "is more than any charge")
     return -minor if sign else minor
 
 

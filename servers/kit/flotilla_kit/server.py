@@ -58,7 +58,8 @@ def build_server(
     schemas: dict[str, dict[str, Any]] = {}
     authority = Authority(settings, scope_keys)
     trail = Trail(parameters)
-    guard = Guard(settings, authority, trail)
+    timeouts = {tool.name: tool.declared.timeout_s for tool in offered if tool.declared.timeout_s is not None}
+    guard = Guard(settings, authority, trail, timeouts)
 
     @lifespan
     async def life(server: FastMCP) -> AsyncIterator[dict[str, Any]]:

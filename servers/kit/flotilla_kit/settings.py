@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 MANDATE_VARIABLE = "FLOTILLA_MANDATE"
+MOST_TIMEOUT_S = 600  # that a call may take, whatever is set or declared
 
 
 class SettingsError(Exception):
@@ -82,7 +83,12 @@ class ServerSettings(BaseSettings):
         default=24, gt=0, le=24 * 30, description="how long an approval can be given, and then used"
     )
     calls_per_second: float = Field(default=20, gt=0, le=1e6, description="of each caller with a token; bursts of 5 s")
-    tool_timeout_s: float = Field(default=30, gt=0, le=600, description="how long a call may take")
+    tool_timeout_s: float = Field(
+        default=30,
+        gt=0,
+        le=MOST_TIMEOUT_S,
+        description="how long a call may take (default: 30, and longer for tools that declare it)",
+    )
     answer_bytes: int = Field(default=262_144, ge=1024, description="the largest answer of a tool")
     audit_anchor: Path | None = Field(
         default=None,

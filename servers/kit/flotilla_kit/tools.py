@@ -7,10 +7,23 @@ from typing import Any
 from fastmcp.server.dependencies import get_context
 
 from . import approvals
-from .guard.call import effect, scope
+from .guard.call import effect, most_bytes, scope
 from .guard.declaration import DESTROY, READ, WRITE, declare
+from .guard.progress import progress
 
-__all__ = ["DESTROY", "READ", "WRITE", "declare", "effect", "external_system", "perform", "scope", "store_of"]
+__all__ = [
+    "DESTROY",
+    "READ",
+    "WRITE",
+    "declare",
+    "effect",
+    "external_system",
+    "most_bytes",
+    "perform",
+    "progress",
+    "scope",
+    "store_of",
+]
 
 
 def store_of() -> Any:

@@ -11,12 +11,11 @@ from flotilla_kit.paging import Page, decode_cursor, encode_cursor
 from . import folder
 from .folder import Stamp
 from .markdown import excerpt, parse
-from .models import Document, Hit, Listed, uri_of
+from .models import Hit, Listed, uri_of
 from .settings import Settings
 
 SHOWN = 2_000  # characters of a section in a hit
 HEADING = 500  # characters of a heading in a hit
-PIECE = 8_000  # characters of a document at once
 WORDS = 40  # of a query that are looked for
 LOOK_SHARE = 0.05  # of the time that may go into looking for changed files
 # bm25 weights of document_id, title, heading, text: a word in a heading says more than one in the text.
@@ -93,19 +92,12 @@ class FtsKnowledgeStore:
             lines=f"{first}-{last}",
         )
 
-    async def get_document(self, document_id: str, offset: int) -> Document:
+    async def get_document(self, document_id: str) -> tuple[str, str]:
         self._require_documents()
         if document_id not in self._documents:
             raise NotFound("There is no such document.", suggestion="search_knowledge finds documents and their ids.")
         listed, text = self._documents[document_id]
-        end = offset + PIECE
-        return Document(
-            document_id=document_id,
-            title=listed.title,
-            uri=uri_of(document_id),
-            text=text[offset:end],
-            next_offset=end if end < len(text) else None,
-        )
+        return listed.title, text
 
     async def list_documents(self) -> list[Listed]:
         self._follow()

@@ -40,20 +40,14 @@ class KnowledgeProvider(Provider):
         if document_id is None:
             return None
         try:
-            text, offset = "", 0
-            while True:
-                piece = await self._store.get_document(document_id, offset)
-                text += piece.text
-                if piece.next_offset is None:
-                    break
-                offset = piece.next_offset
+            title, text = await self._store.get_document(document_id)
         except FlotillaError:
             return None
         return TextResource(
             uri=AnyUrl(uri_of(document_id)),
             name=document_id,
-            title=piece.title,
-            description=piece.title,
+            title=title,
+            description=title,
             mime_type=MARKDOWN,
             text=text,
         )

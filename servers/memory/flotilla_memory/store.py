@@ -5,7 +5,7 @@ from typing import Protocol
 from flotilla_kit.paging import Page
 from flotilla_kit.storage import Database
 
-from .models import Document, Hit, Listed
+from .models import Hit, Listed
 
 
 class KnowledgeStore(Protocol):
@@ -24,8 +24,8 @@ class KnowledgeStore(Protocol):
         """The sections that fit best first. Raises `InvalidArguments` for a query without words, `InvalidCursor`."""
         ...
 
-    async def get_document(self, document_id: str, offset: int) -> Document:
-        """A piece of a document from a character offset. Raises `NotFound`."""
+    async def get_document(self, document_id: str) -> tuple[str, str]:
+        """A document's title and its text. Raises `NotFound`."""
         ...
 
     async def list_documents(self) -> list[Listed]:

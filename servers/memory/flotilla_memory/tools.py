@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from fastmcp.tools import tool
-from flotilla_kit.paging import Cursor, Limit, Page
+from flotilla_kit.paging import Cursor, Limit, Page, piece_within
 from flotilla_kit.tools import READ, store_of
 from pydantic import Field
 
-from .models import Document, DocumentId, Hit
+from .models import Document, DocumentId, Hit, uri_of
 from .store import KnowledgeStore
+
+PIECE = 8_000  # bytes of a document at once
 
 
 def _store() -> KnowledgeStore:
@@ -31,7 +33,9 @@ async def get_document(
     offset: Annotated[int, Field(ge=0, description="next_offset of the last piece")] = 0,
 ) -> Document:
     """Read a document whole, in pieces. When one section is enough, search_knowledge shows it."""
-    return await _store().get_document(document_id, offset)
+    title, text = await _store().get_document(document_id)
+    piece, next_offset = piece_within(text, offset, PIECE)
+    return Document(document_id=document_id, title=title, uri=uri_of(document_id), text=piece, next_offset=next_offset)
 
 
 TOOLS = [search_knowledge, get_document]

@@ -5,6 +5,8 @@ approvals and effects sit at the tool's body, see body.py.
 """
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from fastmcp.exceptions import NotFoundError
@@ -18,7 +20,7 @@ from mcp_types import INVALID_REQUEST, METHOD_NOT_FOUND, CallToolRequestParams, 
 from ..errors import AnswerTooLarge, FlotillaError, RateLimited, StoreUnavailable, TimedOut, TokenExpired
 from ..identity.auth import Authority, Caller
 from ..identity.principal import OWNER, Principal
-from ..settings import ServerSettings
+from ..settings import MOST_TIMEOUT_S, ServerSettings
 from .call import CURRENT, Call
 from .rate_limit import RateLimit
 from .refusals import as_refusal, as_result, require_json
@@ -33,11 +35,16 @@ _OPEN_METHODS = ("initialize", "server/discover", "ping", "logging/setLevel")
 class Guard(Middleware):
     """The one middleware of a server."""
 
-    def __init__(self, settings: ServerSettings, authority: Authority, trail: Trail) -> None:
+    def __init__(
+        self, settings: ServerSettings, authority: Authority, trail: Trail, timeouts: Mapping[str, float] | None = None
+    ) -> None:
         self.authority, self.trail = authority, trail
         self.local: Principal | None = OWNER
         """Who calls over stdio or in memory. None once HTTP asks for tokens: no token is then nobody, not the owner."""
         self._timeout_s, self._most_bytes = settings.tool_timeout_s, settings.answer_bytes
+        # By tool: what it declares. A limit that an operator has set holds for all.
+        longest = settings.tool_timeout_s if "tool_timeout_s" in settings.model_fields_set else MOST_TIMEOUT_S
+        self._timeouts = {name: min(declared, longest) for name, declared in (timeouts or {}).items()}
         self._rate = RateLimit(settings.calls_per_second)
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
@@ -83,6 +90,7 @@ class Guard(Middleware):
             return await self._malformed(principal, context, call_next)
         name, arguments = context.message.name, context.message.arguments or {}
         call = self.trail.begin(principal, context, name)
+        call.most_bytes = self._most_bytes
         token = CURRENT.set(call)
         try:
             self.trail.committer.check()
@@ -90,17 +98,21 @@ class Guard(Middleware):
             if not may_call(principal, name):
                 raise NotFoundError(name)
             require_json(arguments)
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeouts.get(name, self._timeout_s)):
                 result = await call_next(context)
             self._measure(name, result)
             call.record.ended("error" if result.is_error else "ok")
         except Exception as error:  # noqa: BLE001  the last line of defence: nothing unmasked may pass
             refusal = _timed_out(name) if isinstance(error, TimeoutError) else as_refusal(error, name)
+            if isinstance(refusal, TimedOut):
+                call.abandon()
             call.record.ended(refusal.code)
             result = as_result(refusal)
         except BaseException:
+            call.abandon()
             call.record.ended("cancelled")
-            self.trail.end(call, arguments)
+            with suppress(StoreUnavailable):  # nobody is left to be refused
+                self.trail.end(call, arguments)
             raise
         finally:
             CURRENT.reset(token)
