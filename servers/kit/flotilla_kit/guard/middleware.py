@@ -19,6 +19,7 @@ from ..errors import AnswerTooLarge, FlotillaError, RateLimited, StoreUnavailabl
 from ..identity.auth import Authority, Caller
 from ..identity.principal import OWNER, Principal
 from ..settings import ServerSettings
+from ..terminal.invocation import with_command
 from .call import CURRENT, Call
 from .rate_limit import RateLimit
 from .refusals import as_refusal, as_result, require_json
@@ -38,6 +39,7 @@ class Guard(Middleware):
         self.local: Principal | None = OWNER
         """Who calls over stdio or in memory. None once HTTP asks for tokens: no token is then nobody, not the owner."""
         self._timeout_s, self._most_bytes = settings.tool_timeout_s, settings.answer_bytes
+        self._server = settings.server
         self._rate = RateLimit(settings.calls_per_second)
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
@@ -97,7 +99,8 @@ class Guard(Middleware):
         except Exception as error:  # noqa: BLE001  the last line of defence: nothing unmasked may pass
             refusal = _timed_out(name) if isinstance(error, TimeoutError) else as_refusal(error, name)
             call.record.ended(refusal.code)
-            result = as_result(refusal)
+            # Where this server lies is told to its owner alone.
+            result = as_result(with_command(refusal, self._server, local=principal.kind == "owner"))
         except BaseException:
             call.record.ended("cancelled")
             self.trail.end(call, arguments)
