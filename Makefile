@@ -33,8 +33,7 @@ prove: $(READY)
 # and must never be taken from a public index.
 $(READY): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 	@test -n "$(PYTHON)" || { echo "Flotilla needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) scripts/quietly.py "Setting up $(VENV) (once, about a minute)" \
-		--of $$(grep -c '==' requirements.lock) -- sh -ec '\
+	@$(PYTHON) scripts/quietly.py "Setting up $(VENV) (once, about a minute)" -- sh -ec '\
 		$(PYTHON) -m venv $(VENV); \
 		$(INSTALL) --require-hashes --no-deps -r requirements.lock; \
 		$(INSTALL) --no-index --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)'
