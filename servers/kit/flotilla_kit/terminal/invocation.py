@@ -6,7 +6,6 @@ of it is worked out when an error first asks for it: a start pays nothing.
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import re
 import shlex
@@ -14,11 +13,8 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import platformdirs
 
@@ -27,13 +23,11 @@ from ..settings import ServerSettings, default_home
 if TYPE_CHECKING:
     from ..errors import FlotillaError
 
-_KIT = "flotilla-kit"
-_POSTGRES = "postgres"
 _UV_CACHES = ("archive-v", "environments-v")  # folders of uv's cache that hold what `uvx` runs
 _NO_SECRET = re.compile(r"\w+://([\w.-]+@)?[\w.-]*(:\d+)?(/[^?#@:]*)?")  # an address with no place for a password
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # a flag may be a secret
 class Invocation:
     """How a server's command was called: the package it belongs to, its settings, and which of them were flags."""
 
@@ -47,15 +41,14 @@ class Invocation:
         return quoted_line(*self._program, *self._options, *words)
 
     def installing_postgres(self) -> str:
-        """The line that makes the driver for PostgreSQL available to this installation."""
-        if source := self._uvx(_POSTGRES):
-            return quoted_line(*source, *self._options)
-        wanted = [line for line in importlib.metadata.requires(_KIT) or () if f"extra == '{_POSTGRES}'" in line]
+        """How this installation gets the driver for PostgreSQL: what the extra requires, and no package of ours."""
+        extra = [line for line in importlib.metadata.requires("flotilla-kit") or () if "extra == 'postgres'" in line]
+        wanted = [line.partition(";")[0].strip() for line in extra]
+        if Path(sys.prefix).parent.name.startswith(_UV_CACHES):
+            return f"give uvx {quoted_line(*(word for line in wanted for word in ('--with', line)))}"
         if importlib.util.find_spec("pip"):
-            install = (sys.executable, "-m", "pip", "install")
-        else:
-            install = ("uv", "pip", "install", "--python", sys.executable)
-        return quoted_line(*install, *(line.partition(";")[0].strip() for line in wanted))
+            return quoted_line(sys.executable, "-m", "pip", "install", *wanted)
+        return quoted_line("uv", "pip", "install", "--python", sys.executable, *wanted)
 
     @property
     def note(self) -> str:
@@ -64,33 +57,15 @@ class Invocation:
         return " with this server's DATABASE_URL in the environment" if secret else ""
 
     @property
-    def _script(self) -> str:
-        return self.package.replace("_", "-")
-
-    @cached_property
     def _program(self) -> tuple[str, ...]:
-        if source := self._uvx(_POSTGRES if importlib.util.find_spec("psycopg") else None):
-            return source
-        own = Path(sys.executable).parent
-        found = shutil.which(self._script)
-        # What an activated environment adds to PATH is not there in the next terminal.
+        script, own = self.package.replace("_", "-"), Path(sys.executable).parent
+        found = shutil.which(script)
+        # What an activated environment, or uvx, adds to PATH is not there in the next terminal.
         if found and Path(found).parent != own and _is_same(Path(found), own / Path(found).name):
-            return (self._script,)
-        # -P: a folder that agents write to must not lend the command its modules.
+            return (script,)
+        # Also out of uv's cache: a second `uvx --from …` resolves anew, and would need the network and the first one's
+        # flags for it. -P: a folder that agents write to must not lend the command its modules.
         return (sys.executable, "-P", "-m", self.package)
-
-    def _uvx(self, extra: str | None) -> tuple[str, ...] | None:
-        """`uvx --from …` as this was installed; nothing unless it runs from uv's cache and says where it is from."""
-        if not Path(sys.prefix).parent.name.startswith(_UV_CACHES):
-            return None
-        source, kit = _source(self._script), _source(_KIT)
-        if source is None:
-            return None  # the name alone could be anybody's package
-        beside = ("--with", kit) if kit and kit.endswith(".whl") else ()
-        if extra:
-            source = f"{self._script}[{extra}] @ {source if '://' in source else Path(source).as_uri()}"
-        uvx = "uvx" if shutil.which("uvx") else str(Path(os.environ.get("UV", "uv")).with_name("uvx"))
-        return (uvx, "--from", source, *beside, self._script)
 
     @property
     def _options(self) -> tuple[str, ...]:
@@ -163,27 +138,6 @@ def quoted_line(*words: str) -> str:
 
         return subprocess.list2cmdline(words)
     return shlex.join(words)
-
-
-def _source(distribution: str) -> str | None:
-    """Where a distribution was installed from, as `uvx --from` takes it; nothing if from an index, or with a secret."""
-    try:
-        said = importlib.metadata.distribution(distribution).read_text("direct_url.json")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    if said is None:
-        return None
-    origin = json.loads(said)
-    address = urlsplit(str(origin["url"]))
-    if address.password or (address.username and address.scheme != "ssh"):
-        return None
-    below = f"#subdirectory={origin['subdirectory']}" if origin.get("subdirectory") else ""
-    if vcs := origin.get("vcs_info"):
-        # The commit: the store's schema is this version's, and uv need not look for a newer one.
-        return f"{vcs['vcs']}+{origin['url']}@{vcs['commit_id']}{below}"
-    if address.scheme == "file" and not below:
-        return url2pathname(address.path)
-    return f"{origin['url']}{below}"
 
 
 def _is_same(one: Path, other: Path) -> bool:
