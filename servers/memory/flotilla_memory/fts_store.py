@@ -108,8 +108,8 @@ class FtsKnowledgeStore:
         if not self._documents:
             raise StoreEmpty(
                 "There are no documents." if self._folder else "No folder of documents is set.",
-                suggestion="Ask the user to start the server with --knowledge FOLDER (Markdown files), "
-                "or with --demo-data for a sample.",
+                suggestion="FOLDER holds Markdown files. With --demo-data instead it has a sample.",
+                command=("--knowledge", "FOLDER"),
             )
 
     def _follow(self) -> None:

@@ -20,6 +20,7 @@ from ..settings import ServerSettings, SettingsError
 from ..storage import KIT_MIGRATIONS, Database
 from ..storage.addresses import store_url
 from ..terminal.arguments import add_actions, add_json, whole_number
+from ..terminal.invocation import command_of
 from ..terminal.output import asked, has_person, local_user, quoted, say, table, tell, visible
 from . import requests
 from .approval import Approval, Decision, State
@@ -42,7 +43,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
     showing.add_argument("approval_id", type=_approval_id, metavar="ID")
     add_json(showing)
     approve = add("approve", "approve exactly what was asked, once; at a terminal, by typing the amount or name back")
-    approve.add_argument("approval_id", type=_approval_id, metavar="ID")
+    approve.add_argument(
+        "approval_id", type=_approval_id, metavar="ID", nargs="?", help="not needed if only one request is pending"
+    )
     reject = add("reject", "reject a request, or withdraw an approval that is not used yet; at a terminal")
     reject.add_argument("approval_id", type=_approval_id, metavar="ID")
     reject.add_argument("--reason", default="", metavar="TEXT", help="told to whoever asked")
@@ -52,7 +55,7 @@ def run(settings: ServerSettings, arguments: argparse.Namespace) -> int:
     """Do what the command line says.
 
     Raises:
-        SettingsError: it takes a terminal, or a store that can be written to.
+        SettingsError: it takes a terminal, a store that can be written to, or an id where several requests are pending.
         NotFound, ApprovalDecided: there is nothing to decide.
     """
     match arguments.action:
@@ -106,9 +109,12 @@ def _row(approval: Approval) -> Sequence[str]:
     return [approval.approval_id, *(visible(cell)[:40] for cell in cells), approval.created_at, approval.expires_at]
 
 
-def _approve(settings: ServerSettings, approval_id: str) -> int:
+def _approve(settings: ServerSettings, approval_id: str | None) -> int:
     _require_person(settings)
-    approval = _read(settings, requests.get, settings.server, approval_id)
+    if approval_id is None:
+        approval = _only_pending(settings)
+    else:
+        approval = _read(settings, requests.get, settings.server, approval_id)
     if approval.state != "pending":
         raise ApprovalDecided(f"It is {approval.state} already; nothing was changed.")
     tell(described(approval))
@@ -117,7 +123,18 @@ def _approve(settings: ServerSettings, approval_id: str) -> int:
     if asked(f"To approve this once, type the {kind} back: ").casefold() != expected.casefold():
         tell(f"That is not the {kind}. Nothing was changed.")
         return 1
-    return _decide(settings, approval_id, "approve", "")
+    done = _decide(settings, approval.approval_id, "approve", "")
+    tell("The same call can now be made again, once.")
+    return done
+
+
+def _only_pending(settings: ServerSettings) -> Approval:
+    """The one request that waits; its id is what the decision is about, whatever is asked for meanwhile."""
+    found: list[Approval] = [one for _, one in _read(settings, requests.find, settings.server, "pending", 2, None)]
+    if len(found) != 1:
+        several = f"; say which: {command_of(settings.server, 'approvals', 'list')}" if found else ""
+        raise SettingsError(f"{'several requests are' if found else 'no request is'} pending{several}")
+    return found[0]
 
 
 def _reject(settings: ServerSettings, approval_id: str, reason: str) -> int:
@@ -131,7 +148,7 @@ def _require_person(settings: ServerSettings) -> None:
     if not has_person():
         raise SettingsError(
             "a person decides this at a terminal, and here is none; from elsewhere an approver decides with a token "
-            f"(flotilla-{settings.server} approvers --help)"
+            f"({command_of(settings.server, 'approvers', '--help')})"
         )
     if settings.read_only:
         raise SettingsError("this server is read-only, so nothing can be decided here")

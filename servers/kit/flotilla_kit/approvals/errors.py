@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import FlotillaError
+from ..identity.principal import OWNER
 from .approval import Approval
 
 
@@ -74,4 +75,6 @@ def refusal(approval: Approval) -> FlotillaError:
                 "A person has to approve this first; nothing was done.",
                 suggestion="Once approval_id is approved, make exactly the same call again.",
                 details=details,
+                # A worker's request is for whoever runs the worker to bring to an approver.
+                command=("approvals", "approve", approval.approval_id) if approval.requester == OWNER.subject else None,
             )

@@ -21,7 +21,7 @@ from sqlalchemy.sql import ColumnElement
 
 from ..effects import Effect, Evaluated, faults
 from ..errors import IdempotencyKeyRequired, NotFound
-from ..identity.principal import Principal
+from ..identity.principal import OWNER, Principal
 from .approval import PREFIX, Approval, Decision, State
 from .errors import ApprovalDecided, ApprovalMismatch, ApprovalNeeded, SelfApproval, TooManyApprovals
 
@@ -220,8 +220,11 @@ def _refuse_other_arguments(connection: Connection, effect: Effect) -> None:
     if (row := connection.execute(select(_approvals).where(*theirs, *good).limit(1)).one_or_none()) is not None:
         raise ApprovalMismatch(
             "What was approved has other arguments; nothing was done.",
-            suggestion="Make the call with exactly the approved arguments, or have that approval withdrawn first.",
+            suggestion="That withdraws the approval of other arguments; or make the call with exactly those."
+            if (withdraw := _for_owner(effect, "reject", row.approval_id))
+            else "Make the call with exactly the approved arguments, or have that approval withdrawn first.",
             details={"approval_id": row.approval_id, "approved_arguments": json.loads(row.arguments)},
+            command=withdraw,
         )
 
 
@@ -238,7 +241,13 @@ def _refuse_too_many(connection: Connection, effect: Effect) -> None:
             raise TooManyApprovals(
                 f"There are {most} requests for approval of this run already.",
                 suggestion="Wait until they are decided; ask for less at once.",
+                command=_for_owner(effect, "list"),
             )
+
+
+def _for_owner(effect: Effect, *words: str) -> Sequence[str] | None:
+    """The sub-command that helps the owner on; a worker's request goes to an approver, by whoever runs the worker."""
+    return ("approvals", *words) if effect.principal == OWNER.subject else None
 
 
 def _row(connection: Connection, server: str, approval_id: str) -> Row[Any]:

@@ -21,6 +21,7 @@ from ..errors import AnswerTooLarge, FlotillaError, RateLimited, StoreUnavailabl
 from ..identity.auth import Authority, Caller
 from ..identity.principal import OWNER, Principal
 from ..settings import MOST_TIMEOUT_S, ServerSettings
+from ..terminal.invocation import with_command
 from .call import CURRENT, Call
 from .rate_limit import RateLimit
 from .refusals import as_refusal, as_result, require_json
@@ -45,6 +46,7 @@ class Guard(Middleware):
         # By tool: what it declares. A limit that an operator has set holds for all.
         longest = settings.tool_timeout_s if "tool_timeout_s" in settings.model_fields_set else MOST_TIMEOUT_S
         self._timeouts = {name: min(declared, longest) for name, declared in (timeouts or {}).items()}
+        self._server = settings.server
         self._rate = RateLimit(settings.calls_per_second)
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
@@ -107,7 +109,8 @@ class Guard(Middleware):
             if isinstance(refusal, TimedOut):
                 call.abandon()
             call.record.ended(refusal.code)
-            result = as_result(refusal)
+            # Where this server lies is told to its owner alone.
+            result = as_result(with_command(refusal, self._server, local=principal.kind == "owner"))
         except BaseException:
             call.abandon()
             call.record.ended("cancelled")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..settings import ServerSettings
 from ..terminal.arguments import add_actions, add_json
+from ..terminal.invocation import command_of
 from ..terminal.output import say, table, tell
 from .approvers import Approvers, mint, read_key
 
@@ -51,7 +52,7 @@ def _add(settings: ServerSettings, approvers: Approvers, name: str) -> None:
     say(
         f"{name} may approve for {settings.server}. The private key is {path}:\n"
         "move it to where they work; who can read it can approve, so keep it from agents and whatever runs them.\n"
-        f"A token to approve with, from any MCP client:  flotilla-{settings.server} approvers token --key FILE"
+        f"A token to approve with, from any MCP client:  {command_of(settings.server, 'approvers', 'token')} --key FILE"
     )
     if settings.approver_keys not in (None, str(settings.approvers_file)):
         tell(f"This server reads approvers' keys from {settings.approver_keys}, not from {settings.approvers_file}.")

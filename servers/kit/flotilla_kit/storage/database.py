@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+from ..terminal.invocation import started
 from .schema import Migrations
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ class Database:
             names = ", ".join(migration.name for migration in due)
             raise _unavailable(
                 f"The store needs a migration ({names}) and is opened read-only.",
-                suggestion="Start the server once without --read-only.",
+                suggestion="It brings the store up to date and then serves; stop it and go on with --read-only.",
+                command=(),
             )
         if due:
             from .upgrade import upgrade
@@ -180,7 +182,7 @@ def _postgres_engine(url: str) -> "AsyncEngine":
     except ModuleNotFoundError:
         raise _unavailable(
             "PostgreSQL needs the psycopg driver.",
-            suggestion="Install the server with its postgres extra, for example flotilla-billing[postgres].",
+            suggestion=_how_to_install(),
         ) from None
 
 
@@ -196,8 +198,14 @@ def _database_errors() -> Generator[None]:
         ) from error
 
 
-def _unavailable(message: str, suggestion: str) -> "StoreUnavailable":
+def _how_to_install() -> str:
+    invocation = started()
+    how = f": {invocation.installing_postgres()}" if invocation else ", for example flotilla-billing[postgres]."
+    return f"Install the server with its postgres extra{how}"
+
+
+def _unavailable(message: str, suggestion: str, command: Sequence[str] | None = None) -> "StoreUnavailable":
     # The error is FastMCP's kind, which takes half a second to import: not for a program that only reads a journal.
     from ..errors import StoreUnavailable
 
-    return StoreUnavailable(message, suggestion=suggestion)
+    return StoreUnavailable(message, suggestion=suggestion, command=command)
