@@ -1,4 +1,4 @@
-"""What we are measured against, served by the kit's own recipe: a FastMCP tool and a plain Starlette endpoint."""
+"""What we are measured against, served by the kit's own recipe: a FastMCP tool."""
 
 import asyncio
 import gc
@@ -7,8 +7,6 @@ import sys
 from fastmcp import FastMCP
 from flotilla_kit.http.serving import listen, serve_app
 from flotilla_kit.telemetry import logs
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 bare = FastMCP("bare", strict_input_validation=True)
 
@@ -17,12 +15,6 @@ bare = FastMCP("bare", strict_input_validation=True)
 async def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
-
-
-@bare.custom_route("/plain", methods=["POST"])
-async def plain(request: Request) -> Response:
-    await request.body()
-    return JSONResponse({"result": 3})
 
 
 async def answer_schema_lookups(server: FastMCP) -> None:
