@@ -5,7 +5,8 @@ import gc
 import sys
 
 from fastmcp import FastMCP
-from flotilla_kit.http.serving import listen, serve_app
+from flotilla_kit.http.addresses import listen
+from flotilla_kit.http.serving import serve_app
 from flotilla_kit.telemetry import logs
 
 bare = FastMCP("bare", strict_input_validation=True)

@@ -110,7 +110,6 @@ def _version() -> str:
 
 
 def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: argparse.Namespace) -> int:
-    from .settings import MANDATE_VARIABLE, SettingsError
     from .telemetry import logs
 
     names = [name for name in settings_class.model_fields if name not in _NO_FLAG]
@@ -119,34 +118,24 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     logs.configure(settings.log_level)
     if arguments.command in _COMMANDS:
         return _manage(spec, settings, arguments)
-    store = spec.create_store(settings)
+
+    def create() -> "tuple[Store, FastMCP]":
+        store = spec.create_store(settings)
+        return store, spec.create_server(settings, store)
+
+    if arguments.http is not None and arguments.command is None:
+        from .http.command import serve
+
+        tokens, stop = arguments.auth != "none", arguments.exit_with_stdin
+        return serve(create, settings, arguments.http, ask_for_tokens=tokens, exit_with_stdin=stop)
     if arguments.command == "import":
-        return asyncio.run(_import(spec, store, arguments.file))
-    server = spec.create_server(settings, store)
+        return asyncio.run(_import(spec, spec.create_store(settings), arguments.file))
+    _, server = create()
     if arguments.command == "tools":
         return asyncio.run(_tools(server))
-    if arguments.http is None:
-        # Reading stdin cannot be interrupted, and the store is safe to kill at any time: stop at once.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        asyncio.run(server.run_stdio_async(show_banner=False))
-        return 0
-    from .http.serving import is_loopback, parse_address, serve_http
-    from .server import guard_of
-
-    host, port = parse_address(arguments.http)
-    ask_for_tokens = arguments.auth != "none"
-    if problem := _http_problem(guard_of(server).authority.configured, ask_for_tokens, is_loopback(host)):
-        raise SettingsError(problem)
-    if settings.mandate is not None:
-        raise SettingsError(f"{MANDATE_VARIABLE} is for stdio; over HTTP each caller presents its own token")
-    stop = arguments.exit_with_stdin
-    serving = serve_http(server, store, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=stop)
-    try:
-        import uvloop
-    except ModuleNotFoundError:  # Windows
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
+    # Reading stdin cannot be interrupted, and the store is safe to kill at any time: stop at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    asyncio.run(server.run_stdio_async(show_banner=False))
     return 0
 
 
@@ -164,21 +153,6 @@ def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Na
     except BrokenPipeError:  # whoever read the answer has seen enough, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-def _http_problem(configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:
-    match configured, ask_for_tokens, loopback:
-        case False, True, _:
-            return (
-                "HTTP needs to know who calls: give --mandate-keys (workers) or add an approver; or, on a loopback "
-                "address only, let every local user in with --auth none"
-            )
-        case True, False, _:
-            return "--auth none lets everyone in, but keys are configured; give one or the other"
-        case _, False, False:
-            return "--auth none lets everyone in: only on a loopback address"
-        case _:
-            return None
 
 
 async def _import(spec: ServerSpec, store: "Store", file: Path) -> int:

@@ -5,7 +5,7 @@ approvals and effects sit at the tool's body, see body.py.
 """
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastmcp.exceptions import NotFoundError
 from fastmcp.resources import ResourceResult
@@ -25,6 +25,9 @@ from .refusals import as_refusal, as_result, require_json
 from .trail import Trail
 from .visibility import may_call, may_prompt, may_read, may_see, tool_as_seen
 
+if TYPE_CHECKING:
+    from .shared_rate_limit import SharedRateLimit  # not on Windows
+
 REACHED = "flotilla.reached"
 """Set in a request's ASGI scope once it got here: what did not is recorded by http/audit.py."""
 _OPEN_METHODS = ("initialize", "server/discover", "ping", "logging/setLevel")
@@ -38,7 +41,8 @@ class Guard(Middleware):
         self.local: Principal | None = OWNER
         """Who calls over stdio or in memory. None once HTTP asks for tokens: no token is then nobody, not the owner."""
         self._timeout_s, self._most_bytes = settings.tool_timeout_s, settings.answer_bytes
-        self._rate = RateLimit(settings.calls_per_second)
+        self.rate: RateLimit | SharedRateLimit = RateLimit(settings.calls_per_second)
+        """Replaced by a shared one where several processes serve."""
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         # The entry point itself, not a hook: the chain of hooks costs half as much as a read of the store.
@@ -155,7 +159,7 @@ class Guard(Middleware):
             )
         if principal.kind == "owner":
             return
-        wait_s = self._rate.wait_s(principal.kind, principal.subject, principal.run)
+        wait_s = self.rate.wait_s(principal.kind, principal.subject, principal.run)
         if wait_s:
             raise RateLimited(
                 "Too many calls.", suggestion="Wait, then call again.", details={"retry_after_s": round(wait_s, 3)}

@@ -14,9 +14,10 @@ HttpRefusal
 
 import asyncio
 import contextlib
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -58,6 +59,14 @@ class HttpLimits:
     keep_alive_s: int = 5
     read_deadline_s: float = 20
     """How long an answer may wait for its reader: a connection that never reads keeps a place from others."""
+
+    def for_one_of(self, workers: int) -> "HttpLimits":
+        """The share of one worker, so that all of them together stay within these; one body always has room."""
+        return replace(
+            self,
+            buffered_bytes=max(self.buffered_bytes // workers, self.body_bytes),
+            max_connections=math.ceil(self.max_connections / workers),
+        )
 
 
 class HttpRefusal(FlotillaError):
