@@ -113,8 +113,8 @@ class _WorkerServer(uvicorn.Server):
         self._channel.send(b"\0")
 
     async def on_tick(self, counter: int) -> bool:
-        # A tenth of a second late is soon enough to choose between workers.
-        self._ended[self._number] = self._intake.taken - len(self.server_state.connections)
+        # A tenth of a second late is soon enough to choose between workers. Some are there before they count as taken.
+        self._ended[self._number] = max(0, self._intake.taken - len(self.server_state.connections))
         return await super().on_tick(counter)
 
     def _protocol(self) -> asyncio.Protocol:
