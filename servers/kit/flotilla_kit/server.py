@@ -1,6 +1,7 @@
 """Builds a server: its tools over its store, with the fleet's rules for errors, read-only mode and selection."""
 
 import gc
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
@@ -64,8 +65,16 @@ def build_server(
                 bodies.database = records
                 trail.committer = Committer(records, anchor=settings.audit_anchor)
                 await trail.committer.start()
-                schemas.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
-                parameters.update({name: parameters_of(schema) for name, schema in schemas.items()})
+                guard.tools = {tool.name: tool for tool in await server.list_tools(run_middleware=False)}
+                parameters.update({name: parameters_of(tool.parameters) for name, tool in guard.tools.items()})
+                # The others declare no header, so there is nothing to check against them.
+                schemas.update(
+                    {
+                        name: tool.parameters
+                        for name, tool in guard.tools.items()
+                        if "x-mcp-header" in json.dumps(tool.parameters)
+                    }
+                )
                 # Full collections over the import-time heap made the p99 of slow calls (field/fastmcp.md C).
                 gc.freeze()
                 gc.enable()
