@@ -114,7 +114,7 @@ def test_callers_are_shared_out_evenly_and_leave_one_chain(server: Running, tmp_
 def test_of_callers_with_one_key_at_both_workers_one_makes_the_effect(server: Running) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(8) as threads:
         callers = [stack.enter_context(Caller(server.url)) for _ in range(8)]
-        refunds = list(threads.map(lambda caller: caller.refund("once"), callers))
+        refunds = list(threads.map(Caller.refund, callers, ["once"] * len(callers)))
         assert len({refund["refund_id"] for refund in refunds}) == 1, refunds
         assert callers[0].look()["refunded_minor"] == 1
 
