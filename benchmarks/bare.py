@@ -7,6 +7,7 @@ import sys
 from fastmcp import FastMCP
 from flotilla_kit.http.addresses import listen
 from flotilla_kit.http.serving import serve_app
+from flotilla_kit.server import GC_THRESHOLD
 from flotilla_kit.telemetry import logs
 
 bare = FastMCP("bare", strict_input_validation=True)
@@ -29,6 +30,7 @@ def serve(server: FastMCP) -> None:
     logs.configure("info")
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
     app = server.http_app(path="/mcp", stateless_http=True, host_origin_protection=True)
     running = serve_app(app, *listen("127.0.0.1", 0), exit_with_stdin=True)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,8 @@ BIN = Path(sys.executable).parent
 @contextmanager
 def served(command: Sequence[str | Path]) -> Generator[str]:
     """A server process that logs `listening`; yields its address."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    recipe = {**os.environ, "FASTMCP_TELEMETRY_MODE": "off"}  # as the command of a server says
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=recipe)
     assert process.stdin is not None and process.stderr is not None
     try:
         yield next(str(json.loads(line)["url"]) for line in process.stderr if '"listening"' in line)

@@ -24,6 +24,9 @@ from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
 from .storage import Store
 from .storage.records import open_records
 
+GC_THRESHOLD = (10_000, 20, 20)
+"""A call makes thousands of objects and hardly any circle of them; at Python's 700 looking for some was a tenth of it."""
+
 
 def build_server(
     settings: ServerSettings,
@@ -77,6 +80,7 @@ def build_server(
                 )
                 # Full collections over the import-time heap made the p99 of slow calls (field/fastmcp.md C).
                 gc.freeze()
+                gc.set_threshold(*GC_THRESHOLD)
                 gc.enable()
                 try:
                     yield {"store": store}
