@@ -111,8 +111,13 @@ def test_callers_are_shared_out_evenly_and_leave_one_chain(server: Running, tmp_
     until(lambda: verified(tmp_path) == 16)
 
 
-def test_of_callers_with_one_key_at_both_workers_one_makes_the_effect(server: Running) -> None:
-    with ExitStack() as stack, ThreadPoolExecutor(8) as threads:
+def test_of_callers_with_one_key_at_both_workers_one_makes_the_effect(tmp_path: Path, database_url: str) -> None:
+    flags = ["--demo-data", "--workers", str(WORKERS)]
+    with (
+        http_server("billing", tmp_path, *flags, environment={"DATABASE_URL": database_url}) as server,
+        ExitStack() as stack,
+        ThreadPoolExecutor(8) as threads,
+    ):
         callers = [stack.enter_context(Caller(server.url)) for _ in range(8)]
         refunds = list(threads.map(Caller.refund, callers, ["once"] * len(callers)))
         assert len({refund["refund_id"] for refund in refunds}) == 1, refunds

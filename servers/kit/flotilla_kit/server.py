@@ -25,7 +25,7 @@ from .storage import Store
 from .storage.records import open_records
 
 GC_THRESHOLD = (10_000, 20, 20)
-"""A call makes thousands of objects and hardly any circle of them; at Python's 700 looking for some was a tenth of it."""
+"""A call makes thousands of objects and hardly any circle of them: at Python's 700, looking for some took a tenth."""
 
 
 def build_server(
