@@ -92,11 +92,10 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> None:
 
 def verified(home: Path) -> int:
     """How many records there are in the audit's chain, which is whole."""
-    audit = [BIN / "flotilla-billing", "audit", "verify"]
-    said = subprocess.run(audit, env=clean_environment(home), capture_output=True, text=True, check=False)
+    command = [BIN / "flotilla-billing", "audit", "verify", "--json"]
+    said = subprocess.run(command, env=clean_environment(home), capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
-    exported = subprocess.run([*audit[:2], "export"], env=clean_environment(home), capture_output=True, check=True)
-    return len(exported.stdout.splitlines())
+    return int(json.loads(said.stdout)["records"])
 
 
 def test_callers_are_shared_out_evenly_and_leave_one_chain(server: Running, tmp_path: Path) -> None:
@@ -108,7 +107,10 @@ def test_callers_are_shared_out_evenly_and_leave_one_chain(server: Running, tmp_
         assert [connections(pid) for pid in workers(server)] == [8, 8]
     health = server.url.replace("/mcp", "/{}z").format
     assert {httpx2.get(health(part)).status_code for part in ("health", "ready")} == {200}
-    until(lambda: verified(tmp_path) == 16)
+    assert server.process.stdin is not None
+    server.process.stdin.close()
+    assert server.process.wait(15) == 0
+    assert verified(tmp_path) == 16
 
 
 def test_of_callers_with_one_key_at_both_workers_one_makes_the_effect(tmp_path: Path, database_url: str) -> None:
