@@ -1,8 +1,7 @@
 """Worker processes that share one address: this process accepts, and hands each connection to the least busy worker.
 
-The kernel would not share out fairly. 16 connections opened at once: where two workers accept from one socket, one got
-all of them in 7 of 12 tries; with a socket for each (SO_REUSEPORT),
-twelve or more of them in 3 of 12. Here it is 8 and 8.
+The kernel would not share out fairly. Of 16 connections opened at once, where two workers accept from one socket, one
+worker got all in 7 of 12 tries; with a socket for each (SO_REUSEPORT), twelve or more in 3 of 12. Here it is 8 and 8.
 """
 
 import contextlib
