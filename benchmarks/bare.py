@@ -1,14 +1,14 @@
-"""What we are measured against, served by the kit's own recipe: a FastMCP tool and a plain Starlette endpoint."""
+"""What we are measured against, served by the kit's own recipe: a FastMCP tool."""
 
 import asyncio
 import gc
 import sys
 
 from fastmcp import FastMCP
-from flotilla_kit.http.serving import listen, serve_app
+from flotilla_kit.http.addresses import listen
+from flotilla_kit.http.serving import serve_app
+from flotilla_kit.server import GC_THRESHOLD
 from flotilla_kit.telemetry import logs
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 bare = FastMCP("bare", strict_input_validation=True)
 
@@ -17,12 +17,6 @@ bare = FastMCP("bare", strict_input_validation=True)
 async def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
-
-
-@bare.custom_route("/plain", methods=["POST"])
-async def plain(request: Request) -> Response:
-    await request.body()
-    return JSONResponse({"result": 3})
 
 
 async def answer_schema_lookups(server: FastMCP) -> None:
@@ -36,6 +30,7 @@ def serve(server: FastMCP) -> None:
     logs.configure("info")
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
     app = server.http_app(path="/mcp", stateless_http=True, host_origin_protection=True)
     running = serve_app(app, *listen("127.0.0.1", 0), exit_with_stdin=True)
     try:

@@ -141,5 +141,6 @@ def test_the_versions_of_all_packages_are_one() -> None:
 
 def test_no_package_index_is_named() -> None:
     words = ("pypi" + ".org", "python" + "hosted.org", "registry.npm" + "js")
-    for path in (ROOT / "requirements.lock", ROOT / "tests" / "clients" / "package-lock.json", ROOT / "Makefile"):
+    locks = [ROOT / folder / "package-lock.json" for folder in ("tests/clients", "benchmarks")]
+    for path in (ROOT / "requirements.lock", *locks, ROOT / "Makefile"):
         assert not [word for word in words if word in path.read_text()], path

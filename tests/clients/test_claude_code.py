@@ -11,7 +11,7 @@ import claude_agent_sdk
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
-from flotilla_billing.stripe_csv import SAMPLE
+from flotilla_billing.payments_import import SAMPLE
 from support.answers import answer_of
 from support.processes import BIN, clean_environment, http_server
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from flotilla_billing.payments_import import SAMPLE
 from flotilla_billing.server import create_server
 from flotilla_billing.settings import Settings
-from flotilla_billing.stripe_csv import SAMPLE
 from flotilla_kit.identity.keys import SigningKey
 from flotilla_kit.terminal.invocation import Invocation
 from support.answers import answer_of

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from fastmcp.tools import tool
 from flotilla_kit.errors import NotFound
-from flotilla_kit.http.serving import parse_address, serve_http
+from flotilla_kit.http.addresses import parse_address
+from flotilla_kit.http.serving import serve_http
 from flotilla_kit.server import build_server
 from flotilla_kit.settings import ServerSettings
 from flotilla_kit.telemetry import logs

@@ -8,7 +8,8 @@ from typing import Annotated
 from fastmcp.tools import tool
 from flotilla_kit import approvals, effects, tools
 from flotilla_kit.effects import Effect, IdempotencyKey
-from flotilla_kit.http.serving import parse_address, serve_http
+from flotilla_kit.http.addresses import parse_address
+from flotilla_kit.http.serving import serve_http
 from flotilla_kit.server import build_server
 from flotilla_kit.settings import ServerSettings
 from flotilla_kit.storage import KIT_MIGRATIONS, Database

@@ -59,6 +59,9 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     os.environ["FASTMCP_ENV_FILE"] = os.devnull
     os.environ["FASTMCP_LOG_ENABLED"] = "false"
     os.environ["FASTMCP_CHECK_FOR_UPDATES"] = "off"
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        # Spans that nobody collects cost a sixth of a read all the same.
+        os.environ.setdefault("FASTMCP_TELEMETRY_MODE", "off")
     # Starting makes hardly any garbage, and scanning for it is a tenth of the start. A server that is up enables it.
     gc.disable()
     settings_class = cast("type[ServerSettings]", _part(package, "settings").Settings)
@@ -125,7 +128,6 @@ def _version() -> str:
 
 
 def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: argparse.Namespace) -> int:
-    from .settings import MANDATE_VARIABLE, SettingsError
     from .telemetry import logs
     from .terminal import invocation
 
@@ -138,34 +140,22 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
     logs.configure(settings.log_level)
     if arguments.command in _COMMANDS:
         return _manage(spec, settings, arguments)
-    store = spec.store(settings)
-    server = spec.create_server(settings, store)
+
+    def create() -> "tuple[Store, FastMCP]":
+        store = spec.store(settings)
+        return store, spec.create_server(settings, store)
+
+    if arguments.http is not None and arguments.command is None:
+        from .http.command import serve
+
+        tokens, stop = arguments.auth != "none", arguments.exit_with_stdin
+        return serve(create, settings, arguments.http, ask_for_tokens=tokens, exit_with_stdin=stop)
+    _, server = create()
     if arguments.command == "tools":
         return asyncio.run(_tools(server))
-    if arguments.http is None:
-        # Reading stdin cannot be interrupted, and the store is safe to kill at any time: stop at once.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        asyncio.run(server.run_stdio_async(show_banner=False))
-        return 0
-    from .http.serving import is_loopback, parse_address, serve_http
-    from .server import guard_of
-
-    host, port = parse_address(arguments.http)
-    ask_for_tokens = arguments.auth != "none"
-    if problem := _http_problem(
-        settings.server, guard_of(server).authority.configured, ask_for_tokens, is_loopback(host)
-    ):
-        raise SettingsError(problem)
-    if settings.mandate is not None:
-        raise SettingsError(f"{MANDATE_VARIABLE} is for stdio; over HTTP each caller presents its own token")
-    stop = arguments.exit_with_stdin
-    serving = serve_http(server, store, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=stop)
-    try:
-        import uvloop
-    except ModuleNotFoundError:  # Windows
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
+    # Reading stdin cannot be interrupted, and the store is safe to kill at any time: stop at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    asyncio.run(server.run_stdio_async(show_banner=False))
     return 0
 
 
@@ -185,24 +175,6 @@ def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Na
     except BrokenPipeError:  # whoever read the answer has seen enough, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-
-def _http_problem(server: str, configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:
-    match configured, ask_for_tokens, loopback:
-        case False, True, _:
-            from .terminal.invocation import command_of
-
-            add = command_of(server, "approvers", "add", "NAME")
-            return (
-                f"HTTP needs to know who calls: give --mandate-keys (workers) or add an approver (`{add}`); or, on a "
-                "loopback address only, let every local user in with --auth none"
-            )
-        case True, False, _:
-            return "--auth none lets everyone in, but keys are configured; give one or the other"
-        case _, False, False:
-            return "--auth none lets everyone in: only on a loopback address"
-        case _:
-            return None
 
 
 async def _tools(server: "FastMCP") -> int:

@@ -1,6 +1,7 @@
 """Builds a server: its tools over its store, with the fleet's rules for errors, read-only mode and selection."""
 
 import gc
+import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +25,9 @@ from .identity.tokens import TokenRefused
 from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
 from .storage import Database, KitStore, Store
 from .storage.records import open_records
+
+GC_THRESHOLD = (10_000, 20, 20)
+"""A call makes thousands of objects and hardly any circle of them: at Python's 700, looking for some took a tenth."""
 
 
 def build_server(
@@ -71,10 +75,19 @@ def build_server(
                 bodies.database = records
                 trail.committer = Committer(records, anchor=settings.audit_anchor)
                 await trail.committer.start()
-                schemas.update({tool.name: tool.parameters for tool in await server.list_tools(run_middleware=False)})
-                parameters.update({name: parameters_of(schema) for name, schema in schemas.items()})
+                guard.tools = {tool.name: tool for tool in await server.list_tools(run_middleware=False)}
+                parameters.update({name: parameters_of(tool.parameters) for name, tool in guard.tools.items()})
+                # The others declare no header, so there is nothing to check against them.
+                schemas.update(
+                    {
+                        name: tool.parameters
+                        for name, tool in guard.tools.items()
+                        if "x-mcp-header" in json.dumps(tool.parameters)
+                    }
+                )
                 # Full collections over the import-time heap made the p99 of slow calls (field/fastmcp.md C).
                 gc.freeze()
+                gc.set_threshold(*GC_THRESHOLD)
                 gc.enable()
                 try:
                     async with _external(settings, store.database, system) as effects:

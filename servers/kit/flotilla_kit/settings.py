@@ -82,6 +82,7 @@ class ServerSettings(BaseSettings):
     approval_expires_hours: float = Field(
         default=24, gt=0, le=24 * 30, description="how long an approval can be given, and then used"
     )
+    workers: int = Field(default=1, ge=1, le=64, description="processes that serve, over HTTP")
     calls_per_second: float = Field(default=20, gt=0, le=1e6, description="of each caller with a token; bursts of 5 s")
     tool_timeout_s: float = Field(
         default=30,

@@ -11,6 +11,11 @@ from pathlib import Path
 
 from .chain import Head, utc_now
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows, where one process serves
+    fcntl = None
+
 _LONGEST_LINE = 4096
 
 
@@ -47,6 +52,8 @@ def write_anchor(path: Path, head: Head) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(asdict(Anchor(utc_now(), head.seq, head.hash))).encode() + b"\n"
     with path.open("a+b") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)  # of workers, each notes what it wrote
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _LONGEST_LINE))
         last = file.read().rpartition(b"\n")[2]

@@ -14,9 +14,10 @@ HttpRefusal
 
 import asyncio
 import contextlib
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -58,6 +59,14 @@ class HttpLimits:
     keep_alive_s: int = 5
     read_deadline_s: float = 20
     """How long an answer may wait for its reader: a connection that never reads keeps a place from others."""
+
+    def for_one_of(self, workers: int) -> "HttpLimits":
+        """The share of one worker, so that all of them together stay within these; one body always has room."""
+        return replace(
+            self,
+            buffered_bytes=max(self.buffered_bytes // workers, self.body_bytes),
+            max_connections=math.ceil(self.max_connections / workers),
+        )
 
 
 class HttpRefusal(FlotillaError):
@@ -224,13 +233,27 @@ async def _answer(refusal: HttpRefusal, receive: Receive, send: Send) -> None:
 
 
 class _LimitedConnection(h11.Connection):
-    """Stops reading at a head or a body that h11 would spend too much on, and says so in `refusal`."""
+    """Stops reading at a head or a body that h11 would spend too much on, and says so in `refusal`.
+
+    It writes the head of an answer together with its body: each write is a call of the system and a packet.
+    """
 
     def __init__(self, limits: HttpLimits) -> None:
         super().__init__(h11.SERVER, limits.header_bytes)
         self.refusal: HttpRefusal | None = None
         self._limits = limits
         self._pieces = 0
+        self._head = b""
+
+    def send(self, event: h11.Event) -> bytes | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # overloads
+        output = super().send(event)
+        # Only where the body follows at once: a stream's head has no length, and its reader waits for the head.
+        if isinstance(event, h11.Response) and any(name == b"content-length" for name, _ in event.headers):
+            self._head = output or b""
+            return b""
+        if self._head and output is not None:
+            output, self._head = self._head + output, b""
+        return output
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         if self.their_state is h11.IDLE and self._head_is_too_large():

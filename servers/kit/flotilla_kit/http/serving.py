@@ -1,69 +1,27 @@
-"""Serves over streamable HTTP at `/mcp`: stateless, both protocol eras, with `/healthz` and `/readyz`."""
+"""Serves over streamable HTTP with uvicorn, within `HttpLimits`, until told to stop: a whole server, or one worker."""
 
 import asyncio
 import contextlib
 import logging
 import socket
 import sys
-from collections.abc import Callable
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any
 
 import uvicorn
 from fastmcp import FastMCP
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from ..errors import StoreUnavailable
-from ..identity.auth import Bearer
-from ..server import guard_of
-from ..settings import ServerSettings, SettingsError
+from ..settings import ServerSettings
 from ..storage import Store
-from .audit import HttpAudit
+from .addresses import listen
+from .app import http_app
+from .intake import Intake
 from .limits import HttpLimits, LimitedApp, LimitedProtocol
 
 logger = logging.getLogger(__name__)
-_GRACE_S = 20  # how long calls may take to finish once the server is told to stop
+GRACE_S = 20  # how long calls may take to finish once the server is told to stop
 _UNHEARD_S = 2  # the same when whoever started it has gone
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """`HOST:PORT`; port 0 takes a free one.
-
-    Raises:
-        SettingsError: it is not an address.
-    """
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise SettingsError(f"--http takes HOST:PORT, for example 127.0.0.1:8101; {text!r} is not that")
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def add_health_routes(server: FastMCP, store: Store) -> None:
-    """`/healthz`: the process answers. `/readyz`: its store does. Both are open to all and say nothing else."""
-
-    @server.custom_route("/healthz", methods=["GET"])
-    async def healthz(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction]  # a route
-        return JSONResponse({"status": "ok"})
-
-    @server.custom_route("/readyz", methods=["GET"])
-    async def readyz(_: Request) -> Response:  # pyright: ignore[reportUnusedFunction]  # a route
-        try:
-            await store.ping()
-        except StoreUnavailable:
-            return JSONResponse({"status": "unavailable"}, status_code=503)
-        return JSONResponse({"status": "ok"})
 
 
 async def serve_http(
@@ -85,36 +43,9 @@ async def serve_http(
         OSError: the address cannot be bound.
     """
     listener, address = listen(host, port)
-    guard = guard_of(server)
-    audit = HttpAudit(guard)
-    if ask_for_tokens:
-        guard.local = None
-        server.auth = Bearer(guard.authority, settings.public_url or address, audit.count)
-    add_health_routes(server, store)
-    named = urlsplit(settings.public_url).hostname if settings.public_url else None
-    app = server.http_app(
-        path="/mcp",
-        stateless_http=True,
-        host_origin_protection=True,
-        allowed_hosts=[*settings.allowed_hosts, *([named] if named else [])],
-        allowed_origins=[settings.public_url] if settings.public_url else None,
-    )
-    counting = asyncio.create_task(audit.write_counts())
-    try:
-        await serve_app(audit.around(app), listener, address, refused=audit.count, exit_with_stdin=exit_with_stdin)
-    finally:
-        await _cancelled(counting)
-
-
-def listen(host: str, port: int) -> tuple[socket.socket, str]:
-    """A bound socket, and the address of what will answer there.
-
-    Raises:
-        OSError: the address cannot be bound.
-    """
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    shown = f"[{host}]" if ":" in host else host
-    return listener, f"http://{shown}:{listener.getsockname()[1]}"
+    app, audit = http_app(server, store, settings, address, ask_for_tokens=ask_for_tokens)
+    async with _meanwhile(audit.write_counts()):
+        await serve_app(app, listener, address, refused=audit.count, exit_with_stdin=exit_with_stdin)
 
 
 async def serve_app(
@@ -126,18 +57,7 @@ async def serve_app(
     exit_with_stdin: bool = False,
 ) -> None:
     """Serve an application within `HttpLimits` until told to stop. `refused` hears the code of what exceeds them."""
-    limits = HttpLimits()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.socket_bytes)
-    config = uvicorn.Config(
-        LimitedApp(app, limits, refused) if refused else LimitedApp(app, limits),
-        http=LimitedProtocol,  # over h11: httptools keeps white space around header values, which the SDK must not see
-        timeout_keep_alive=limits.keep_alive_s,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
-    http = uvicorn.Server(config)
+    http = uvicorn.Server(_config(app, HttpLimits(), refused))
 
     async def announce() -> None:
         while not http.started:  # noqa: ASYNC110  uvicorn offers no event for it
@@ -149,20 +69,84 @@ async def serve_app(
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         await reader.read()
-        config.timeout_graceful_shutdown = _UNHEARD_S
-        http.should_exit = True
+        _stop_unheard(http)
 
-    helpers = [asyncio.create_task(announce())]
-    if exit_with_stdin:
-        helpers.append(asyncio.create_task(follow_stdin()))
-    try:
+    async with _meanwhile(announce(), *([follow_stdin()] if exit_with_stdin else [])):
         await http.serve(sockets=[listener])
+
+
+async def serve_worker(
+    server: FastMCP,
+    store: Store,
+    settings: ServerSettings,
+    address: str,
+    *,
+    ask_for_tokens: bool,
+    channel: socket.socket,
+    ended: "memoryview[int]",
+    number: int,
+) -> None:
+    """Serve the connections that come through `channel` until told to stop, or until its other end is closed.
+
+    Says so there, by a byte, once it takes connections.
+
+    Args:
+        ended: how many of its connections have ended, kept up to date at `number`.
+    """
+    app, audit = http_app(server, store, settings, address, ask_for_tokens=ask_for_tokens)
+    config = _config(app, HttpLimits().for_one_of(settings.workers), audit.count)
+    async with _meanwhile(audit.write_counts()):
+        await _WorkerServer(config, channel, ended, number).serve(sockets=[])
+
+
+class _WorkerServer(uvicorn.Server):
+    """A uvicorn server whose connections somebody else accepts."""
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket, ended: "memoryview[int]", number: int) -> None:
+        super().__init__(config)
+        self._channel, self._ended, self._number = channel, ended, number
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._intake = Intake(self._channel, self._protocol, lambda: _stop_unheard(self))
+        self.servers = [self._intake]  # pyright: ignore[reportAttributeAccessIssue]  # closed and waited for like one
+        self._channel.send(b"\0")
+
+    async def on_tick(self, counter: int) -> bool:
+        # A tenth of a second late is soon enough to choose between workers. Some are there before they count as taken.
+        self._ended[self._number] = max(0, self._intake.taken - len(self.server_state.connections))
+        return await super().on_tick(counter)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return LimitedProtocol(self.config, self.server_state, self.lifespan.state)
+
+
+def _config(app: ASGIApp, limits: HttpLimits, refused: Callable[[str], None] | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        LimitedApp(app, limits, refused) if refused else LimitedApp(app, limits),
+        http=LimitedProtocol,  # over h11: httptools keeps white space around header values, which the SDK must not see
+        timeout_keep_alive=limits.keep_alive_s,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _stop_unheard(http: uvicorn.Server) -> None:
+    http.config.timeout_graceful_shutdown = _UNHEARD_S
+    http.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def _meanwhile(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Let these run beside the block, and no longer."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
     finally:
-        for helper in helpers:
-            await _cancelled(helper)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

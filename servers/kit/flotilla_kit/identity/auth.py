@@ -55,7 +55,7 @@ class Authority:
             )
             self._issuers[settings.mandate_issuer] = ("worker", workers)
         self.configured = bool(settings.mandate_keys or settings.approver_keys or settings.approvers_file.exists())
-        self._known: OrderedDict[str, tuple[Principal, int]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Principal, Issuer, int]] = OrderedDict()
 
     @property
     def authorization_servers(self) -> list[str]:
@@ -68,16 +68,18 @@ class Authority:
         Raises:
             TokenRefused: nobody we know, or not any more.
         """
+        if (known := self._known.get(token)) is not None:
+            principal, issuer, generation = known
+            await issuer.keys.refresh()
+            if generation == issuer.keys.generation and not principal.expired:
+                return principal
+            self._known.pop(token, None)  # another call may have done so meanwhile
         kind, issuer = self._issuer(token)
         await issuer.keys.refresh()
-        known = self._known.get(token)
-        if known is not None and known[1] == issuer.keys.generation and not known[0].expired:
-            return known[0]
-        self._known.pop(token, None)
         principal = self._of(kind, await issuer.verify(token))
         if kind == "approver":
             await self._refuse_shared_keys()
-        self._known[token] = principal, issuer.keys.generation
+        self._known[token] = principal, issuer, issuer.keys.generation
         if len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
         return principal
