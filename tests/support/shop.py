@@ -77,7 +77,9 @@ class ShopStore:
     def orders(
         self, connection: Connection, scope: str | None, customer_id: str, limit: int, after: str
     ) -> list[Order]:
-        query = "SELECT * FROM orders WHERE customer_id = :customer AND order_id > :after ORDER BY order_id LIMIT :limit"
+        query = (
+            "SELECT * FROM orders WHERE customer_id = :customer AND order_id > :after ORDER BY order_id LIMIT :limit"
+        )
         values = {"customer": scope or customer_id, "after": after, "limit": limit}
         return [Order(**row._mapping) for row in connection.execute(text(query), values)]
 
@@ -104,7 +106,9 @@ def pay(connection: Connection, payout: Payout, note: str) -> None:
 
 
 def _create(connection: Connection) -> None:
-    connection.execute(text("CREATE TABLE IF NOT EXISTS orders (order_id TEXT, customer_id TEXT, title TEXT, paid INT)"))
+    connection.execute(
+        text("CREATE TABLE IF NOT EXISTS orders (order_id TEXT, customer_id TEXT, title TEXT, paid INT)")
+    )
     connection.execute(text("CREATE TABLE IF NOT EXISTS payouts (order_id TEXT, amount INT, note TEXT)"))
 
 
@@ -174,5 +178,3 @@ def shop(spec: ServerSpec = SPEC, **changes: Any) -> ServerUnderTest:
     """The shop, or a weakened one, with all that the suite has to know of it."""
     said: dict[str, Any] = {"prepare": stock, "scope": {"customer_id": OURS}, "canaries": ["Quillfeather"]}
     return ServerUnderTest(spec, Settings, **{"samples": SAMPLES, **said, **changes})
-
-

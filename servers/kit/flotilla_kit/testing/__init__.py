@@ -5,7 +5,9 @@ Needs the extra `flotilla-kit[testing]`.
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.rules", f"{__name__}.harness")  # so that a rule's failure shows what was compared
+pytest.register_assert_rewrite(
+    f"{__name__}.rules", f"{__name__}.harness"
+)  # so that a rule's failure shows what was compared
 
 from .proofs import FULL, draw, share  # noqa: E402  once their assertions are rewritten
 from .server import Change, Read, ServerUnderTest  # noqa: E402

@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,12 @@ from ..settings import ServerSettings
 from ..storage import Database, Store
 from ..storage.records import open_records
 from . import wire
-from .process import Target
+from .process import Run, Target, victims
 from .server import Change, Sample, ServerUnderTest
 from .tokens import CLERK, Detail, Issuers, granted
 from .wire import MODERN, Answer
 
 STARTS_S = 30
-VICTIM = "victim"
-"""Who calls from processes that are killed, and so may leave a call without a record."""
 _KIT_TABLES = ("effects", "approvals", "audit", "audit_head")
 _APPROVALS = ("request_approval", "get_approval")
 
@@ -93,6 +91,8 @@ class Harness:
         """The server's own tools as it lists them, without those of approvals."""
         self.resources: list[str] = []
         self.target = Target(server.spec, server.settings, self.flags)
+        self._open = AsyncExitStack()
+        self._victims: Run | None = None
         self._numbers = itertools.count(1)
         self._units: dict[str, int] = {}
 
@@ -105,7 +105,11 @@ class Harness:
         return sample.nth(self.number())
 
     def worker(
-        self, *details: Detail | str, subject: str = CLERK, run: str | None = None, scope: Mapping[str, str] | None = None
+        self,
+        *details: Detail | str,
+        subject: str = CLERK,
+        run: str | None = None,
+        scope: Mapping[str, str] | None = None,
     ) -> Caller:
         """A worker with these grants, in a run of its own and within the samples' scope unless said otherwise."""
         run = f"run_{self.number()}" if run is None else run
@@ -168,6 +172,16 @@ class Harness:
             return {}
         return await database.read(_contents)
 
+    async def victims(self) -> Run:
+        """A function that makes a call in a process that is killed in the middle of it."""
+        if self._victims is None:
+            self._victims = await self._open.enter_async_context(victims(self.target))
+        return self._victims
+
+    async def close(self) -> None:
+        await self._open.aclose()
+        await self.http.aclose()
+
     @asynccontextmanager
     async def unchanged(self) -> AsyncGenerator[None]:
         """Nothing that happens in the block may have an effect."""
@@ -219,7 +233,10 @@ async def running(server: ServerUnderTest, home: Path, database_url: str | None 
                 own = await owner.list_tools()
                 harness.tools = {tool.name: tool.model_dump(by_alias=True) for tool in own}
                 harness.resources = [str(resource.uri) for resource in await owner.list_resources()]
-            yield harness
+            try:
+                yield harness
+            finally:
+                await harness.close()
 
 
 @asynccontextmanager
@@ -239,7 +256,6 @@ async def _serving(harness: Harness) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        await harness.http.aclose()
         os.close(writing)
         await serving
 
@@ -265,6 +281,7 @@ def _listening() -> Generator[asyncio.Future[str]]:
 
     logger, handler = logging.getLogger("flotilla_kit"), Listening()
     level = logger.level
+    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it draws a box around every refusal
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

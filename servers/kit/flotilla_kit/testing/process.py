@@ -1,7 +1,7 @@
 """Processes of a server under test: one that serves a mandate over stdio, and ones that die in the middle of a call.
 
-python -m flotilla_kit.testing.process stdio|victims PICKLE: the second forks one for every line of its input, a step as
-JSON, and says how it ended. That saves the second that starting Python takes.
+One process forks the latter, one for every line of its input, a step as JSON, and says how each ended: that saves the
+second that starting Python takes.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from ..telemetry import logs
 from .wire import LEGACY
 
 _LINE_BYTES = 2**24
+_QUIET = {"FASTMCP_LOG_ENABLED": "false", "FASTMCP_CHECK_FOR_UPDATES": "off", "FASTMCP_ENV_FILE": os.devnull}
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,10 @@ async def _started(
     kind: str, target: Target, mandate: str = ""
 ) -> AsyncGenerator[tuple[asyncio.StreamWriter, asyncio.StreamReader]]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", __name__, kind, target.pickled()),
+        *(sys.executable, "-c", f"from {__name__} import main; main({kind!r}, {target.pickled()!r})"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **({MANDATE_VARIABLE: mandate} if mandate else {})},
+        env={**os.environ, **_QUIET, **({MANDATE_VARIABLE: mandate} if mandate else {})},
         limit=_LINE_BYTES,
     )
     assert process.stdin and process.stdout
@@ -182,7 +183,6 @@ def _fork(target: Target) -> None:
 
 def main(kind: str, pickled: str) -> None:
 
-
     content = io.BytesIO(base64.b64decode(pickled))
     sys.path[:] = pickle.load(content)  # the parent's
     target: Target = pickle.load(content)
@@ -191,10 +191,3 @@ def main(kind: str, pickled: str) -> None:
         _fork(target)
     else:
         asyncio.run(target.server(os.environ[MANDATE_VARIABLE]).run_stdio_async(show_banner=False))
-
-
-if __name__ == "__main__":
-    # By its own name: what is pickled here names this module, not __main__.
-    from flotilla_kit.testing.process import main as run
-
-    run(*sys.argv[1:])

@@ -68,6 +68,16 @@ class ServerUnderTest:
     bytes_per_tool: int = 600
 
     @property
+    def tools(self) -> list[Sample]:
+        """The first sample of each tool."""
+        return list({sample.tool: sample for sample in reversed(self.samples)}.values())[::-1]
+
+    @property
+    def changing_tools(self) -> list[Change]:
+        """The first sample of each tool with an effect."""
+        return [sample for sample in self.tools if isinstance(sample, Change)]
+
+    @property
     def reads(self) -> list[Read]:
         return [sample for sample in self.samples if isinstance(sample, Read)]
 

@@ -59,15 +59,15 @@ class Guarantees:
             cls.pytestmark = [pytest.mark.xdist_group(cls.__qualname__)]  # one start of the server for all of them
 
     @pytest.fixture(scope="class")
-    def database_url(self) -> str | None:
+    @classmethod
+    def database_url(cls) -> str | None:
         """Where the server keeps its data, if not in a SQLite file in its home."""
         return None
 
     @pytest.fixture(scope="class")
-    def running(
-        self, tmp_path_factory: pytest.TempPathFactory, database_url: str | None
-    ) -> Generator[Running]:
-        with started(self.server, tmp_path_factory.mktemp(self.server.settings.server), database_url) as server:
+    @classmethod
+    def running(cls, tmp_path_factory: pytest.TempPathFactory, database_url: str | None) -> Generator[Running]:
+        with started(cls.server, tmp_path_factory.mktemp(cls.server.settings.server), database_url) as server:
             yield server
 
 

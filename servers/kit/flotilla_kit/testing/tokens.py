@@ -9,8 +9,10 @@ from typing import Any
 from ..identity.keys import SigningKey, write_jwks
 
 CLERK = "clerk"
-APPROVERS = ("ada", "grace", CLERK)
-"""The last is also who asks: that one must not decide its own."""
+VICTIM = "victim"
+"""Who calls from processes that are killed, and so may leave a call without a record."""
+APPROVERS = ("ada", "grace", CLERK, VICTIM)
+"""The third is also who asks: that one must not decide its own."""
 LASTS_S = 3_500
 
 Detail = Mapping[str, Any]

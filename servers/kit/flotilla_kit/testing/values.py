@@ -14,7 +14,17 @@ MARK = "quokka7391"
 INJECTIONS = (
     *(f"{MARK}'; DROP TABLE transactions; --", f'{MARK}" OR 1=1 --', f"{MARK}') UNION SELECT * FROM sqlite_master --"),
     *("../../../etc/passwd", "..\\..\\windows\\win.ini", "%2e%2e%2fetc%2fpasswd", "file:///etc/passwd", "/dev/zero"),
-    *("$(id)", "`id`", "; cat /etc/passwd", "| id", "{{7*7}}", "${jndi:ldap://127.0.0.1/a}", "%s%n%x", "NEAR(a b)", "*"),
+    *(
+        "$(id)",
+        "`id`",
+        "; cat /etc/passwd",
+        "| id",
+        "{{7*7}}",
+        "${jndi:ldap://127.0.0.1/a}",
+        "%s%n%x",
+        "NEAR(a b)",
+        "*",
+    ),
     *("<script>alert(1)</script>", "\r\nSet-Cookie: a=b", "title:x*", "-refund ^x", '"', "'", "(" * 99, "\\", "%", "_"),
 )
 ODD_TEXTS = (
@@ -146,7 +156,14 @@ def other_values(schema: Schema, value: Any) -> list[Any]:
         case float():
             others = [value + 1, value / 2]
         case str():
-            others = [value + "x", value + " ", value[:-1], value + "\u0301", value.upper(), value.replace(" ", "  ", 1)]
+            others = [
+                value + "x",
+                value + " ",
+                value[:-1],
+                value + "\u0301",
+                value.upper(),
+                value.replace(" ", "  ", 1),
+            ]
             others += [member for part in parts_of(schema) for member in part.get("enum", [])]
             others += [wide(value), "xyz", "EUR", "2026-01-01"]
         case list():

@@ -52,7 +52,7 @@ async def asked(harness: Harness, sample: Change, *, approved: bool = False) -> 
     return case
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def what_waits_happens_once_it_is_approved(harness: Harness, sample: Change) -> None:
     """The request, asked for by the call or beforehand, is the same; the approver sees who, what and the facts."""
     unit = await harness.unit(sample)
@@ -82,7 +82,7 @@ async def the_servers_own_rule_makes_it_wait(harness: Harness, sample: Change) -
             assert answer.code == "approval_required", answer.text
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def an_approval_is_of_exactly_those_arguments(harness: Harness, sample: Change) -> None:
     """Each one changed in turn while an approval waits to be used: no effect; the approved call still has its own."""
     unit = await harness.unit(sample)
@@ -102,7 +102,7 @@ async def an_approval_is_of_exactly_those_arguments(harness: Harness, sample: Ch
     assert (await case.call("exact")).code == "ok" and await harness.count() - before == unit
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def an_approval_is_good_once(harness: Harness, sample: Change) -> None:
     """By another tool-use id, another key or none: `approval_used`; by its own the recorded outcome; no effect."""
     case = await asked(harness, sample, approved=True)
@@ -120,7 +120,7 @@ async def an_approval_is_good_once(harness: Harness, sample: Change) -> None:
             assert (await case.decide(decision, "grace")).code == "approval_decided"
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def of_many_who_use_an_approval_at_once_one_has_the_effect(harness: Harness, sample: Change) -> None:
     """Each by a key of its own, and some by none."""
     unit = await harness.unit(sample)
@@ -134,7 +134,7 @@ async def of_many_who_use_an_approval_at_once_one_has_the_effect(harness: Harnes
     assert all(answer.data.get("retryable") for answer in others), [answer.text[:200] for answer in others]
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def nobody_else_can_use_an_approval(harness: Harness, sample: Change) -> None:
     """Another worker, another run, none, one without the grant, and whoever approved it."""
     case = await asked(harness, sample, approved=True)
@@ -156,7 +156,7 @@ async def nobody_else_can_use_an_approval(harness: Harness, sample: Change) -> N
     assert (await case.call("first")).code == "ok"
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def who_asks_does_not_decide(harness: Harness, sample: Change) -> None:
     """Not by an approver's token of the same name, and no worker by any grant."""
     case = await asked(harness, sample)
@@ -168,11 +168,13 @@ async def who_asks_does_not_decide(harness: Harness, sample: Change) -> None:
         assert (await harness.approver().call("decide_approval", {**yes, "approval_id": "apr_" + "0" * 20})).code == (
             "not_found"
         )
-        assert (await harness.approver().call("decide_approval", {**yes, "decision": "yes"})).code == "invalid_arguments"
+        assert (
+            await harness.approver().call("decide_approval", {**yes, "decision": "yes"})
+        ).code == "invalid_arguments"
         assert (await case.call("first")).code == "approval_required"
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def what_was_refused_or_withdrawn_does_not_happen(harness: Harness, sample: Change) -> None:
     """Refused before it was approved, or taken back after; and no later word changes it."""
     for approved in (False, True):
@@ -185,7 +187,7 @@ async def what_was_refused_or_withdrawn_does_not_happen(harness: Harness, sample
             assert (await case.call("first")).code == "approval_rejected"
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def an_approval_that_was_not_used_in_time_is_none(harness: Harness, sample: Change) -> None:
     """Asked for at a server where it lasts a millisecond: it is neither given nor used after that."""
     run, arguments = f"run_{harness.number()}", harness.fresh(sample)

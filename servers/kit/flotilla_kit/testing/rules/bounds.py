@@ -61,7 +61,7 @@ async def a_call_within_its_bounds_is_answered_and_listed_so(harness: Harness, s
         bounds = {name: {"const": value} for name, value in arguments.items()}
 
 
-@rule_for_each(lambda server: server.changes)
+@rule_for_each(lambda server: server.changing_tools)
 async def no_approval_is_asked_for_beyond_the_bounds(harness: Harness, sample: Change) -> None:
     """What could not be done once approved is not put before a person."""
     arguments = harness.fresh(sample)

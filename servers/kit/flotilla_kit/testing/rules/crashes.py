@@ -9,22 +9,25 @@ import os
 from itertools import cycle, islice
 from typing import Any
 
-from ..harness import VICTIM, Caller, Harness
-from ..process import Run, Step, victims
-from ..proofs import share
+from ..harness import Caller, Harness
+from ..process import Run, Step
+from ..proofs import FULL
 from ..rule import Rule, rule_for_each
 from ..server import Change, ServerUnderTest
+from ..tokens import VICTIM
 
 KILLS = 100
+CALLER = "caller of victims"
 SETTLES_S = 20
 
 
 def _where_processes_fork(server: ServerUnderTest) -> list[Change]:
-    return server.changes if hasattr(os, "fork") else []
+    return server.changing_tools if hasattr(os, "fork") else []
 
 
 def _places(passed: tuple[str, ...]) -> list[str]:
-    return list(islice(cycle(passed), max(share(KILLS), len(passed))))
+    """Each of them once, in a full run as often as makes `KILLS`."""
+    return list(islice(cycle(passed), max(KILLS if FULL else 0, len(passed))))
 
 
 async def _settled(harness: Harness, expected: int, what: str) -> None:
@@ -39,19 +42,19 @@ async def _settled(harness: Harness, expected: int, what: str) -> None:
 async def a_change_killed_anywhere_happens_once_when_repeated(harness: Harness, sample: Change) -> None:
     """Whoever heard no answer makes the same call again, as a resumed session does."""
     unit = await harness.unit(sample)
-    async with victims(harness.target) as run:
-        passed = await _dry_run(harness, run, sample)
-        assert passed, f"{sample.tool} passes no place that could be seen"
-        for place in _places(passed):
-            expected = await harness.count() + unit
-            clerk, arguments, use = harness.clerk(sample, subject=VICTIM), harness.fresh(sample), f"k{harness.number()}"
-            if sample.waits:
-                await harness.approve(await clerk.call(sample.tool, arguments, use=use))
-            await _killed(run, Step(clerk.token, sample.tool, arguments, use, place))
-            first = await harness.perform(clerk, sample, arguments, use)
-            again = await clerk.call(sample.tool, arguments, use=use)
-            assert again.code == "ok" and _ids(again.data) == _ids(first.data), f"{place}: {again.text[:300]}"
-            await _settled(harness, expected, f"killed at {place}")
+    run = await harness.victims()
+    passed = await _dry_run(harness, run, sample)
+    assert passed, f"{sample.tool} passes no place that could be seen"
+    for place in _places(passed):
+        expected = await harness.count() + unit
+        clerk, arguments, use = harness.clerk(sample, subject=CALLER), harness.fresh(sample), f"k{harness.number()}"
+        if sample.waits:
+            await harness.approve(await clerk.call(sample.tool, arguments, use=use))
+        await _killed(run, Step(clerk.token, sample.tool, arguments, use, place))
+        first = await harness.perform(clerk, sample, arguments, use)
+        again = await clerk.call(sample.tool, arguments, use=use)
+        assert again.code == "ok" and _ids(again.data) == _ids(first.data), f"{place}: {again.text[:300]}"
+        await _settled(harness, expected, f"killed at {place}")
     await harness.verify()
 
 
@@ -59,15 +62,15 @@ async def a_change_killed_anywhere_happens_once_when_repeated(harness: Harness, 
 async def an_approval_killed_anywhere_is_used_once(harness: Harness, sample: Change) -> None:
     """In the request, the decision and the use: none is lost once it is said, and one is worth one effect."""
     unit = await harness.unit(sample)
-    async with victims(harness.target) as run:
-        for step in ("ask", "decide", "use"):
-            for place in ["", *_places(await _dry_run(harness, run, sample, step))]:
-                expected = await harness.count() + unit
-                case = await _Approved.up_to(harness, sample, step)
-                if place:
-                    await _killed(run, case.step(step, place))
-                await case.finish(f"killed at {place} of {step}" if place else "")
-                await _settled(harness, expected, f"killed at {place} of {step}")
+    run = await harness.victims()
+    for step in ("ask", "decide", "use"):
+        for place in ["", *_places(await _dry_run(harness, run, sample, step))]:
+            expected = await harness.count() + unit
+            case = await _Approved.up_to(harness, sample, step)
+            if place:
+                await _killed(run, case.step(step, place))
+            await case.finish(f"killed at {place} of {step}" if place else "")
+            await _settled(harness, expected, f"killed at {place} of {step}")
     await harness.verify()
 
 
@@ -77,7 +80,7 @@ class _Approved:
     def __init__(self, harness: Harness, sample: Change) -> None:
         self._harness, self._sample = harness, sample
         self._run = f"run_{harness.number()}"
-        self.clerk: Caller = harness.clerk(sample, waits=True, subject=VICTIM, run=self._run)
+        self.clerk: Caller = harness.clerk(sample, waits=True, subject=CALLER, run=self._run)
         self._arguments, self._use = harness.fresh(sample), f"k{harness.number()}"
         self._approval_id = ""
 
@@ -93,7 +96,7 @@ class _Approved:
     def step(self, step: str, place: str) -> Step:
         if step == "decide":
             decision = {"approval_id": self._approval_id, "decision": "approve"}
-            return Step(self._harness.issuers.approver("grace"), "decide_approval", decision, "", place)
+            return Step(self._harness.issuers.approver(VICTIM), "decide_approval", decision, "", place)
         return Step(self.clerk.token, self._sample.tool, self._arguments, self._use, place)
 
     async def _ask(self) -> dict[str, Any]:
@@ -123,7 +126,7 @@ async def _dry_run(harness: Harness, run: Run, sample: Change, step: str = "") -
     if step:
         taken = (await _Approved.up_to(harness, sample, step)).step(step, "")
     else:
-        clerk, arguments = harness.clerk(sample, subject=VICTIM), harness.fresh(sample)
+        clerk, arguments = harness.clerk(sample, subject=CALLER), harness.fresh(sample)
         if sample.waits:
             await harness.approve(await clerk.call(sample.tool, arguments, use="dry"))
         taken = Step(clerk.token, sample.tool, arguments, "dry")

@@ -4,14 +4,25 @@ from typing import Any
 
 from ..harness import Harness, shown
 from ..rule import rule, rule_for_each, rule_where
-from ..server import Change, Sample, ServerUnderTest
+from ..server import Arguments, Change, Sample, ServerUnderTest
 from ..tokens import granted
 from ..values import not_quite
 from ..wire import ERAS, Answer
+from .paging import paging
+from .visibility import twin
 
 
 def _reaching(server: ServerUnderTest) -> list[Sample]:
     return [sample for sample in server.samples if sample.out_of_scope]
+
+
+def _names_one_record(server: ServerUnderTest, changes: Arguments) -> bool:
+    """Whether they change one argument to another record's id."""
+    return [name not in server.scope and isinstance(value, str) for name, value in changes.items()] == [True]
+
+
+def _naming(server: ServerUnderTest) -> list[Sample]:
+    return [s for s in server.samples if any(_names_one_record(server, changes) for changes in s.out_of_scope)]
 
 
 def told(harness: Harness, answer: Answer, said: object) -> list[str]:
@@ -37,18 +48,17 @@ async def records_out_of_scope_do_not_exist(harness: Harness, sample: Sample) ->
                 assert answer.code != "ok" and not told(harness, answer, asked), f"asked: {answer.text[:500]}"
 
 
-@rule_for_each(_reaching)
+@rule_for_each(_naming)
 async def a_refusal_says_the_same_of_what_is_out_of_scope_and_of_what_is_not_there(
     harness: Harness, sample: Sample
 ) -> None:
     """Else a caller finds out which records others have."""
     caller = harness.worker(sample.tool)
     for changes in sample.out_of_scope:
-        names = [name for name, value in changes.items() if isinstance(value, str)]
-        if len(changes) != 1 or not names or names[0] in harness.server.scope:
+        if not _names_one_record(harness.server, changes):
             continue
         (name,), (value,) = names, changes.values()
-        absent = "q" * len(value)
+        absent = twin(value)
         said: list[str] = []
         for wanted in (value, absent):
             arguments = {**sample.nth(harness.number()), name: wanted}
@@ -72,7 +82,9 @@ async def canaries_are_told_to_whom_has_no_scope(harness: Harness) -> None:
     """At least one of them by some sample, or looking for them would prove nothing."""
     texts: list[str] = []
     for sample in _reaching(harness.server):
-        caller = harness.worker(granted(sample.tool, approval="required" if isinstance(sample, Change) else ""), scope={})
+        caller = harness.worker(
+            granted(sample.tool, approval="required" if isinstance(sample, Change) else ""), scope={}
+        )
         for changes in sample.out_of_scope:
             texts.append((await caller.call(sample.tool, {**harness.fresh(sample), **changes}, use="canary")).text)
     assert any(canary in text for canary in harness.server.canaries for text in texts), "no canary is ever answered"
@@ -102,10 +114,7 @@ async def the_scope_bounds_every_argument_that_names_it(harness: Harness) -> Non
 @rule_where(lambda server: server.scope and server.canaries)
 async def a_cursor_of_others_shows_nothing_of_theirs(harness: Harness) -> None:
     """A page of everybody's records, continued within the scope."""
-    for sample in harness.server.reads:
-        properties = harness.tools[sample.tool]["inputSchema"].get("properties", {})
-        if not {"limit", "cursor"} <= set(properties):
-            continue
+    for sample in paging(harness):
         everybody, caller = harness.worker(sample.tool, scope={}), harness.worker(sample.tool)
         for changes in ({}, *sample.out_of_scope):
             arguments = {**harness.fresh(sample), **changes, "limit": 1}

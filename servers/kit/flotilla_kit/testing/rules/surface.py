@@ -57,8 +57,8 @@ async def what_the_model_sees_is_in_the_snapshot(harness: Harness) -> None:
     tools = [{key: harness.tools[name][key] for key in SHOWN} for name in sorted(harness.tools)]
     seen = json.dumps(tools, indent=2, ensure_ascii=False) + "\n"
     if os.environ.get("FLOTILLA_SNAPSHOTS") == "write":
-        path.write_text(seen, encoding="utf-8")  # noqa: ASYNC240  nothing else runs
-    kept = path.read_text(encoding="utf-8") if path.exists() else ""  # noqa: ASYNC240  as above
+        path.write_text(seen, encoding="utf-8")
+    kept = path.read_text(encoding="utf-8") if path.exists() else ""
     changed = difflib.unified_diff(kept.splitlines(), seen.splitlines(), str(path), "what the model sees", lineterm="")
     assert kept == seen, "\n".join(changed)
 
@@ -75,4 +75,3 @@ RULES = [
     the_tools_fit_their_byte_budget,
     what_the_model_sees_is_in_the_snapshot,
 ]
-
