@@ -23,7 +23,7 @@ SMALL = {"transaction_id": "ch_small", "amount_minor": 2, "currency": "USD", "re
 
 
 async def prepare(store: SqlBillingStore) -> None:
-    """Charges of ours that take many refunds, a refund of ours, and charges of theirs whose every word is theirs alone."""
+    """Charges of ours that take many refunds, charges of others whose every word is theirs alone, a refund of each."""
     sample = list(csv.DictReader(io.StringIO(stripe_csv.SAMPLE.read_text())))
     model = next(row for row in sample if row["id"] == "ch_maya_feb_2")
     theirs = {
@@ -59,7 +59,8 @@ async def prepare(store: SqlBillingStore) -> None:
 
 def _refund(connection: Connection, refund_id: str, charge: str, customer: str) -> None:
     statement = (
-        "INSERT INTO refunds (refund_id, transaction_id, customer_id, amount_minor, currency, reason, status, created_at)"
+        "INSERT INTO refunds"
+        " (refund_id, transaction_id, customer_id, amount_minor, currency, reason, status, created_at)"
         " VALUES (:refund, :charge, :customer, 1, 'USD', 'earlier', 'succeeded', '2026-03-01T00:00:00.000+00:00')"
     )
     connection.execute(text(statement), {"refund": refund_id, "charge": charge, "customer": customer})

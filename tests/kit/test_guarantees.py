@@ -8,6 +8,7 @@ from typing import Any
 from flotilla_kit.approvals import requests
 from flotilla_kit.cli import ServerSpec
 from flotilla_kit.guard import middleware, refusals
+from flotilla_kit.guard.call import Call
 from flotilla_kit.guard.trail import Trail
 from flotilla_kit.identity.mandate import Grant
 from flotilla_kit.testing import Guarantees, Read, broken_rules
@@ -118,9 +119,12 @@ def explains_itself(patch: MonkeyPatch) -> None:
 
 def forgets_refusals(patch: MonkeyPatch) -> None:
     end = Trail.end
-    patch.setattr(
-        Trail, "end", lambda self, call, given: end(self, call, given) if call.record.outcome == "ok" else None
-    )
+
+    def forget(self: Trail, call: Call, given: Any) -> None:
+        if call.record.outcome == "ok":
+            end(self, call, given)
+
+    patch.setattr(Trail, "end", forget)
 
 
 @mark.parametrize(

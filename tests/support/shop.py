@@ -1,6 +1,6 @@
 """A small shop: two customers' orders that can be listed, read, and cancelled once; for tests of the kit's own suite."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 from fastmcp import FastMCP
@@ -69,7 +69,7 @@ class ShopStore:
         row = connection.execute(text("SELECT * FROM orders WHERE order_id = :id"), {"id": order_id}).one_or_none()
         if row is None or scope not in (None, row.customer_id):
             raise NotFound(f"There is no order {order_id}.", suggestion="list_orders shows which there are.")
-        return Order(**row._mapping)
+        return Order(**dict(zip(Order.model_fields, row, strict=True)))
 
     async def find(self, scope: str | None, customer_id: str, limit: int, after: str) -> list[Order]:
         return await self.database.read(self.orders, scope, customer_id, limit, after)
@@ -81,7 +81,9 @@ class ShopStore:
             "SELECT * FROM orders WHERE customer_id = :customer AND order_id > :after ORDER BY order_id LIMIT :limit"
         )
         values = {"customer": scope or customer_id, "after": after, "limit": limit}
-        return [Order(**row._mapping) for row in connection.execute(text(query), values)]
+        return [
+            Order(**dict(zip(Order.model_fields, row, strict=True))) for row in connection.execute(text(query), values)
+        ]
 
     async def pay_back(self, scope: str | None, effect: Effect, order_id: str, amount: int, note: str) -> Payout:
         return await self.database.write(self.paid_back, scope, effect, order_id, amount, note)
@@ -176,5 +178,7 @@ SAMPLES = [
 
 def shop(spec: ServerSpec = SPEC, **changes: Any) -> ServerUnderTest:
     """The shop, or a weakened one, with all that the suite has to know of it."""
-    said: dict[str, Any] = {"prepare": stock, "scope": {"customer_id": OURS}, "canaries": ["Quillfeather"]}
-    return ServerUnderTest(spec, Settings, **{"samples": SAMPLES, **said, **changes})
+    sound = ServerUnderTest(
+        spec, Settings, SAMPLES, prepare=stock, scope={"customer_id": OURS}, canaries=["Quillfeather"]
+    )
+    return replace(sound, **changes)

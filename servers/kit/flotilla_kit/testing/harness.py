@@ -220,7 +220,6 @@ class Harness:
 @asynccontextmanager
 async def running(server: ServerUnderTest, home: Path, database_url: str | None = None) -> AsyncGenerator[Harness]:
     """The server, prepared, while the block lasts."""
-    home.mkdir(parents=True, exist_ok=True)
     issuers = Issuers(home, server.settings.server)
     flags = {**server.given(home), "home": home, **issuers.settings, "calls_per_second": 1e6}
     if database_url is not None:

@@ -1,4 +1,4 @@
-"""What a server's author says of a server so that the suite can run over it: its settings, and a sample of each tool."""
+"""What a server's author says of it so that the suite can run over it: its settings, and a sample of each tool."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class ServerUnderTest:
         count: how often the effects of the samples happened, in any unit; by default the rows in those tables.
         scope: whose records the samples are of, by each key that a mandate's scope can narrow there.
         canaries: texts that are in records outside the scope and nowhere else.
-        snapshot: a JSON file with what the model sees of the tools, for reviewers; `FLOTILLA_SNAPSHOTS=write` writes it.
+        snapshot: a JSON file with what the model sees, for reviewers; `FLOTILLA_SNAPSHOTS=write` writes it.
         bytes_per_tool: the most that a model is shown of a tool, on average.
     """
 

@@ -31,6 +31,7 @@ class Issuers:
 
     def __init__(self, home: Path, server: str) -> None:
         self._server = server
+        home.mkdir(parents=True, exist_ok=True)
         self._workers = SigningKey.generate()
         self._approvers = {name: SigningKey.generate(name) for name in APPROVERS}
         self._files = home / "suite-workers.json", home / "suite-approvers.json"
@@ -45,7 +46,7 @@ class Issuers:
     def worker(
         self, details: Sequence[Detail], *, subject: str = CLERK, run: str = "", scope: Mapping[str, str] | None = None
     ) -> str:
-        claims = {"authorization_details": list(details), "run": run, "scope": dict(scope or {})}
+        claims: dict[str, Any] = {"authorization_details": list(details), "run": run, "scope": dict(scope or {})}
         return self._workers.sign(self._claims("flotilla", subject) | claims)
 
     def approver(self, name: str = "ada") -> str:

@@ -43,7 +43,7 @@ OTHER_KINDS: tuple[Any, ...] = (
     *(None, True, 17, 1.5, MARK, [], [MARK], {}, {"$ne": None}, {MARK: MARK}, [[[[[[]]]]]], {"const": MARK}),
 )
 GARBAGE_CURSORS = (
-    *(MARK, "W10", "bnVsbA", "WyJhIiwgImIiLCAiYyJd", "A" * 400, "==", "x"),
+    *("", MARK, "W10", "bnVsbA", "WyJhIiwgImIiLCAiYyJd", "A" * 400, "==", "x"),
     *("WyJhIiwgIlx1MDAwMCJd", "WyJcdWQ4MDAiLCAieCJd"),  # with a NUL, with a lone surrogate
 )
 EXTRA: tuple[dict[str, Any], ...] = (

@@ -11,6 +11,7 @@ from ..values import other_values
 
 KEY = "idempotency_key"
 CALLERS = 100
+NO_KEYS: tuple[Any, ...] = ("", "apr_" + "0" * 20, 7, "x" * 256, [], {})
 
 
 def changed(harness: Harness, sample: Change, arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,7 +97,7 @@ async def a_change_without_any_key_does_not_happen(harness: Harness, sample: Cha
         answer = await harness.clerk(sample).call(sample.tool, harness.fresh(sample))
         assert answer.code == ("approval_required" if sample.waits else "idempotency_key_required"), answer.text
         if takes_key(harness, sample):
-            for key in ("", "apr_" + "0" * 20, 7, "x" * 256, [], {}):
+            for key in NO_KEYS:
                 answer = await harness.clerk(sample).call(sample.tool, {**harness.fresh(sample), KEY: key}, use="u")
                 assert answer.code == "invalid_arguments", f"{key!r:.40}: {answer.text[:300]}"
 

@@ -11,6 +11,8 @@ from ..harness import Harness
 from ..rule import rule, rule_for_each
 from ..server import Read
 
+_NONE: dict[str, Any] = {}
+
 
 @rule_for_each(lambda server: server.reads)
 async def a_read_answers_and_changes_nothing(harness: Harness, sample: Read) -> None:
@@ -22,7 +24,7 @@ async def a_read_answers_and_changes_nothing(harness: Harness, sample: Read) -> 
 @rule
 async def a_read_only_server_offers_no_change(harness: Harness) -> None:
     """Neither to its owner nor to a worker who was granted all; what reads answers as ever."""
-    reads = {name for name, tool in harness.tools.items() if (tool["annotations"] or {}).get("readOnlyHint")}
+    reads = {name for name, tool in harness.tools.items() if (tool["annotations"] or _NONE).get("readOnlyHint")}
     for mandate in (None, harness.worker(*harness.tools, subject="reader").token):
         async with harness.unchanged(), harness.beside(read_only=True, mandate=mandate) as client:
             assert {tool.name for tool in await client.list_tools()} == reads

@@ -57,7 +57,7 @@ async def a_refusal_says_the_same_of_what_is_out_of_scope_and_of_what_is_not_the
     for changes in sample.out_of_scope:
         if not _names_one_record(harness.server, changes):
             continue
-        (name,), (value,) = names, changes.values()
+        ((name, value),) = changes.items()
         absent = twin(value)
         said: list[str] = []
         for wanted in (value, absent):
@@ -116,7 +116,8 @@ async def a_cursor_of_others_shows_nothing_of_theirs(harness: Harness) -> None:
     """A page of everybody's records, continued within the scope."""
     for sample in paging(harness):
         everybody, caller = harness.worker(sample.tool, scope={}), harness.worker(sample.tool)
-        for changes in ({}, *sample.out_of_scope):
+        everything: Arguments = {}
+        for changes in (everything, *sample.out_of_scope):
             arguments = {**harness.fresh(sample), **changes, "limit": 1}
             cursor = (await everybody.call(sample.tool, arguments)).data.get("next_cursor")
             if cursor is not None:

@@ -1,6 +1,7 @@
 """What a mandate does not name does not exist: its answers are, but for the name, those of what is not there."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,13 @@ async def answers_alike(
     return answers[0]
 
 
+async def _undated(caller: Caller, name: str, given: Mapping[str, Any], era: str) -> bytes:
+    """An answer without the name and its length, for names of other lengths."""
+    content = encoded(request(name, **given))
+    answer = await caller.exchange(content, headers(era, name, token=caller.token))
+    return re.sub(rb"(?im)^content-length: .*\r\n", b"", answer.replace(name.encode(), b"NAME"))
+
+
 def variants(sample: Sample, number: int) -> dict[str, dict[str, Any]]:
     """Everything that may come with a call; the sample's own arguments are what a tool that is there would take."""
     return {**GIVEN, "good arguments": {"arguments": sample.nth(number)}}
@@ -74,6 +82,7 @@ async def a_hidden_tool_answers_like_an_absent_one(harness: Harness, sample: Sam
         for era in ERAS:
             assert sample.tool not in shown(await caller.listed(era=era)), f"{sample.tool} is listed"
             for given in variants(sample, harness.number()).values():
+                assert await _undated(caller, sample.tool, given, era) == await _undated(caller, "zz", given, era)
                 for more in HEADERS if era == MODERN else HEADERS[:1]:
                     answer = await answers_alike(caller, sample.tool, given, era, more)
                     assert b"HTTP/1.1 200" in answer or b'"error"' in answer, answer[:300]
@@ -132,11 +141,11 @@ async def hidden_resources_and_prompts_answer_like_absent_ones(harness: Harness)
     """In both eras; what the server has is granted to nobody but who is named it."""
     scheme = harness.resources[0].partition("://")[0] if harness.resources else "file"
     absent = f"{scheme}://granted/but-not-there"
-    details = [{"type": "mcp_resource", "uri": absent}, {"type": "mcp_prompt", "prompt": "granted"}]
-    caller = harness.worker(*details)
+    readable = [{"type": "mcp_resource", "uri": uri} for uri in (absent, *harness.resources[:1])]
+    caller = harness.worker(*readable, {"type": "mcp_prompt", "prompt": "granted"})
     for era in ERAS:
         for method, names in {
-            "resources/read": [*harness.resources[:5], absent, f"{scheme}://private", "file:///etc/passwd"],
+            "resources/read": [*harness.resources[1:5], absent, f"{scheme}://private", "file:///etc/passwd"],
             "prompts/get": ["granted", "hidden", "../x"],
         }.items():
             for name in names:
@@ -167,14 +176,14 @@ async def a_hidden_tool_answers_like_an_absent_one_over_stdio(harness: Harness) 
     token = harness.worker(first.tool, NOWHERE, subject="stdio").token
     for era in ERAS:
         async with on_stdio(harness.target, token, era) as line:
-            for name, sample in [*((other.tool, other) for other in hidden), ("decide_approval", first)]:
-                for given in variants(sample, harness.number()).values():
-                    sent = {said: encoded(_as_era(request(said, **given), era)) for said in (name, twin(name))}
-                    answers = {(await line(text)).replace(said, "NAME") for said, text in sent.items()}
+            calls = [(name, "tools/call") for name in (*(other.tool for other in hidden), "decide_approval")]
+            reads = [(uri, "resources/read") for uri in (*harness.resources[:3], "file:///etc/passwd")]
+            for name, method in [*calls, *reads, ("hidden", "prompts/get")]:
+                for given in variants(first, harness.number()).values():
+                    sent = {said: request(said, method=method, **given) for said in (name, twin(name), "nothing://at")}
+                    lines = {said: encoded(_as_era(asked, era)) for said, asked in sent.items()}
+                    answers = {(await line(text)).replace(said, "NAME") for said, text in lines.items()}
                     assert len(answers) == 1, f"{name} shows that it is there: {answers}"
-            for uri in harness.resources[:3]:
-                answer = await line(encoded(_as_era(request(uri, None, method="resources/read"), era)))
-                assert '"error"' in answer, answer
             answer = json.loads(await line(encoded(_as_era(request(first.tool, harness.fresh(first)), era))))
             assert "content" in answer["result"], f"the tool that is granted does not answer: {answer}"
             assert "unknown_tool" not in str(answer["result"]), answer
