@@ -1,16 +1,19 @@
 """The kit's own suite finds what is weak: a sound shop passes all of it, a weak one fails at the rule meant for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from flotilla_kit.approvals import requests
 from flotilla_kit.cli import ServerSpec
+from flotilla_kit.effects import Effect
 from flotilla_kit.guard import middleware, refusals
 from flotilla_kit.guard.call import Call
 from flotilla_kit.guard.trail import Trail
-from flotilla_kit.identity.mandate import Grant
+from flotilla_kit.guard.visibility import may_call
+from flotilla_kit.identity.mandate import Breach, Grant
+from flotilla_kit.identity.principal import Principal
 from flotilla_kit.testing import Guarantees, Read, broken_rules
 from flotilla_kit.testing.rule import Rule
 from flotilla_kit.testing.rules import RULES
@@ -58,33 +61,49 @@ def test_a_weak_server_fails_at_its_rule(weak: ServerSpec, rule: str, tmp_path: 
 
 def listed_but_hidden(patch: MonkeyPatch) -> None:
     """Hides tools in lists and not in calls."""
-    patch.setattr(middleware, "may_call", lambda principal, tool: tool != "decide_approval")
+
+    def all_but_decisions(principal: Principal, tool: str) -> bool:
+        return may_call(principal, tool) or tool in ("get_order", "list_orders", "pay_back")
+
+    patch.setattr(middleware, "may_call", all_but_decisions)
 
 
 def bounds_before_defaults(patch: MonkeyPatch) -> None:
     """Checks bounds on what was sent, before defaults are filled in."""
     sent: ContextVar[set[str]] = ContextVar("sent")
-    patch.setattr(middleware, "require_json", lambda arguments: sent.set(set(arguments)))
+
+    def note(arguments: Mapping[str, Any]) -> None:
+        sent.set(set(arguments))
+
     breach = Grant.breach
 
-    def early(self: Grant, arguments: Any) -> Any:
+    def early(self: Grant, arguments: Mapping[str, Any]) -> Breach | None:
         bounds = tuple(
             {"properties": {name: bound for name, bound in each.get("properties", {}).items() if name in sent.get()}}
             for each in self.bounds
         )
         return breach(Grant(self.tool, bounds, self.approval_required), arguments)
 
+    patch.setattr(middleware, "require_json", note)
     patch.setattr(Grant, "breach", early)
 
 
 def approves_any_arguments(patch: MonkeyPatch) -> None:
     of = requests._of  # pyright: ignore[reportPrivateUsage]  # weakened on purpose, as all here
-    patch.setattr(requests, "_of", lambda effect: of(effect)[:-1])
+
+    def without_digest(effect: Effect) -> Sequence[Any]:
+        return of(effect)[:-1]
+
+    patch.setattr(requests, "_of", without_digest)
 
 
 def approves_for_anybody(patch: MonkeyPatch) -> None:
     of = requests._of  # pyright: ignore[reportPrivateUsage]
-    patch.setattr(requests, "_of", lambda effect: (of(effect)[0], *of(effect)[3:]))
+
+    def without_requester(effect: Effect) -> Sequence[Any]:
+        return (of(effect)[0], *of(effect)[3:])
+
+    patch.setattr(requests, "_of", without_requester)
 
 
 def approves_forever(patch: MonkeyPatch) -> None:
@@ -112,9 +131,11 @@ def lets_askers_decide(patch: MonkeyPatch) -> None:
 
 def explains_itself(patch: MonkeyPatch) -> None:
     """Tells callers what broke, and where."""
-    patch.setattr(refusals, "require_json", lambda arguments: None)
-    patch.setattr(middleware, "require_json", lambda arguments: None)
-    patch.setattr(refusals, "_problems", lambda error: [{"argument": "any", "problem": f'File "{__file__}": {error}'}])
+
+    def explained(error: Exception) -> list[dict[str, str]]:
+        return [{"argument": "any", "problem": f'File "{__file__}": {error}'}]
+
+    patch.setattr(refusals, "_problems", explained)
 
 
 def forgets_refusals(patch: MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A small shop: two customers' orders that can be listed, read, and cancelled once; for tests of the kit's own suite."""
+"""A small shop: two customers' orders, listed, read, and paid back once for each key; for tests of the kit's suite."""
 
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
@@ -18,7 +18,7 @@ from flotilla_kit.testing import Change, Read, ServerUnderTest
 from flotilla_kit.tools import DESTROY, READ, declare, store_of
 from pydantic import BaseModel, Field
 from pydantic_settings import SettingsConfigDict
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 OURS, THEIRS = "cust_ours", "cust_quillfeather"
 ABOVE = 50
@@ -69,7 +69,7 @@ class ShopStore:
         row = connection.execute(text("SELECT * FROM orders WHERE order_id = :id"), {"id": order_id}).one_or_none()
         if row is None or scope not in (None, row.customer_id):
             raise NotFound(f"There is no order {order_id}.", suggestion="list_orders shows which there are.")
-        return Order(**dict(zip(Order.model_fields, row, strict=True)))
+        return _order(row)
 
     async def find(self, scope: str | None, customer_id: str, limit: int, after: str) -> list[Order]:
         return await self.database.read(self.orders, scope, customer_id, limit, after)
@@ -81,9 +81,7 @@ class ShopStore:
             "SELECT * FROM orders WHERE customer_id = :customer AND order_id > :after ORDER BY order_id LIMIT :limit"
         )
         values = {"customer": scope or customer_id, "after": after, "limit": limit}
-        return [
-            Order(**dict(zip(Order.model_fields, row, strict=True))) for row in connection.execute(text(query), values)
-        ]
+        return [_order(row) for row in connection.execute(text(query), values)]
 
     async def pay_back(self, scope: str | None, effect: Effect, order_id: str, amount: int, note: str) -> Payout:
         return await self.database.write(self.paid_back, scope, effect, order_id, amount, note)
@@ -100,6 +98,10 @@ class ShopStore:
         pay(connection, payout, note)
         effects.record(connection, cleared, payout.model_dump())
         return payout
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order(**dict(zip(Order.model_fields, row, strict=True)))
 
 
 def pay(connection: Connection, payout: Payout, note: str) -> None:
