@@ -11,7 +11,8 @@ from flotilla_billing import stripe_csv
 from flotilla_billing.server import SPEC
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
-from flotilla_kit.testing import Change, Guarantees, Read, ServerUnderTest
+from flotilla_kit.testing import FULL, Change, Guarantees, Read, ServerUnderTest
+from flotilla_kit.testing.rules import RULES, bad_input
 from sqlalchemy import Connection, text
 from support.postgres import fresh_database
 
@@ -123,11 +124,15 @@ BILLING = ServerUnderTest(
 )
 
 
+@pytest.mark.prove
 class TestBilling(Guarantees):
     server = BILLING
 
 
-class TestBillingOnPostgreSQL(Guarantees):
+@pytest.mark.prove
+class TestBillingOnPostgreSQL(Guarantees, rules=RULES if FULL else bad_input.RULES):
+    """In `make test` what the databases are likeliest to differ in: which text they take."""
+
     server = BILLING
 
     @pytest.fixture(scope="class")

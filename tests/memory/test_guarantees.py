@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flotilla_kit.testing import Guarantees, Read, ServerUnderTest
 from flotilla_memory.server import SPEC
 from flotilla_memory.settings import Settings
@@ -26,6 +27,7 @@ async def _listed(store: Any) -> object:
     return await store.list_documents()
 
 
+@pytest.mark.prove
 class TestMemory(Guarantees):
     server = ServerUnderTest(
         SPEC,

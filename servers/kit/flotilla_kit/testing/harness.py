@@ -94,7 +94,7 @@ class Harness:
         self._open = AsyncExitStack()
         self._victims: Run | None = None
         self._numbers = itertools.count(1)
-        self._units: dict[str, int] = {}
+        self._units: dict[int, int] = {}
 
     def number(self) -> int:
         """One that was not used before."""
@@ -146,12 +146,12 @@ class Harness:
 
     async def unit(self, sample: Change) -> int:
         """By how much one effect of this sample changes the count."""
-        if sample.tool not in self._units:
+        if id(sample) not in self._units:
             before = await self.count()
             await self.perform(self.clerk(sample), sample, self.fresh(sample), f"unit_{self.number()}")
-            self._units[sample.tool] = await self.count() - before
-            assert self._units[sample.tool], f"an effect of {sample.tool} cannot be counted: give `count`"
-        return self._units[sample.tool]
+            self._units[id(sample)] = await self.count() - before
+            assert self._units[id(sample)], f"an effect of {sample.tool} cannot be counted: give `count`"
+        return self._units[id(sample)]
 
     async def state(self) -> object:
         """Everything that a call could change."""

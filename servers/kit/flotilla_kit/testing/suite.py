@@ -51,8 +51,8 @@ class Guarantees:
     server: ClassVar[ServerUnderTest]
     pytestmark: ClassVar[list[Any]] = []
 
-    def __init_subclass__(cls) -> None:
-        for rule in RULES:
+    def __init_subclass__(cls, rules: Sequence[Rule] = RULES) -> None:
+        for rule in rules:
             if cases := rule.cases(cls.server):
                 setattr(cls, f"test_{rule.name}", _test(rule, cases))
         if importlib.util.find_spec("xdist") is not None:

@@ -57,6 +57,8 @@ class Answer:
 
     status: int
     text: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """As they came, the date and the length apart."""
 
     @cached_property
     def message(self) -> dict[str, Any]:
@@ -107,4 +109,5 @@ async def exchange(url: str, content: bytes, said: dict[str, bytes]) -> bytes:
 async def post(http: httpx2.AsyncClient, url: str, content: bytes, said: dict[str, bytes]) -> Answer:
     lines = [(name.encode(), value) for name, value in said.items()]
     answer = await http.post(url, content=content, headers=lines)
-    return Answer(answer.status_code, answer.text)
+    kept = [line for line in answer.headers.raw if line[0].lower() not in (b"date", b"content-length")]
+    return Answer(answer.status_code, answer.text, tuple(kept))

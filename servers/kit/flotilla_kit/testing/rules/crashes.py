@@ -118,7 +118,8 @@ class _Approved:
             call = await self.clerk.call(self._sample.tool, self._arguments, use=self._use)
         assert call.code == "ok", f"{what}: {call.text[:300]}"
         other = await self.clerk.call(self._sample.tool, self._arguments, use="another session")
-        assert other.code == "approval_used", f"{what}: used again: {other.text[:300]}"
+        refused = other.code == "approval_used" or other.data.get("retryable")
+        assert other.code != "ok" and refused, f"{what}: used again: {other.text[:300]}"
 
 
 async def _dry_run(harness: Harness, run: Run, sample: Change, step: str = "") -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from .crashes import CALLER
 @rule
 async def every_call_leaves_one_record(harness: Harness) -> None:
     """Those of all rules that ran before, and here one of each kind: answered, refused, repeated, malformed, hidden."""
-    for sample in harness.server.samples:
+    for sample in harness.server.tools:
         arguments = harness.fresh(sample)
         bounds = {name: {"const": value} for name, value in arguments.items()}
         caller = harness.worker(granted(sample.tool, bounds), subject=f"auditor of {sample.tool}")
@@ -38,7 +38,7 @@ async def every_call_leaves_one_record(harness: Harness) -> None:
 async def a_record_says_who_did_what_and_repeats_no_secret(harness: Harness) -> None:
     """Text that a caller is free to choose is not kept."""
     secret = "a secret that nobody keeps"
-    for sample in harness.server.samples:
+    for sample in harness.server.tools:
         caller = harness.worker(sample.tool, subject=f"teller of {sample.tool}", run="run_secret")
         await caller.call(sample.tool, {**harness.fresh(sample), "words": secret, secret: 1}, era=LEGACY)
         await caller.call(secret[:12], {"words": secret}, era=LEGACY)

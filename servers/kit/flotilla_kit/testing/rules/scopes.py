@@ -18,7 +18,8 @@ def _reaching(server: ServerUnderTest) -> list[Sample]:
 
 def _names_one_record(server: ServerUnderTest, changes: Arguments) -> bool:
     """Whether they change one argument to another record's id."""
-    return [name not in server.scope and isinstance(value, str) for name, value in changes.items()] == [True]
+    ids = [name.endswith(("_id", "name")) and isinstance(value, str) for name, value in changes.items()]
+    return ids == [True] and not set(changes) & set(server.scope)
 
 
 def _naming(server: ServerUnderTest) -> list[Sample]:
