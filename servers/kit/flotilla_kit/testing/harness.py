@@ -23,11 +23,10 @@ from ..server import guard_of
 from ..settings import ServerSettings
 from ..storage import Database, Store
 from ..storage.records import open_records
-from . import wire
 from .process import Run, Target, victims
 from .server import Change, Sample, ServerUnderTest
 from .tokens import CLERK, Detail, Issuers, granted
-from .wire import MODERN, Answer
+from .wire import META, MODERN, Answer, encoded, exchange, headers, listing, post, request
 
 STARTS_S = 30
 _KIT_TABLES = ("effects", "approvals", "audit", "audit_head")
@@ -45,19 +44,19 @@ class Caller:
         self, tool: str, arguments: object, *, use: str = "", era: str = MODERN, method: str = "tools/call"
     ) -> Answer:
         """Call once; `use` is how Claude Code would name the call, which makes it a key."""
-        meta = {**wire.META, **({"claudecode/toolUseId": use} if use else {})}
-        content = wire.encoded(wire.request(tool, arguments, method=method, _meta=meta))
-        return await self.send(content, wire.headers(era, tool, method, token=self.token))
+        meta = {**META, **({"claudecode/toolUseId": use} if use else {})}
+        content = encoded(request(tool, arguments, method=method, _meta=meta))
+        return await self.send(content, headers(era, tool, method, token=self.token))
 
     async def send(self, content: bytes, said: dict[str, bytes]) -> Answer:
         """Send a call as these bytes."""
         self._harness.sent[self.subject] += 1
-        return await wire.post(self._harness.http, self._harness.url, content, said)
+        return await post(self._harness.http, self._harness.url, content, said)
 
     async def exchange(self, content: bytes, said: dict[str, bytes]) -> bytes:
         """Send a call as these bytes, for all the bytes of the answer."""
         self._harness.sent[self.subject] += 1
-        return await wire.exchange(self._harness.url, content, said)
+        return await exchange(self._harness.url, content, said)
 
     async def listed(self, method: str = "tools/list", era: str = MODERN) -> list[dict[str, Any]]:
         """Everything in a list, all its pages."""
@@ -66,9 +65,9 @@ class Caller:
         kind = {"tools/list": "tools", "resources/list": "resources", "prompts/list": "prompts"}.get(method, "")
         kind = kind or "resourceTemplates"
         while True:
-            content = wire.encoded(wire.listing(method, cursor))
-            said = wire.headers(era, method=method, token=self.token)
-            answer = await wire.post(self._harness.http, self._harness.url, content, said)
+            content = encoded(listing(method, cursor))
+            said = headers(era, method=method, token=self.token)
+            answer = await post(self._harness.http, self._harness.url, content, said)
             items += answer.result[kind]
             if (cursor := answer.result.get("nextCursor")) is None:
                 return items
