@@ -17,6 +17,7 @@ PACKAGES = {
 SERVERS = {"flotilla_billing", "flotilla_memory"}
 # From the top down; a module may import what stands below it, not what stands above.
 KIT_LAYERS = [
+    {"testing"},
     {"__main__"},
     {"cli"},
     {"http"},

@@ -7,7 +7,6 @@ import pytest
 from fastmcp import Client
 from fastmcp.client import FastMCPTransport
 from fastmcp.exceptions import McpError
-from flotilla_kit.guard.surface import model_bytes
 from flotilla_memory.server import create_server
 from flotilla_memory.settings import Settings
 from mcp_types import TextResourceContents
@@ -141,33 +140,4 @@ async def test_the_sample_answers_out_of_the_box(tmp_path: Path) -> None:
         assert "refund-policy" in {hit["document_id"] for hit in hits}
 
 
-async def test_tools_fit_the_budget(tmp_path: Path) -> None:
-    tools = await create_server(Settings.load({"home": tmp_path})).list_tools()
-    assert sum(map(model_bytes, tools)) / len(tools) < 600
-
-
 BAD: list[object] = [True, 17, None, "", [], {"a": 1}, "x" * 10_000_000, "\u0000", "'; DROP TABLE sections; --", -1]
-
-
-@pytest.mark.parametrize(
-    ("tool", "argument", "good"),
-    [
-        ("search_knowledge", "query", {"query": "refund"}),
-        ("search_knowledge", "limit", {"query": "refund"}),
-        ("search_knowledge", "cursor", {"query": "refund"}),
-        ("get_document", "document_id", {"document_id": "refund-policy"}),
-        ("get_document", "offset", {"document_id": "refund-policy"}),
-        ("get_document", "path", {"document_id": "refund-policy"}),
-    ],
-)
-async def test_bad_input_is_named_and_nothing_leaks(
-    client: MCP, tool: str, argument: str, good: dict[str, Any]
-) -> None:
-    for bad in BAD:
-        answer = await call(client, tool, **{**good, argument: bad})
-        said = str(answer)
-        assert "Traceback" not in said and "sqlite" not in said
-        acceptable = bad is None or (argument == "query" and "items" in answer) or (argument, bad) == ("limit", 17)
-        acceptable = acceptable or (argument, bad) == ("offset", 17)
-        assert acceptable or answer["code"] in ("invalid_arguments", "invalid_cursor", "not_found"), (bad, said[:200])
-        assert len(said) < 30_000

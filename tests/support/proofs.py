@@ -1,17 +1,5 @@
-"""How long a proof runs: a seeded tenth in `make test`, all of it in `make prove`."""
+"""How long a proof runs; in the kit, whose suite is a proof too."""
 
-import os
-import random
+from flotilla_kit.testing.proofs import FULL, SEED, draw, share
 
-FULL = os.environ.get("FLOTILLA_PROVE") == "1"
-SEED = int(os.environ.get("FLOTILLA_SEED", "20261121"))
-
-
-def share(full: int) -> int:
-    """`full` in `make prove`, a tenth of it (at least one) otherwise."""
-    return full if FULL else max(1, full // 10)
-
-
-def draw(name: str) -> random.Random:
-    """A random source that depends on the seed and the proof's name only."""
-    return random.Random(f"{SEED}-{name}")
+__all__ = ["FULL", "SEED", "draw", "share"]

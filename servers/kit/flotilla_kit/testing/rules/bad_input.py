@@ -1,0 +1,112 @@
+"""Bad input to every argument of every tool: an error as data that repeats and explains nothing, and no effect."""
+
+import json
+from typing import Any
+
+from ..harness import Harness
+from ..rule import rule, rule_for_each
+from ..server import Change, Sample
+from ..values import EXTRA, GARBAGE_CURSORS, INJECTIONS, MARK, NO_NUMBERS, UNSENDABLE, bad_values, invalid, kinds_of
+from ..wire import ERAS, ERROR, Answer
+from .paging import paging
+
+KEY = "idempotency_key"
+RUN = 9  # calls of one run: one more might have one approval too many
+LONGEST_ERROR = 3_000  # characters
+TRACES = (
+    *("Traceback", 'File "', "sqlalchemy", "sqlite", "psycopg", "pydantic", "SELECT ", "INSERT INTO", "site-packages"),
+    *(".py:", "ToolError", "Error calling tool"),
+)
+
+
+def refused_well(answer: Answer, said: str) -> None:
+    """Require an error of the fleet's shape without a trace of what is inside."""
+    assert answer.code != "protocol" or answer.status < 500, f"{said}: {answer.status} {answer.text[:300]}"
+    if answer.code in ("ok", "protocol"):
+        return
+    text = json.dumps(answer.data)
+    assert set(answer.data) == ERROR, f"{said}: {text[:300]}"
+    assert answer.code != "internal_error", f"{said}: {text[:300]}"
+    assert len(text) < LONGEST_ERROR, f"{said}: an error of {len(text)} characters"
+    assert not [trace for trace in TRACES if trace in text], f"{said}: {text[:600]}"
+    assert answer.code != "invalid_arguments" or MARK not in text, f"{said}: the error repeats it: {text[:300]}"
+
+
+@rule_for_each(lambda server: server.samples)
+async def bad_input_is_an_error_as_data_and_has_no_effect(harness: Harness, sample: Sample) -> None:
+    """Values of other kinds, beyond their ranges, huge, hostile, or no JSON, to every argument in turn.
+
+    What the tool's own schema forbids is refused as `invalid_arguments`; what it allows may be answered.
+    """
+    properties: dict[str, Any] = harness.tools[sample.tool]["inputSchema"].get("properties", {})
+    clerk = harness.clerk(sample)
+    async with harness.unchanged():
+        for name, schema in properties.items():
+            for number, bad in enumerate(bad_values(schema)):
+                arguments = {**sample.nth(harness.number()), name: bad}
+                if number % RUN == 0:
+                    clerk = harness.clerk(sample, waits=isinstance(sample, Change))
+                answer = await clerk.call(sample.tool, arguments, use=f"bad {number}", era=ERAS[number % 2])
+                said = f"{name}={bad!r:.80}"
+                refused_well(answer, said)
+                unsayable = bad in (*NO_NUMBERS, *UNSENDABLE) if isinstance(bad, str) else False
+                if unsayable or invalid(schema, bad):
+                    refused = {"invalid_arguments", *(("protocol",) if unsayable else ())}
+                    assert answer.code in refused, f"{said}: {answer.text[:300]}"
+
+
+@rule_for_each(lambda server: server.samples)
+async def arguments_that_are_unknown_or_missing_are_refused(harness: Harness, sample: Sample) -> None:
+    """A misspelt argument that is ignored would be a filter or a limit that is missing."""
+    required = harness.tools[sample.tool]["inputSchema"].get("required", [])
+    caller = harness.worker(sample.tool)
+    async with harness.unchanged():
+        for extra in EXTRA:
+            answer = await caller.call(sample.tool, {**harness.fresh(sample), **extra}, use="extra")
+            assert answer.code == "invalid_arguments", f"{extra}: {answer.text[:300]}"
+        for name in required:
+            left = {key: value for key, value in harness.fresh(sample).items() if key != name}
+            answer = await caller.call(sample.tool, left, use="missing")
+            assert answer.code in ("invalid_arguments", "out_of_bounds"), f"without {name}: {answer.text[:300]}"
+            refused_well(answer, f"without {name}")
+        for other in ([1], "x", 5, True, None, [harness.fresh(sample)]):
+            answer = await caller.call(sample.tool, other, use="no object")
+            assert answer.code != "ok" or not required, f"arguments {other!r}: {answer.text[:300]}"
+
+
+@rule
+async def cursors_that_were_not_issued_are_named(harness: Harness) -> None:
+    """Also those that decode to something."""
+    for sample in paging(harness):
+        caller = harness.worker(sample.tool)
+        for cursor in GARBAGE_CURSORS:
+            answer = await caller.call(sample.tool, {**harness.fresh(sample), "cursor": cursor})
+            assert answer.code == "invalid_cursor", f"{sample.tool} {cursor}: {answer.text[:300]}"
+            refused_well(answer, cursor)
+
+
+@rule_for_each(lambda server: server.changes)
+async def hostile_text_that_is_allowed_is_only_text(harness: Harness, sample: Change) -> None:
+    """In an argument that may have any text, it has the one effect that any other text has, or none."""
+    properties: dict[str, Any] = harness.tools[sample.tool]["inputSchema"].get("properties", {})
+    unit = await harness.unit(sample)
+    for name in sample.nth(0):
+        if "string" not in kinds_of(properties[name]) or name == KEY:
+            continue
+        for text in [text for text in INJECTIONS if not invalid(properties[name], text)][:6]:
+            arguments, before = {**harness.fresh(sample), name: text}, await harness.count()
+            clerk, use = harness.clerk(sample), f"text_{harness.number()}"
+            answer = await clerk.call(sample.tool, arguments, use=use)
+            if answer.code == "approval_required":
+                await harness.approve(answer)
+                answer = await clerk.call(sample.tool, arguments, use=use)
+            refused_well(answer, text)
+            assert await harness.count() - before == (unit if answer.code == "ok" else 0), f"{name}={text}"
+
+
+RULES = [
+    bad_input_is_an_error_as_data_and_has_no_effect,
+    arguments_that_are_unknown_or_missing_are_refused,
+    cursors_that_were_not_issued_are_named,
+    hostile_text_that_is_allowed_is_only_text,
+]
