@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from flotilla_orchestrator.__main__ import main
 from support.commands import descendants
+from support.programs import Program
 from support.runs import Killed
 from support.stage import Stage, answer, call, delegate
 from support.teller import CHARGE, refunds_in
@@ -24,7 +24,7 @@ def case(tmp_path: Path) -> Killed:
     return Killed(tmp_path)
 
 
-def begun(case: Killed) -> "tuple[subprocess.Popen[str], str, str]":
+def begun(case: Killed) -> tuple[Program, str, str]:
     """The run at work until its call waits; its id and the approval's."""
     process, approval_id = case.waiting(*case.begin())
     return process, listed(case)["run_id"], approval_id
@@ -46,7 +46,7 @@ def until(met: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def sessions(process: "subprocess.Popen[str]") -> int:
+def sessions(process: Program) -> int:
     return sum("stream-json" in command for command in descendants(process.pid).values())
 
 

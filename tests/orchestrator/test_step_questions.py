@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from support.processes import BIN
+from support.programs import Program
 from support.runs import Killed
 from support.terminal import at_terminal
 
@@ -33,7 +33,7 @@ class Asking(Killed):
     def begin(self, *more: str) -> list[str]:
         return [*super().begin(*more), "--input", "name=Maya"]
 
-    def asking(self) -> "tuple[subprocess.Popen[str], str]":
+    def asking(self) -> tuple[Program, str]:
         """The command, at work until a step asks, and its run."""
         process = self.start(*self.begin())
         assert process.stderr
@@ -54,7 +54,7 @@ def case(tmp_path: Path) -> Asking:
     return Asking(tmp_path)
 
 
-def ended(process: "subprocess.Popen[str]") -> dict[str, Any]:
+def ended(process: Program) -> dict[str, Any]:
     return json.loads(process.communicate(timeout=90)[0])
 
 
