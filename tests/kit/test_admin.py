@@ -20,6 +20,7 @@ from flotilla_kit import approvals, audit, effects
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_memory import server as memory
 from flotilla_memory.settings import Settings as MemorySettings
+from support import programs
 from support.answers import answer_of
 from support.processes import BIN, clean_environment
 from support.terminal import at_terminal
@@ -56,15 +57,7 @@ class Host:
 def command(
     program: Path, environment: dict[str, str], *arguments: str | Path, typed: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [program, *arguments],
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return programs.run(program.name, *arguments, environ=environment, folder=Path(environment["HOME"]), typed=typed)
 
 
 @pytest.fixture

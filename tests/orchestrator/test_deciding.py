@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.commands import Watched, descendants, flotilla, started
+from support.commands import Watched, billing, descendants, flotilla, started
 from support.processes import BIN, clean_environment
 from support.teller import CHARGE, refunds_in
 from support.terminal import at_terminal
@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     home.mkdir()
     for words in (["import", CONFIGS / "demo" / "payments.csv"], ["approvers", "add", "ada"]):
-        subprocess.run([BIN / "flotilla-billing", *words], env=clean_environment(home), check=True, capture_output=True)
+        billing(home, *words)
     return home
 
 
@@ -85,12 +85,8 @@ def test_who_has_no_key_of_that_server_decides_nothing(home: Path, tmp_path: Pat
     nobody = flotilla(home, "approvals", "list", "--server", "billing", "--configs", CONFIGS)
     assert (nobody.returncode, "FLOTILLA_APPROVER_KEY" in nobody.stderr) == (2, True)
     other = tmp_path / "other"
-    subprocess.run(
-        [BIN / "flotilla-billing", "approvers", "add", "ada"],
-        env=clean_environment(other),
-        check=True,
-        capture_output=True,
-    )
+    other.mkdir()
+    billing(other, "approvers", "add", "ada")
     stranger = approvals(home, other / "approvers" / "billing-ada.jwk", "list")
     assert stranger.returncode == 2
     assert "refused (" in stranger.stderr
