@@ -67,7 +67,7 @@ def test_without_a_terminal_the_run_says_how_and_waits_until_a_key_decides(home:
         right = approvals(home, key, "approve", approval_id, "--confirm", "245.00 USD", "--json")
         decided = json.loads(right.stdout)
         assert (decided["state"], decided["decided_by"]) == ("approved", "ada")
-        rest = process.communicate(timeout=60)[0]
+        rest = process.communicate(timeout=300)[0]
     assert "245.00 USD: approved by ada" in rest
     assert paid(home) == [(CHARGE, 24500)]
 
@@ -75,7 +75,7 @@ def test_without_a_terminal_the_run_says_how_and_waits_until_a_key_decides(home:
 def test_a_rejection_is_heard_and_a_person_takes_over(home: Path, key: Path) -> None:
     with waiting(home, "--json") as (process, _, approval_id):
         approvals(home, key, "reject", approval_id, "--reason", "not this one")
-        rest = process.communicate(timeout=60)[0]
+        rest = process.communicate(timeout=300)[0]
     record = json.loads(rest[rest.index("{") :])
     assert record["output"]["final_action"] == "escalated"
     assert paid(home) == []
@@ -107,7 +107,7 @@ def test_an_interrupted_run_leaves_nothing_behind_but_the_request(home: Path, ke
     with waiting(home) as (process, _, approval_id):
         watched = Watched(descendants(process.pid))
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
         assert watched.alive_after(15) == []
     assert approval_id in approvals(home, key, "list").stdout
     assert paid(home) == []

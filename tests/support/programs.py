@@ -25,6 +25,7 @@ from typing import IO
 from .program_server import Request
 
 TESTS = Path(__file__).parent.parent
+GENEROUS_S = 300  # for a program that takes a second or two, on a busy machine
 
 
 class Program:
@@ -51,7 +52,7 @@ class Program:
             return self.wait(0)
         return None
 
-    def communicate(self, timeout: float | None = None, typed: str = "") -> tuple[str, str]:
+    def communicate(self, timeout: float = GENEROUS_S, typed: str = "") -> tuple[str, str]:
         """Type something; what it says until it has ended, on both streams."""
         if self.stdin:
             with suppress(BrokenPipeError), self.stdin:  # it need not read
@@ -128,7 +129,7 @@ def run(
     environ: Mapping[str, str],
     folder: Path,
     typed: str = "",
-    timeout: float = 180,
+    timeout: float = GENEROUS_S,
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end with `typed` to read; killed if it takes more than `timeout` seconds."""
     process = start(program, *arguments, environ=environ, folder=folder, stdin=PIPE if typed else DEVNULL)

@@ -61,7 +61,7 @@ class Queued(Killed):
         """Work until nothing is left to do."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name
         process = self.start("work", "--until-idle", *self.where, *words, "--json")
-        out, err = process.communicate(timeout=3000)
+        out, err = process.communicate(3000)
         assert process.returncode == 0, err
         return json.loads(out)
 
