@@ -27,8 +27,9 @@ check: $(READY)
 bench: $(READY) $(PEER)
 	$(BIN)/python -m benchmarks
 
+# One of them with NAME=…; NAME=list lists them.
 prove: $(READY)
-	FLOTILLA_PROVE=1 $(BIN)/pytest -m prove $(ARGS)
+	@$(BIN)/python -m scripts.prove $(NAME) $(ARGS)
 
 # Members are installed with neither index nor dependencies: their names are not published yet,
 # and must never be taken from a public index.

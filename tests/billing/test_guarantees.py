@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_billing import stripe_csv
+from flotilla_billing.payments_import import PAYMENTS_IMPORT, SAMPLE
 from flotilla_billing.server import SPEC
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
+from flotilla_kit import imports
+from flotilla_kit.imports import Source
 from flotilla_kit.testing import FULL, Change, Guarantees, Read, ServerUnderTest
 from flotilla_kit.testing.rules import RULES, bad_input
 from sqlalchemy import Connection, text
@@ -25,7 +27,7 @@ SMALL = {"transaction_id": "ch_small", "amount_minor": 2, "currency": "USD", "re
 
 async def prepare(store: SqlBillingStore) -> None:
     """Charges of ours that take many refunds, charges of others whose every word is theirs alone, a refund of each."""
-    sample = list(csv.DictReader(io.StringIO(stripe_csv.SAMPLE.read_text())))
+    sample = list(csv.DictReader(io.StringIO(SAMPLE.read_text())))
     model = next(row for row in sample if row["id"] == "ch_maya_feb_2")
     theirs = {
         "Customer ID": THEIRS,
@@ -53,7 +55,7 @@ async def prepare(store: SqlBillingStore) -> None:
     writer = csv.DictWriter(written, fieldnames=list(model))
     writer.writeheader()
     writer.writerows(rows)
-    await store.database.write(stripe_csv.load, stripe_csv.parse(written.getvalue()))
+    await store.database.write(imports.load, PAYMENTS_IMPORT, Source(written.getvalue()))
     await store.database.write(_refund, "rf_ours", "ch_maya_feb_1", OURS)
     await store.database.write(_refund, "rf_quillfeather", "ch_quillfeather_1", THEIRS)
 

@@ -13,6 +13,7 @@ from flotilla_billing import stripe_csv
 from flotilla_kit import cli
 from flotilla_kit.imports import ImportRefused
 from pytest import mark, raises
+from support import programs
 from support.processes import BIN, clean_environment
 from support.terminal import at_terminal
 
@@ -24,14 +25,7 @@ GOOD = "ch_1,2026-02-03 09:00:00,49.00,0.00,usd,true,Plan,Paid,cust_1,in_1\n"
 def run_import(home: Path, text: str, *arguments: str, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
     file = home / "payments.csv"
     file.write_text(text, encoding=encoding)
-    return subprocess.run(
-        [BIN / "flotilla-billing", "import", file, *arguments],
-        env=clean_environment(home),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return programs.run("flotilla-billing", "import", file, *arguments, environ=clean_environment(home), folder=home)
 
 
 def test_import_says_what_it_did_and_may_be_repeated(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Sub-commands beside a server: deciding approvals at a terminal, and looking at the audit."""
 
+import asyncio
 import json
 import os
 import pwd
@@ -8,6 +9,7 @@ import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from flotilla_kit import approvals, audit, effects
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_memory import server as memory
 from flotilla_memory.settings import Settings as MemorySettings
+from support import programs
 from support.answers import answer_of
 from support.processes import BIN, clean_environment
 from support.terminal import at_terminal
@@ -56,15 +59,9 @@ class Host:
 def command(
     program: Path, environment: dict[str, str], *arguments: str | Path, typed: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [program, *arguments],
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    folder = Path(environment["HOME"])
+    given = folder if folder.exists() else folder.parent
+    return programs.run(program.name, *arguments, environ=environment, folder=given, typed=typed)
 
 
 @pytest.fixture
@@ -247,5 +244,7 @@ async def test_a_reader_who_has_seen_enough_is_no_fault(sqlite_host: Host) -> No
         database = await Database.open(sqlite_host.url, [KIT_MIGRATIONS])
         await database.write(audit.append, [audit.Record("get_invoice", "owner", "owner") for _ in range(2_000)])
         await database.close()
-    ended = command(Path("sh"), sqlite_host.environment, "-c", f"'{BILLING}' audit export | head -n 1")
+    piped = ["sh", "-c", f"'{BILLING}' audit export | head -n 1"]
+    run = partial(subprocess.run, piped, env=sqlite_host.environment, capture_output=True, text=True, check=True)
+    ended = await asyncio.to_thread(run)
     assert json.loads(ended.stdout)["seq"] == 1 and ended.stderr == ""

@@ -10,7 +10,8 @@ import pytest
 from flotilla_billing.settings import Settings
 from flotilla_kit.identity.approvers import ApproverError, Approvers, mint, read_key
 from flotilla_kit.identity.tokens import Issuer, JwksSource, TokenRefused
-from support.processes import BIN, clean_environment
+from support import programs
+from support.processes import clean_environment
 
 
 @pytest.fixture
@@ -19,14 +20,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def command(home: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [BIN / "flotilla-billing", "approvers", *arguments],
-        env=clean_environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    return programs.run(
+        "flotilla-billing", "approvers", *arguments, environ=clean_environment(home), folder=home.parent
     )
 
 

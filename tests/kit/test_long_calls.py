@@ -34,7 +34,7 @@ Transport = Literal["stdio", "http"]
 async def client_of(transport: Transport, era: str, home: Path) -> AsyncGenerator[Client[Any]]:
     """A client of a slow till in a process of its own."""
     if transport == "http":
-        with http_server("till", home, "--home", str(home), command=SERVER) as running:
+        with http_server("till", home, "--home", str(home), program="support.slow_till") as running:
             async with Client(StreamableHttpTransport(running.url), mode=era) as client:
                 yield client
         return
@@ -128,7 +128,7 @@ def raw_call(era: str, *, asked: bool) -> tuple[dict[str, str], dict[str, object
 async def test_a_closed_http_stream_ends_the_call_in_both_eras_whether_or_not_progress_was_asked_for(
     tmp_path: Path,
 ) -> None:
-    with http_server("till", tmp_path, "--home", str(tmp_path), command=SERVER) as running:
+    with http_server("till", tmp_path, "--home", str(tmp_path), program="support.slow_till") as running:
         calls = [(era, asked) for era in ("2025-11-25", MODERN) for asked in (True, False)]
         for number, (era, asked) in enumerate(calls, 1):
             headers, body = raw_call(era, asked=asked)

@@ -56,7 +56,7 @@ async def test_its_approvals_effects_and_audit_are_in_one_database_that_the_comm
 
 
 def test_it_is_ready_when_the_kits_database_answers(tmp_path: Path) -> None:
-    with http_server("light", tmp_path, command=COMMAND, environment={"PYTHONPATH": str(EXAMPLES)}) as server:
+    with http_server("light", tmp_path, program=COMMAND[2:], environment={"PYTHONPATH": str(EXAMPLES)}) as server:
         assert httpx2.get(server.url.replace("/mcp", "/readyz")).json() == {"status": "ok"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flotilla_kit.identity.keys import KeyRing
 from support.processes import http_server
-from support.stage import DESK, Elsewhere, Stage
+from support.stage import Elsewhere, Stage
 
 
 @pytest.fixture(scope="session")
@@ -16,14 +16,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Generator[Elsewhere]:
     ring = KeyRing(folder / "keys")
     ring.current()
     flags = ("--mandate-keys", str(ring.public_file))
-    with http_server("desk", folder, *flags, command=DESK, tokens=True) as server:
+    with http_server("desk", folder, *flags, program="support.desk_server", tokens=True) as server:
         yield Elsewhere(server.url, ring.folder)
 
 
 @pytest.fixture(scope="session")
 def open_desk(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The address of a help desk that lets everyone in, whatever they present."""
-    with http_server("desk", tmp_path_factory.mktemp("open-desk"), command=DESK) as server:
+    with http_server("desk", tmp_path_factory.mktemp("open-desk"), program="support.desk_server") as server:
         yield server.url
 
 

@@ -1,18 +1,15 @@
 """The shipped playbook by steps, end to end: only the model is a script."""
 
 import json
-import subprocess
 from pathlib import Path
 
-from support.commands import flotilla
-from support.processes import BIN, clean_environment
+from support.commands import billing, flotilla
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_the_review_looks_twice_at_once_judges_asks_and_writes(tmp_path: Path) -> None:
-    imported = [BIN / "flotilla-billing", "import", CONFIGS / "demo" / "payments.csv"]
-    subprocess.run(imported, env=clean_environment(tmp_path), cwd=tmp_path, check=True, capture_output=True)
+    billing(tmp_path, "import", CONFIGS / "demo" / "payments.csv")
     command = ["ask", "A review of cust_12345, please", "--rehearse", "--yes", "--configs", CONFIGS, "--json"]
     done = flotilla(tmp_path, *command)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -161,7 +161,7 @@ def test_a_process_that_is_killed_between_attempts_leaves_the_next_one_to_anothe
     reader = case.configs / "workers" / "reader.md"
     reader.write_text(reader.read_text().replace("name: reader", "name: reader\nattempts: 1\nfallback: clerk"))
     process = case.start(*case.begin(), site="part_begins", nth=3)  # of the lead, of the reader, of the clerk
-    process.communicate(timeout=90)
+    process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert case.finish("resume", "--json")["output"] == {"answer": "looked in its place"}
     spans = case.trace()

@@ -2,13 +2,12 @@
 
 import csv
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from fastmcp import Client
-from support.commands import flotilla
-from support.processes import BIN, clean_environment, http_server
+from support.commands import billing, flotilla
+from support.processes import http_server
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -23,7 +22,7 @@ async def ledger(home: Path, tool: str, **arguments: str) -> dict[str, Any]:
 
 
 def import_payments(home: Path, file: Path) -> None:
-    subprocess.run([BIN / "flotilla-billing", "import", file], env=clean_environment(home), cwd=home, check=True)
+    billing(home, "import", file)
 
 
 def charges_of_another_company(folder: Path) -> Path:

@@ -45,7 +45,7 @@ def test_a_run_killed_while_it_waits_goes_on_in_another_process(case: Killed) ->
     process, approval_id = case.waiting(*case.begin())
     case.kill(process)
     case.forget_claude()
-    assert json.loads(case.start("show", "--json").communicate(timeout=30)[0])["status"] == "running"
+    assert json.loads(case.start("show", "--json").communicate()[0])["status"] == "running"
     case.decide("approve", approval_id)
     ended = case.finish("resume", "--json")
     assert (ended["status"], ended["output"]) == ("ok", {"answer": "ok ok: succeeded"})
@@ -86,7 +86,7 @@ def test_an_interrupted_run_is_resumed_from_where_it_was(case: Killed) -> None:
     process, approval_id = case.waiting(*case.begin())
     watched = Watched(descendants(process.pid))
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate()
     assert process.returncode == 130
     assert watched.alive_after(15) == []
     case.decide("approve", approval_id)
@@ -104,12 +104,12 @@ def test_an_interrupted_run_is_resumed_from_where_it_was(case: Killed) -> None:
 def test_a_run_at_work_cannot_be_taken_up_by_a_second_process(case: Killed) -> None:
     process, _ = case.waiting(*case.begin())
     second = case.start("resume", "--json")
-    assert json.loads(second.communicate(timeout=30)[0])["error"]["code"] == "run_active"
+    assert json.loads(second.communicate()[0])["error"]["code"] == "run_active"
     case.kill(process)
 
 
 def test_a_run_that_has_ended_is_not_resumed(case: Killed) -> None:
     assert case.finish(*case.begin("--yes"))["status"] == "ok"
     again = case.start("resume", "--json")
-    assert json.loads(again.communicate(timeout=30)[0])["error"]["code"] == "run_ended"
+    assert json.loads(again.communicate()[0])["error"]["code"] == "run_ended"
     assert again.returncode == 2

@@ -1,7 +1,6 @@
 """`flotilla keys` and `flotilla mandate`: who says what workers may do, and what that is."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,9 @@ import pytest
 from flotilla_kit.identity.keys import KeyRing
 from flotilla_orchestrator.servers.fleet import Connected
 from flotilla_orchestrator.servers.mandate import Minter, tool_details
+from support import programs
 from support.commands import flotilla
-from support.processes import BIN, clean_environment, http_server
+from support.processes import clean_environment, http_server
 from support.stage import Stage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -146,9 +146,7 @@ def test_a_narrowed_tool_costs_fewer_bytes(tmp_path: Path) -> None:
 
 def flotilla_billing_tools(home: Path) -> dict[str, int]:
     """`flotilla-billing tools`: the bytes of each tool as it is."""
-    done = subprocess.run(
-        [BIN / "flotilla-billing", "tools"], env=clean_environment(home), capture_output=True, text=True, check=True
-    )
+    done = programs.run("flotilla-billing", "tools", environ=clean_environment(home), folder=home)
     rows = [line.split() for line in done.stdout.splitlines()[1:-1]]
     return {row[2]: int(row[0]) for row in rows}
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from flotilla_orchestrator.__main__ import main
 from support.commands import descendants
+from support.programs import Program
 from support.runs import Killed
 from support.stage import Stage, answer, call, delegate
 from support.teller import CHARGE, refunds_in
@@ -24,14 +24,14 @@ def case(tmp_path: Path) -> Killed:
     return Killed(tmp_path)
 
 
-def begun(case: Killed) -> "tuple[subprocess.Popen[str], str, str]":
+def begun(case: Killed) -> tuple[Program, str, str]:
     """The run at work until its call waits; its id and the approval's."""
     process, approval_id = case.waiting(*case.begin())
     return process, listed(case)["run_id"], approval_id
 
 
 def said(case: Killed, *words: str) -> dict[str, Any]:
-    return json.loads(case.start(*words, "--json").communicate(timeout=60)[0])
+    return json.loads(case.start(*words, "--json").communicate()[0])
 
 
 def listed(case: Killed) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def until(met: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def sessions(process: "subprocess.Popen[str]") -> int:
+def sessions(process: Program) -> int:
     return sum("stream-json" in command for command in descendants(process.pid).values())
 
 
@@ -59,7 +59,7 @@ def test_a_paused_run_holds_no_session_and_goes_on_where_it_was(case: Killed) ->
     assert process.poll() is None
     assert refunds_in(case.home / "billing.db") == []
     assert said(case, "resume", run_id) == {"run_id": run_id, "state": "running"}
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate()
     assert json.loads(out)["output"] == {"answer": "ok ok: succeeded"}, err
     assert refunds_in(case.home / "billing.db") == [(CHARGE, 24500)]
 
@@ -77,7 +77,7 @@ def test_a_run_that_died_while_it_was_paused_is_taken_up_by_resume(case: Killed)
 def test_a_cancelled_run_ends_and_says_so(case: Killed) -> None:
     process, run_id, _ = begun(case)
     assert said(case, "cancel", run_id)["state"] == "cancelling"
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate()
     assert process.returncode == 1
     ended = json.loads(out)
     assert (ended["status"], ended["error"]["code"]) == ("cancelled", "cancelled")

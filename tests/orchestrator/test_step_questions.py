@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from support.processes import BIN
+from support.programs import Program
 from support.runs import Killed
 from support.terminal import at_terminal
 
@@ -33,7 +33,7 @@ class Asking(Killed):
     def begin(self, *more: str) -> list[str]:
         return [*super().begin(*more), "--input", "name=Maya"]
 
-    def asking(self) -> "tuple[subprocess.Popen[str], str]":
+    def asking(self) -> tuple[Program, str]:
         """The command, at work until a step asks, and its run."""
         process = self.start(*self.begin())
         assert process.stderr
@@ -44,7 +44,7 @@ class Asking(Killed):
 
     def answer(self, *words: str, step: str = "sign-off") -> dict[str, Any]:
         done = self.start("decide", "last", step, *words, "--json")
-        out, err = done.communicate(timeout=60)
+        out, err = done.communicate()
         assert out, err
         return json.loads(out)
 
@@ -54,8 +54,8 @@ def case(tmp_path: Path) -> Asking:
     return Asking(tmp_path)
 
 
-def ended(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    return json.loads(process.communicate(timeout=90)[0])
+def ended(process: Program) -> dict[str, Any]:
+    return json.loads(process.communicate()[0])
 
 
 def test_a_person_sees_what_is_asked_and_approves_once(case: Asking) -> None:
@@ -140,7 +140,7 @@ def test_steps_killed_anywhere_go_on_and_each_is_done_once(tmp_path: Path, site:
     both = {**TELL, "task": "{{ steps.look.summary }}", "needs": ["look", "see"]}
     case = Asking(tmp_path, LOOK, {**LOOK, "id": "see"}, both)
     process = case.start(*case.begin(), site=site, nth=nth)
-    process.communicate(timeout=90)
+    process.communicate()
     done = case.finish("resume", "--json")
     assert done["output"]["summary"] == "did: did: Look at it."
     steps = [span["attributes"]["step"] for span in case.trace() if span["kind"] == "session"]

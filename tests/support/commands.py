@@ -7,7 +7,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from support.processes import BIN, clean_environment
+from . import programs
+from .processes import BIN, clean_environment
 
 
 def flotilla(
@@ -15,16 +16,13 @@ def flotilla(
 ) -> "subprocess.CompletedProcess[str]":
     """Run `flotilla ARGUMENTS` to its end with nothing inherited."""
     home.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(
-        [BIN / "flotilla", *arguments],
-        env=clean_environment(home, environment),
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    return programs.run("flotilla", *arguments, environ=clean_environment(home, environment), folder=home)
+
+
+def billing(home: Path, *arguments: str | Path) -> None:
+    """Run `flotilla-billing ARGUMENTS`, which goes well."""
+    done = programs.run("flotilla-billing", *arguments, environ=clean_environment(home), folder=home)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager

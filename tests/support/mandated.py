@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import sqlite3
-import subprocess
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +16,8 @@ from flotilla_billing.payments_import import SAMPLE
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
 
+from . import programs
+from .commands import billing
 from .processes import BIN, clean_environment, http_server
 from .tokens import worker_claims
 
@@ -91,8 +92,8 @@ class Served:
 
     def verify(self) -> None:
         """The audit's chain holds, by the server's own sub-command."""
-        command = [BIN / f"flotilla-{self.name}", "audit", "verify", "--json"]
-        done = subprocess.run(command, env=clean_environment(self.home), capture_output=True, text=True, timeout=60)
+        words = (f"flotilla-{self.name}", "audit", "verify", "--json")
+        done = programs.run(*words, environ=clean_environment(self.home), folder=self.home)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -143,5 +144,4 @@ def _import_theirs(home: Path) -> None:
         writer.writerow({**model, **theirs, **own, **amount, "Description": f"Quillfeather quota {n}"})
     export = home / "theirs.csv"
     export.write_text(written.getvalue())
-    command = [BIN / "flotilla-billing", "import", export]
-    subprocess.run(command, env=clean_environment(home), check=True, capture_output=True, timeout=60)
+    billing(home, "import", export)

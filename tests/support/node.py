@@ -9,7 +9,7 @@ CLIENTS = Path(__file__).parent.parent / "clients"
 
 
 def run_client(
-    home: Path, program: str, *arguments: str | Path, timeout: float = 120
+    home: Path, program: str, *arguments: str | Path, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run `node_modules/.bin/PROGRAM` with nothing inherited; returns its exit code and what it said."""
     executable = CLIENTS / "node_modules" / ".bin" / program

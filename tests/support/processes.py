@@ -2,12 +2,14 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, TimeoutExpired
+
+from .programs import Program, start
 
 BIN = Path(sys.executable).parent
 NODE_MODULES = Path(__file__).parent.parent / "clients" / "node_modules"
@@ -21,7 +23,7 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
 @dataclass(frozen=True)
 class Running:
     url: str
-    process: "subprocess.Popen[str]"
+    process: Program
 
 
 @contextmanager
@@ -30,32 +32,28 @@ def http_server(
     home: Path,
     *flags: str,
     environment: Mapping[str, str] | None = None,
-    command: Sequence[str | Path] | None = None,
+    program: str | Sequence[str] | None = None,
     tokens: bool = False,
 ) -> Generator[Running]:
     """`flotilla-NAME --http 127.0.0.1:0 --auth none FLAGS`, ready to be called; ends when the block does.
 
     Args:
-        command: stands in for `flotilla-NAME`.
+        program: stands in for `flotilla-NAME` (see `programs.start`), with its first arguments if it has any.
         tokens: without `--auth none`; `flags` say whose tokens it takes.
     """
     log = home / f"{name}.log"
     home.mkdir(parents=True, exist_ok=True)
+    listening = ("--http", "127.0.0.1:0", *(() if tokens else ("--auth", "none")), "--exit-with-stdin")
     with log.open("w") as stderr:
-        process = subprocess.Popen(
-            [
-                *(command or [BIN / f"flotilla-{name}"]),
-                "--http",
-                "127.0.0.1:0",
-                *(() if tokens else ("--auth", "none")),
-                "--exit-with-stdin",
-                *flags,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+        process = start(
+            *([program] if isinstance(program, str) else program or [f"flotilla-{name}"]),
+            *listening,
+            *flags,
+            environ=clean_environment(home, environment),
+            folder=home,
+            stdin=PIPE,
+            stdout=DEVNULL,
             stderr=stderr,
-            env=clean_environment(home, environment),
-            text=True,
         )
     assert process.stdin is not None
     try:
@@ -64,12 +62,12 @@ def http_server(
         process.stdin.close()
         try:
             process.wait(10)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             process.kill()
             process.wait()
 
 
-def _listening(process: "subprocess.Popen[str]", log: Path) -> str:
+def _listening(process: Program, log: Path) -> str:
     """The address in the server's log line `listening`; its log as the error if it ends first."""
     with log.open() as lines:
         while process.poll() is None:
@@ -78,6 +76,6 @@ def _listening(process: "subprocess.Popen[str]", log: Path) -> str:
                     return str(json.loads(line)["url"])
             try:
                 process.wait(0.02)
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 continue
     raise RuntimeError(f"the server ended with {process.returncode}: {log.read_text()}")

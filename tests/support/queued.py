@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from flotilla_kit.identity.approvers import mint, read_key
 from flotilla_orchestrator.servers.approvals import over_http
 
 from .commands import descendants
-from .processes import BIN
+from .programs import Program
 from .runs import LOOK, READ, Killed
 from .stage import OUTPUT, answer
 from .teller import REFUND, refund
@@ -49,7 +48,7 @@ class Queued(Killed):
     def where(self) -> list[str]:
         return ["--configs", str(self.configs)]
 
-    def worker(self, *words: str, name: str = "local") -> "subprocess.Popen[str]":
+    def worker(self, *words: str, name: str = "local") -> Program:
         """A worker, once it is at work."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name
         process = self.start("work", *self.where, *words)
@@ -62,17 +61,13 @@ class Queued(Killed):
         """Work until nothing is left to do."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name
         process = self.start("work", "--until-idle", *self.where, *words, "--json")
-        out, err = process.communicate(timeout=3000)
+        out, err = process.communicate(3000)
         assert process.returncode == 0, err
         return json.loads(out)
 
     def states(self) -> dict[str, str]:
         """The state of each run."""
         return {run["run_id"]: run["state"] for run in self.answer("runs", "--limit", "1000")["runs"]}
-
-    def add_approver(self) -> None:
-        added = [BIN / "flotilla-billing", "approvers", "add", "ada"]
-        subprocess.run(added, env=self.environment, check=True, capture_output=True)
 
     def approve(self, run_id: str) -> None:
         """By the approver, while nothing is at work."""

@@ -5,20 +5,19 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from . import programs
 from .commands import Watched, descendants
-from .processes import BIN, clean_environment
+from .processes import clean_environment
+from .programs import Program
 from .stage import OUTPUT, answer, delegate
 from .teller import REFUND, refund
 
-TESTS = Path(__file__).parent.parent
 READ = "mcp__billing__get_transaction"
 LOOK = {"call": READ, "arguments": {"transaction_id": "ch_maya_feb_1"}}
 
@@ -59,21 +58,12 @@ class Killed:
         """The command line that starts the run."""
         return ["run", "case", "Refund it.", "--rehearse", "--configs", str(self.configs), "--json", *more]
 
-    def start(self, *words: str, site: str = "", nth: int = 0) -> "subprocess.Popen[str]":
+    def start(self, *words: str, site: str = "", nth: int = 0) -> Program:
         """The command in a process group of its own, killed at the nth passing of a site, if one is named."""
-        command = ["-m", "support.killed_run", site, str(nth)] if site else ["-m", "flotilla_orchestrator"]
-        return subprocess.Popen(
-            [sys.executable, *command, *words],
-            env={**self.environment, "PYTHONPATH": str(TESTS)},
-            cwd=self.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        command = ["support.killed_run", site, str(nth)] if site else ["flotilla"]
+        return programs.start(*command, *words, environ=self.environment, folder=self.home, new_session=True)
 
-    def waiting(self, *words: str) -> "tuple[subprocess.Popen[str], str]":
+    def waiting(self, *words: str) -> tuple[Program, str]:
         """The command, at work until its call waits for an approval, and the approval's id."""
         process = self.start(*words)
         assert process.stderr
@@ -84,27 +74,32 @@ class Killed:
 
     def decide(self, *words: str) -> None:
         """By an approver with a key; the run need not be at work."""
-        added = [BIN / "flotilla-billing", "approvers", "add", "ada"]
-        subprocess.run(added, env=self.environment, check=True, capture_output=True)
+        self.add_approver()
         key = self.home / "approvers" / "billing-ada.jwk"
         where = ["--server", "billing", "--key", str(key), "--configs", str(self.configs)]
         decided = self.start("approvals", *words, *where, "--confirm", "245.00 USD", "--json")
-        out, err = decided.communicate(timeout=60)
+        out, err = decided.communicate()
         assert decided.returncode == 0, out + err
 
-    def kill(self, process: "subprocess.Popen[str]") -> None:
+    def add_approver(self) -> None:
+        added = ["flotilla-billing", "approvers", "add", "ada"]
+        assert programs.run(*added, environ=self.environment, folder=self.home).returncode == 0
+
+    def kill(self, process: Program) -> None:
         """`kill -9` of its whole group; nothing that it had started is left."""
-        watched = Watched(descendants(process.pid))
+        watched = Watched({**descendants(process.pid), **self.at_work()})
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         assert watched.alive_after(15) == []
 
     def at_work(self) -> dict[int, str]:
-        """Every process that was given this home or a folder in it, by the environment it was started with (Linux)."""
+        """Every process that was started with this home, or a folder in it, in its environment, or whose working folder
+        is one of this case's (Linux)."""
         found: dict[int, str] = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if str(self.home).encode() in (folder / "environ").read_bytes():
+                given = str(self.home).encode() in (folder / "environ").read_bytes()
+                if given or (folder / "cwd").readlink().is_relative_to(self.home.parent):
                     found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
             except OSError:
                 continue  # it ended while we looked
@@ -118,14 +113,14 @@ class Killed:
     def finish(self, *words: str) -> dict[str, Any]:
         """Run the command to its end; its answer."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate()
         assert process.returncode in (0, 1), err
         return json.loads(out)
 
     def answer(self, *words: str) -> dict[str, Any]:
         """What a command says in JSON, well or ill."""
         process = self.start(*words, "--json")
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
         assert process.returncode in (0, 1, 2), err
         return json.loads(out)
 
@@ -134,7 +129,7 @@ class Killed:
 
     def _fleet(self, flags: tuple[str, ...]) -> dict[str, Any]:
         return {
-            "servers": {"billing": {"command": ["flotilla-billing", "--demo-data", *flags]}},
+            "servers": {"billing": {"command": [*programs.command("flotilla-billing"), "--demo-data", *flags]}},
             "limits": {"retries": 0},
         }
 

@@ -67,7 +67,7 @@ class Stage:
         self.configs = folder / "configs"
         self.fleet: dict[str, Any] = {
             "servers": {"desk": {"url": desk.url}},
-            "limits": {"retries": 0, "session": {"wall_clock_s": 30}},
+            "limits": {"retries": 0, "session": {"wall_clock_s": 120}},
         }
         self.playbook: dict[str, Any] = {"name": "case", "description": "A case.", "lead": "lead", "output": OUTPUT}
 

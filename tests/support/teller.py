@@ -13,6 +13,7 @@ from flotilla_kit.identity.keys import SigningKey, write_jwks
 from flotilla_orchestrator.servers.approvals import Approval, Approvals, over_http
 from flotilla_orchestrator.sessions.waiting import Pending
 
+from . import programs
 from .processes import http_server
 from .tokens import worker_claims
 
@@ -97,7 +98,7 @@ class Person:
 
     @property
     def command(self) -> list[str]:
-        return ["flotilla-billing", "--demo-data", "--approver-keys", str(self._keys)]
+        return [*programs.command("flotilla-billing"), "--demo-data", "--approver-keys", str(self._keys)]
 
     async def __call__(self, pending: Pending) -> None:
         self.asked.append(pending.approval)

@@ -81,7 +81,7 @@ class Harness:
     ) -> None:
         self.server, self.home, self.flags, self.issuers, self.http = server, home, dict(flags), issuers, http
         self.settings: ServerSettings = server.settings.load(self.flags)
-        self.store: Store = server.spec.create_store(self.settings)
+        self.store: Store = server.spec.store(self.settings)
         self.served: FastMCP = server.spec.create_server(self.settings, self.store)
         self.url = ""
         self.sent: Counter[str] = Counter()
@@ -211,7 +211,7 @@ class Harness:
         """A client, in memory, of another server with other settings, over the same store unless at another home."""
         given = self.flags if home is None else {**self.server.given(home), "home": home}
         settings = self.server.settings.load({**given, **flags})
-        served = self.server.spec.create_server(settings, self.server.spec.create_store(settings))
+        served = self.server.spec.create_server(settings, self.server.spec.store(settings))
         async with Client(served) as client:
             yield client
 

@@ -41,7 +41,7 @@ class Target:
 
     def server(self, mandate: str) -> FastMCP:
         settings = self.settings.load({**self.flags, "mandate": mandate})
-        return self.spec.create_server(settings, self.spec.create_store(settings))
+        return self.spec.create_server(settings, self.spec.store(settings))
 
     def pickled(self) -> str:
         # The path first, and apart: what the rest names has to be found by it.
