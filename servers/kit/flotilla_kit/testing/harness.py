@@ -77,8 +77,10 @@ class Caller:
 async def insisted(caller: Caller, tool: str, arguments: Mapping[str, Any], use: str = "") -> Answer:
     """The answer to a call that is made again while it is refused as `retryable`, as a killed effect is settled."""
     async with asyncio.timeout(SETTLES_S):
-        while (answer := await caller.call(tool, arguments, use=use)).data.get("retryable") is True:
+        answer = await caller.call(tool, arguments, use=use)
+        while answer.data.get("retryable") is True:
             await asyncio.sleep(0.05)
+            answer = await caller.call(tool, arguments, use=use)
     return answer
 
 
