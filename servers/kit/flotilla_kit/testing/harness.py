@@ -29,6 +29,7 @@ from .tokens import CLERK, Detail, Issuers, granted
 from .wire import META, MODERN, Answer, encoded, exchange, headers, listing, post, request
 
 STARTS_S = 30
+SETTLES_S = 20
 _KIT_TABLES = ("effects", "approvals", "audit", "audit_head")
 _APPROVALS = ("request_approval", "get_approval")
 
@@ -71,6 +72,16 @@ class Caller:
             items += answer.result[kind]
             if (cursor := answer.result.get("nextCursor")) is None:
                 return items
+
+
+async def insisted(caller: Caller, tool: str, arguments: Mapping[str, Any], use: str = "") -> Answer:
+    """The answer to a call that is made again while it is refused as `retryable`, as a killed effect is settled."""
+    async with asyncio.timeout(SETTLES_S):
+        answer = await caller.call(tool, arguments, use=use)
+        while answer.data.get("retryable") is True:
+            await asyncio.sleep(0.05)
+            answer = await caller.call(tool, arguments, use=use)
+    return answer
 
 
 class Harness:
@@ -136,10 +147,10 @@ class Harness:
 
     async def perform(self, caller: Caller, sample: Sample, arguments: Mapping[str, Any], use: str) -> Answer:
         """Make a change happen, with the approval that it may need."""
-        answer = await caller.call(sample.tool, arguments, use=use)
+        answer = await insisted(caller, sample.tool, arguments, use)
         if answer.code == "approval_required":
             await self.approve(answer)
-            answer = await caller.call(sample.tool, arguments, use=use)
+            answer = await insisted(caller, sample.tool, arguments, use)
         assert answer.code == "ok", f"{sample.tool} {arguments}: the sample does not work: {answer.text}"
         return answer
 

@@ -9,7 +9,7 @@ import os
 from itertools import cycle, islice
 from typing import Any
 
-from ..harness import Caller, Harness
+from ..harness import SETTLES_S, Caller, Harness, insisted
 from ..process import Run, Step
 from ..proofs import FULL
 from ..rule import Rule, rule_for_each
@@ -18,7 +18,6 @@ from ..tokens import VICTIM
 
 KILLS = 100
 CALLER = "caller of victims"
-SETTLES_S = 20
 
 
 def _where_processes_fork(server: ServerUnderTest) -> list[Change]:
@@ -49,10 +48,10 @@ async def a_change_killed_anywhere_happens_once_when_repeated(harness: Harness, 
         expected = await harness.count() + unit
         clerk, arguments, use = harness.clerk(sample, subject=CALLER), harness.fresh(sample), f"k{harness.number()}"
         if sample.waits:
-            await harness.approve(await clerk.call(sample.tool, arguments, use=use))
+            await harness.approve(await insisted(clerk, sample.tool, arguments, use))
         await _killed(run, Step(clerk.token, sample.tool, arguments, use, place))
         first = await harness.perform(clerk, sample, arguments, use)
-        again = await clerk.call(sample.tool, arguments, use=use)
+        again = await insisted(clerk, sample.tool, arguments, use)
         assert again.code == "ok" and _ids(again.data) == _ids(first.data), f"{place}: {again.text[:300]}"
         await _settled(harness, expected, f"killed at {place}")
     await harness.verify()
@@ -101,7 +100,7 @@ class _Approved:
 
     async def _ask(self) -> dict[str, Any]:
         asked = {"tool": self._sample.tool, "arguments": self._arguments, "tool_use_id": self._use}
-        answer = await self.clerk.call("request_approval", asked)
+        answer = await insisted(self.clerk, "request_approval", asked)
         assert answer.code == "ok", answer.text
         approval: dict[str, Any] = answer.data["approval"] or {}
         self._approval_id = approval.get("approval_id", self._approval_id)
@@ -110,12 +109,12 @@ class _Approved:
     async def finish(self, what: str) -> None:
         """Go on as whoever lost an answer does: ask where it stands, decide if nobody has, and make the call."""
         known = self._approval_id
-        call = await self.clerk.call(self._sample.tool, self._arguments, use=self._use)
+        call = await insisted(self.clerk, self._sample.tool, self._arguments, self._use)
         if call.code == "approval_required":
             self._approval_id = call.data["details"]["approval_id"]
             assert not known or known == self._approval_id, f"{what}: the approval was lost"
             assert (await self._harness.decide(self._approval_id)).code == "ok", what
-            call = await self.clerk.call(self._sample.tool, self._arguments, use=self._use)
+            call = await insisted(self.clerk, self._sample.tool, self._arguments, self._use)
         assert call.code == "ok", f"{what}: {call.text[:300]}"
         other = await self.clerk.call(self._sample.tool, self._arguments, use="another session")
         refused = other.code == "approval_used" or other.data.get("retryable")
@@ -129,7 +128,7 @@ async def _dry_run(harness: Harness, run: Run, sample: Change, step: str = "") -
     else:
         clerk, arguments = harness.clerk(sample, subject=CALLER), harness.fresh(sample)
         if sample.waits:
-            await harness.approve(await clerk.call(sample.tool, arguments, use="dry"))
+            await harness.approve(await insisted(clerk, sample.tool, arguments, "dry"))
         taken = Step(clerk.token, sample.tool, arguments, "dry")
     passed = await run(taken)
     assert passed.exit_code == 0, f"the step ends with {passed.exit_code} unharmed"
