@@ -4,7 +4,8 @@ from pathlib import Path
 
 from fastmcp import Client
 from light_switch import Settings, create_server
-from support.device import approve_all, device_process
+from support.approving import approve_all
+from support.device import device_process
 
 
 async def test_the_light_changes_once_and_only_when_a_person_agreed(tmp_path: Path) -> None:

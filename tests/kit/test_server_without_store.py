@@ -16,7 +16,8 @@ from flotilla_kit.effects import ExternalEffects
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from light_switch import Device, Settings, create_server
 from pydantic import TypeAdapter
-from support.device import LATE_S, DeviceProcess, approve_all, device_process
+from support.approving import approve_all
+from support.device import LATE_S, DeviceProcess, device_process
 from support.processes import clean_environment, http_server
 
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"

@@ -20,13 +20,14 @@ from flotilla_kit import audit
 from flotilla_kit.effects import external_effects
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from sqlalchemy import Connection, select
-from support.device import DeviceProcess, approve_all, device_process
+from support.approving import approve_all
+from support.device import DeviceProcess, device_process
 from support.proofs import draw, share
 from support.switch_worker import SITES, Caller, Workers, victims
 
 KILLS = 100  # on each database
 TOGETHER = 10  # killed before anybody looks
-RECOVERY_S = 30  # a generous bound for a loaded machine, not a measurement
+RECOVERY_S = 60  # a generous bound for a loaded machine, not a measurement
 
 
 @pytest.fixture
