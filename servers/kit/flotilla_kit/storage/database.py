@@ -83,7 +83,7 @@ class Database:
     async def write(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `f(conn, …)` in one transaction: all of it is durable when this returns, or none of it happened.
 
-        Of a caller that is cancelled, a transaction that has begun is finished on SQLite, and rolled back on PostgreSQL.
+        If the caller is cancelled, a transaction that has begun is finished on SQLite and rolled back on PostgreSQL.
         """
         engine = self._engine
         if isinstance(engine, Engine):
