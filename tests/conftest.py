@@ -15,6 +15,12 @@ from support import postgres
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def own_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that runs a server's command in this process does not say for others how their servers were started."""
+    monkeypatch.setattr("flotilla_kit.terminal.invocation._started", None)
+
+
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Generator[str]:
     """The address of a PostgreSQL cluster of this test process's own."""

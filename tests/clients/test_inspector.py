@@ -8,6 +8,7 @@ import pytest
 from support.node import run_client
 from support.processes import BIN, http_server
 
+PATIENT = ["--connect-timeout", "120000"]  # ms; a busy machine takes longer than the 15 s it waits by itself
 CALL = ["--method", "tools/call", "--tool-name", "get_customer_billing", "--tool-arg"]
 
 
@@ -20,8 +21,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 @pytest.fixture(params=["stdio", "http legacy", "http modern"])
 def target(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> list[str]:
     if request.param == "stdio":
-        return [str(BIN / "flotilla-billing"), "--demo-data", "--home", str(tmp_path)]
-    return [url, "--transport", "http", "--protocol-era", request.param.removeprefix("http ")]
+        return [*PATIENT, str(BIN / "flotilla-billing"), "--demo-data", "--home", str(tmp_path)]
+    return [*PATIENT, url, "--transport", "http", "--protocol-era", request.param.removeprefix("http ")]
 
 
 @pytest.mark.xdist_group("inspector")

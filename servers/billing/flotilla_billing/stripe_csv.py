@@ -129,11 +129,15 @@ def _time(cells: Cells, column: str) -> datetime:
     raise BadRow("'{value}' is not a time such as 2026-02-03 09:15:00", column=column, value=given)
 
 
+def _transaction_id(charge: Charge) -> str:
+    return charge["transaction_id"]
+
+
 PAYMENTS = Format(
     noun="payments",
     read=partial(read_csv, required=_REQUIRED, other_names=_OTHER_NAMES, name="Stripe's payments export"),
     check=check,
-    key=lambda charge: charge["transaction_id"],
+    key=_transaction_id,
 )
 
 

@@ -136,8 +136,13 @@ async def _dry_run(harness: Harness, run: Run, sample: Change, step: str = "") -
 
 
 async def _killed(run: Run, step: Step) -> None:
-    """The kill must have hit before the step was done, or it does not count."""
-    passed = await run(step)
+    """The kill must have hit before the step was done, or it does not count.
+
+    A step that is refused for now, because the last round's effect is being settled, is taken again.
+    """
+    async with asyncio.timeout(SETTLES_S):
+        while not (passed := await run(step)).killed and '"retryable": true' in passed.answer:
+            await asyncio.sleep(0.1)
     assert passed.killed, f"{step.place} was not passed again: {passed.answer}"
 
 
