@@ -141,8 +141,10 @@ async def _killed(run: Run, step: Step) -> None:
     A step that is refused for now, because the last round's effect is being settled, is taken again.
     """
     async with asyncio.timeout(SETTLES_S):
-        while not (passed := await run(step)).killed and '"retryable": true' in passed.answer:
+        passed = await run(step)
+        while not passed.killed and '"retryable": true' in passed.answer:
             await asyncio.sleep(0.1)
+            passed = await run(step)
     assert passed.killed, f"{step.place} was not passed again: {passed.answer}"
 
 
