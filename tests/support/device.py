@@ -10,12 +10,12 @@ import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 from time import sleep
-from typing import Any
 from urllib.request import urlopen
+
+from .json_server import JsonHandler, serve
 
 LATE_S = 1.5  # longer than the servers of the proofs wait for an answer, shorter than they wait before they repeat
 
@@ -61,22 +61,22 @@ def device_process(folder: Path, port: int = 0) -> Generator[DeviceProcess]:
         process.stdin.close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     database: Path
     lock = Lock()
     misbehaviour: list[str] = []  # noqa: RUF012  one process, one device
 
     def do_POST(self) -> None:
-        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.read()
         if self.path == "/misbehave":
             self.misbehaviour.extend([body["how"]] * body["times"])
-            return self._answer(200, {})
+            return self.answer(200, {})
         with self.lock:
             how = self.misbehaviour.pop(0) if self.misbehaviour else ""
         if how == "fail_before":
-            return self._answer(500, {})
+            return self.answer(500, {})
         if how == "refuse":
-            return self._answer(409, {})
+            return self.answer(409, {})
         if how == "late":
             sleep(LATE_S)
         with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "drop":
             self.close_connection = True
             return None
-        return self._answer(500 if how == "fail_after" else 200, {"on": body["on"]})
+        return self.answer(500 if how == "fail_after" else 200, {"on": body["on"]})
 
     def do_GET(self) -> None:
         _, kind, *reference = self.path.split("/")
@@ -96,35 +96,15 @@ class _Handler(BaseHTTPRequestHandler):
         with closing(sqlite3.connect(self.database)) as connection:
             row = connection.execute(f"{query} ORDER BY rowid DESC LIMIT 1", reference).fetchone()
         if kind == "changes" and row is None:
-            return self._answer(404, {})
-        return self._answer(200, {"on": bool(row and row[0])})
-
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        encoded = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(encoded)))
-        self.end_headers()
-        self.wfile.write(encoded)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 512
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a caller that was killed is what these tests are about
+            return self.answer(404, {})
+        return self.answer(200, {"on": bool(row and row[0])})
 
 
 def main() -> None:
     _Handler.database = Path(sys.argv[1])
     with closing(sqlite3.connect(_Handler.database)) as connection, connection:
         connection.execute('CREATE TABLE IF NOT EXISTS changes (reference TEXT, "on" INTEGER)')
-    server = _Server(("127.0.0.1", int(sys.argv[2])), _Handler)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    serve(_Handler, int(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -4,21 +4,20 @@ It accepts a key again without a second effect, as Stripe does, and keeps a row 
 """
 
 import asyncio
-import json
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 from time import sleep
-from typing import Any
 
 import httpx2
 from flotilla_billing.gateway import GatewayRefund, GatewayRequest, OutcomeUnknown
+
+from .json_server import JsonHandler, serve
 
 TIMEOUT_S = 1.0
 
@@ -99,28 +98,28 @@ class HttpGateway:
         return GatewayRefund(response.json()["id"], "succeeded") if response.status_code == 200 else None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     database: Path
     lock = Lock()
     misbehaviour: list[str] = []  # noqa: RUF012  one process, one gateway
 
     def do_POST(self) -> None:
-        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.read()
         if self.path == "/misbehave":
             if not body["times"]:
                 self.misbehaviour.clear()
             self.misbehaviour.extend([body["how"]] * body["times"])
-            return self._answer(200, {})
+            return self.answer(200, {})
         if self.path == "/forget_keys":
             with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
                 connection.execute("DELETE FROM keys")
-            return self._answer(200, {})
+            return self.answer(200, {})
         with self.lock:
             how = self.misbehaviour.pop(0) if self.misbehaviour else ""
         if how == "fail_before":
-            return self._answer(500, {})
+            return self.answer(500, {})
         if how == "decline":
-            return self._answer(402, {"id": f"gw_{body['key']}", "status": "declined", "decline_reason": "card closed"})
+            return self.answer(402, {"id": f"gw_{body['key']}", "status": "declined", "decline_reason": "card closed"})
         with self.lock, closing(sqlite3.connect(self.database)) as connection, connection:
             if connection.execute("INSERT OR IGNORE INTO keys VALUES (?)", (body["key"],)).rowcount:
                 connection.execute(
@@ -129,32 +128,14 @@ class _Handler(BaseHTTPRequestHandler):
         if how == "slow":
             sleep(TIMEOUT_S * 1.5)
         if how == "fail_after":
-            return self._answer(500, {})
-        return self._answer(200, {"id": f"gw_{body['key']}", "status": "succeeded"})
+            return self.answer(500, {})
+        return self.answer(200, {"id": f"gw_{body['key']}", "status": "succeeded"})
 
     def do_GET(self) -> None:
         key = self.path.rpartition("/")[2]
         with closing(sqlite3.connect(self.database)) as connection:
             known = connection.execute("SELECT 1 FROM refunds WHERE key = ?", (key,)).fetchone()
-        self._answer(200 if known else 404, {"id": f"gw_{key}"})
-
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        encoded = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(encoded)))
-        self.end_headers()
-        self.wfile.write(encoded)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 512
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a caller that was killed is what these tests are about
+        self.answer(200 if known else 404, {"id": f"gw_{key}"})
 
 
 def main() -> None:
@@ -162,9 +143,7 @@ def main() -> None:
     with closing(sqlite3.connect(_Handler.database)) as connection, connection:
         connection.execute("CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY)")
         connection.execute("CREATE TABLE IF NOT EXISTS refunds (key TEXT, transaction_id TEXT, amount_minor INTEGER)")
-    server = _Server(("127.0.0.1", int(sys.argv[2])), _Handler)
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    serve(_Handler, int(sys.argv[2]))
 
 
 if __name__ == "__main__":
