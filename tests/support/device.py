@@ -15,7 +15,7 @@ from threading import Lock
 from time import sleep
 from urllib.request import urlopen
 
-from .json_server import JsonHandler, serve
+from .json_server import JsonHandler, serve, started
 
 LATE_S = 1.5  # longer than the servers of the proofs wait for an answer, shorter than they wait before they repeat
 
@@ -44,21 +44,8 @@ class DeviceProcess:
 def device_process(folder: Path, port: int = 0) -> Generator[DeviceProcess]:
     """Start a device with its records in `folder`; the same folder continues an earlier one's."""
     database = folder / "device.db"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "support.device", database, str(port)],
-        cwd=Path(__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and process.stdin is not None
-    try:
-        yield DeviceProcess(process.stdout.readline().strip(), database, process)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stdin.close()
+    with started("support.device", database, port) as (url, process):
+        yield DeviceProcess(url, database, process)
 
 
 class _Handler(JsonHandler):

@@ -17,7 +17,7 @@ from time import sleep
 import httpx2
 from flotilla_billing.gateway import GatewayRefund, GatewayRequest, OutcomeUnknown
 
-from .json_server import JsonHandler, serve
+from .json_server import JsonHandler, serve, started
 
 TIMEOUT_S = 1.0
 
@@ -48,21 +48,8 @@ class GatewayProcess:
 def gateway_process(folder: Path, port: int = 0) -> Generator[GatewayProcess]:
     """Start a gateway with its books in `folder`; the same folder continues an earlier one's."""
     database = folder / "gateway.db"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "support.gateway", database, str(port)],
-        cwd=Path(__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and process.stdin is not None
-    try:
-        yield GatewayProcess(process.stdout.readline().strip(), database, process)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stdin.close()
+    with started("support.gateway", database, port) as (url, process):
+        yield GatewayProcess(url, database, process)
 
 
 class HttpGateway:

@@ -1,7 +1,12 @@
 """The HTTP side of a process that stands in for another system: JSON bodies, and callers that may be killed."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -35,3 +40,23 @@ def serve(handler: type[JsonHandler], port: int) -> None:
     server = _Server(("127.0.0.1", port), handler)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
+
+
+@contextmanager
+def started(module: str, database: Path, port: int) -> "Generator[tuple[str, subprocess.Popen[str]]]":
+    """A process of a module that takes its database and port as arguments and serves; its address and itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, database, str(port)],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    try:
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stdin.close()
