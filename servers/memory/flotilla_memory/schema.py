@@ -16,6 +16,9 @@ accounts = Table(
     Column("account_key", Key, primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("account_id", Text, nullable=False),  # unique with tenant_id
+    # What the index holds of it, kept by whoever writes the index: how rare a term is needs both, without counting.
+    Column("passages", Integer, nullable=False, server_default="0"),
+    Column("terms", Integer, nullable=False, server_default="0"),
 )
 
 episodes = Table(
@@ -57,6 +60,7 @@ postings = Table(
     Column("term", Text, primary_key=True),
     Column("passage_key", Key, primary_key=True),
     Column("count", Integer, nullable=False),
+    Column("terms", Integer, nullable=False),  # of the passage, as in passages: a score needs no second look-up
     sqlite_with_rowid=False,
 )
 
