@@ -1,5 +1,6 @@
 """Search: the passages that answer a question best, out of one or all accounts of a tenant."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -38,11 +39,12 @@ class Candidate:
 def search(conn: Connection, query: Query, now: str) -> list[Found]:
     """The passages that answer best, best first; empty when none has anything of the question."""
     weights = tuple(ranking.WEIGHTS[name] for name in ranking.FEATURES)
+    spelled = {term: word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
     ranked = sorted(
         ((ranking.total(candidate.features, weights), candidate) for candidate in examine(conn, query, now)),
         key=lambda pair: (-pair[0], -pair[1].passage.passage_key),
     )
-    return [Found(of.passage.passage_key, score, _why(of)) for score, of in ranked[: query.limit]]
+    return [Found(of.passage.passage_key, score, _why(of, spelled)) for score, of in ranked[: query.limit]]
 
 
 def examine(conn: Connection, query: Query, now: str) -> list[Candidate]:
@@ -60,6 +62,8 @@ def examine(conn: Connection, query: Query, now: str) -> list[Candidate]:
     best = [max(scores) or 1.0 for scores in zip(*windows, strict=True)]
     result: list[Candidate] = []
     for passage, scores in zip(passages, windows, strict=True):
+        if not scores[2]:  # its key is beside one that matches, and it is of another episode
+            continue
         day = date.fromisoformat(passage.occurred_at[:10])
         own_terms = found.counts.get(passage.passage_key, {})
         features = (
@@ -73,7 +77,7 @@ def examine(conn: Connection, query: Query, now: str) -> list[Candidate]:
             float(asks_time and ranking.has_time(passage.text)),
             float(ranking.in_first_person(passage.text)),
         )
-        result.append(Candidate(passage, features, tuple(own_terms)))
+        result.append(Candidate(passage, features, tuple(term for term in found.rarity if term in own_terms)))
     return result
 
 
@@ -168,12 +172,14 @@ def _person(text: str, passages: Sequence[Passage]) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _why(candidate: Candidate) -> str:
+def _why(candidate: Candidate, spelled: Mapping[str, str]) -> str:
     features = dict(zip(ranking.FEATURES, candidate.features, strict=True))
     passage = candidate.passage
     reasons: list[str] = []
-    if candidate.matched:
-        reasons.append("has " + ", ".join(candidate.matched[:6]))
+    by_name = words.terms(passage.speaker) if features["speaker"] and passage.speaker else []
+    matched = [spelled.get(term, term) for term in candidate.matched if term not in by_name]
+    if matched:
+        reasons.append("has " + ", ".join(matched[:6]))
     elif features["around"]:
         reasons.append("beside passages that have it")
     if features["speaker"] and passage.speaker:
