@@ -21,7 +21,7 @@ KIT_LAYERS = [
     {"__main__"},
     {"cli"},
     {"http"},
-    {"imports", "server", "tools"},
+    {"exports", "imports", "server", "tools"},
     {"guard"},
     {"approvals"},
     {"effects"},

@@ -7,8 +7,8 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +17,7 @@ from .terminal.arguments import LateParser
 if TYPE_CHECKING:
     from fastmcp import FastMCP
 
+    from .exports import Exporter
     from .imports import Importer
     from .settings import ServerSettings
     from .storage import Store
@@ -26,7 +27,8 @@ _COMMANDS = {  # each in the room of that name, as `commands.py`
     "approvers": ("identity", "who may approve, each with a key of their own"),
     "approvals": ("approvals", "what waits for approval, and deciding it at a terminal"),
     "audit": ("audit", "check and export the record of every call"),
-    "import": ("imports", "import a file into the store, all of it or nothing"),
+    "import": ("imports", "import a file into the store"),
+    "export": ("exports", "write what the store holds into a new file or folder"),
 }
 _NO_FLAG = ("mandate",)  # a secret: on a command line every local user could read it
 
@@ -41,6 +43,10 @@ class ServerSpec:
     """Takes settings and the store, which a server that keeps nothing hands on to `build_server` too."""
     importers: "Sequence[Importer[Any, Any]]" = ()
     """One for each kind of file that `import` takes."""
+    exporters: "Sequence[Exporter]" = ()
+    """One for each kind of file that `export` writes."""
+    import_options: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Flags of `import` and `export` that only this server has, such as `account`, with what each means."""
 
     def store(self, settings: "ServerSettings") -> "Store":
         """The server's store, not open yet."""
@@ -65,7 +71,7 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     # Starting makes hardly any garbage, and scanning for it is a tenth of the start. A server that is up enables it.
     gc.disable()
     settings_class = cast("type[ServerSettings]", _part(package, "settings").Settings)
-    arguments = _parser(settings_class).parse_args(argv)
+    arguments = _parser(settings_class, lambda: _part(package, "server").SPEC).parse_args(argv)
     spec = cast(ServerSpec, _part(package, "server").SPEC)
     from .errors import FlotillaError
     from .identity.keys import KeyRingError
@@ -92,7 +98,7 @@ def _part(package: str, name: str) -> Any:
     return importlib.import_module(f"{package}.{name}") if hasattr(server, "__path__") else server
 
 
-def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
+def _parser(settings_class: "type[ServerSettings]", spec: Callable[[], ServerSpec]) -> argparse.ArgumentParser:
     name = settings_class.server
     parser = argparse.ArgumentParser(
         prog=f"flotilla-{name}",
@@ -104,17 +110,23 @@ def _parser(settings_class: "type[ServerSettings]") -> argparse.ArgumentParser:
     parser.add_argument("--auth", choices=["none"], help="none: let every local user call (loopback addresses only)")
     parser.add_argument("--exit-with-stdin", action="store_true", help="stop when standard input ends (with --http)")
     parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings file (default: {name}.toml in --home)")
-    for field, described in settings_class.model_fields.items():
-        if field in _NO_FLAG:
+    for setting, described in settings_class.model_fields.items():
+        if setting in _NO_FLAG:
             continue
         switch: dict[str, Any] = {"action": "store_const", "const": True} if described.annotation is bool else {}
-        parser.add_argument(f"--{field.replace('_', '-')}", help=described.description, **switch)
+        parser.add_argument(f"--{setting.replace('_', '-')}", help=described.description, **switch)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=LateParser)
     commands.add_parser("tools", allow_abbrev=False, help="list the tools and the bytes each costs a model")
     for command, (room, description) in _COMMANDS.items():
         late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
-        late.describe = lambda parser, room=room: _commands_of(room).describe(parser)
+        late.describe = lambda parser, room=room: _describe(parser, room, spec)
     return parser
+
+
+def _describe(parser: argparse.ArgumentParser, room: str, spec: Callable[[], ServerSpec]) -> None:
+    # Only these two differ from server to server, and importing a server takes a second.
+    own = [spec().import_options] if room in ("imports", "exports") else []
+    _commands_of(room).describe(parser, *own)
 
 
 def _commands_of(room: str) -> Any:
@@ -169,6 +181,8 @@ def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Na
     try:
         if room == "imports":
             return _commands_of(room).run(spec.importers, spec.store, settings, arguments)
+        if room == "exports":
+            return _commands_of(room).run(spec.exporters, spec.store, settings, arguments)
         if room == "audit":
             return _commands_of(room).run(spec.store, settings, arguments)
         return _commands_of(room).run(settings, arguments)

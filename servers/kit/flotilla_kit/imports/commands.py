@@ -1,9 +1,9 @@
-"""`flotilla-NAME import FILE`: all of a file into the store, or nothing of it and why."""
+"""`flotilla-NAME import FILE`: a file or folder into the store, or what is wrong with it."""
 
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,12 @@ from .problems import ImportRefused, ImportStopped
 from .source import Source
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+def describe(parser: argparse.ArgumentParser, options: Mapping[str, str]) -> None:
+    """Its arguments.
+
+    Args:
+        options: of this server only, with what each means.
+    """
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--kind", metavar="NAME", help="what the file holds, where a server imports several kinds")
     parser.add_argument(
@@ -29,6 +33,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
         metavar="THEIRS=OURS",
         help="which of the file's columns one of ours is; can be repeated",
     )
+    for name, meaning in options.items():
+        parser.add_argument(f"--{name}", help=meaning, metavar=name.upper())
+    parser.set_defaults(options=list(options))
     parser.add_argument("--dry-run", action="store_true", help="check everything against the store, change nothing")
     add_json(parser)
 
@@ -39,13 +46,13 @@ def run(
     settings: ServerSettings,
     arguments: argparse.Namespace,
 ) -> int:
-    """Do what the command line says. Exit code 1: nothing was imported.
+    """Do what the command line says. Exit code 1: nothing was imported, or not all of it.
 
     Raises:
         SettingsError: the server imports no such files, or only reads.
         StoreUnavailable: the store's database does not answer.
     """
-    importer = _chosen(importers, arguments.kind)
+    importer = _chosen(importers, arguments.kind, arguments.file)
     if settings.read_only:
         raise SettingsError("an import changes the store; leave out --read-only")
     return asyncio.run(_run(importer, create_store(settings), arguments))
@@ -53,38 +60,48 @@ def run(
 
 async def _run(importer: Importer[Any, Any], store: Store, arguments: argparse.Namespace) -> int:
     noun, dry_run = importer.format.noun, bool(arguments.dry_run)
-    source = Source(arguments.file, dict(arguments.map))
+    options = {name: value for name in arguments.options if (value := getattr(arguments, name)) is not None}
+    source = Source(arguments.file, dict(arguments.map), options)
     await store.open()
     try:
         if store.database is None:
             raise SettingsError("this server's store has no database to import into")
+        passes = importer.passes(source, dry_run=dry_run)
         with progress_bar(
-            visible(arguments.file.name), lambda: (source.position, source.size), shown=not arguments.json
+            visible(arguments.file.name), lambda: (source.position, source.size * passes), shown=not arguments.json
         ) as advance:
             loaded = await import_into(store.database, importer, source, dry_run=dry_run, advance=advance)
     except ImportRefused as refused:
-        return _refused(arguments, refused)
-    except ImportStopped:
-        tell("Stopped. Nothing was imported.")
+        return _refused(arguments, noun, refused)
+    except ImportStopped as stopped:
+        tell(f"Stopped. {_kept(noun, stopped.committed)}")
         return 1
     finally:
         await store.close()
     if arguments.json:
-        _say_json(arguments, imported=not dry_run, counts=loaded.as_dict())
+        _say_json(arguments, imported=not dry_run, counts=loaded.as_dict(), left_out=source.left_out)
     else:
         say(loaded.said(noun, dry_run=dry_run))
+        if source.left_out:
+            say("left out: " + ", ".join(f"{count} {what}" for what, count in source.left_out.items()))
     return 0
 
 
-def _refused(arguments: argparse.Namespace, refused: ImportRefused) -> int:
+def _refused(arguments: argparse.Namespace, noun: str, refused: ImportRefused) -> int:
     if arguments.json:
         problems = [problem.as_dict() for problem in refused.problems]
-        _say_json(arguments, imported=False, problems=problems, more_problems=refused.more)
+        _say_json(arguments, imported=False, problems=problems, more_problems=refused.more, committed=refused.committed)
     else:
         for line in refused.lines():
             tell(line)
-        tell("Nothing was imported.")
+        tell(_kept(noun, refused.committed))
     return 1
+
+
+def _kept(noun: str, committed: int) -> str:
+    if not committed:
+        return "Nothing was imported."
+    return f"{committed} {noun} had been imported before that; the same import goes on from there."
 
 
 def _say_json(
@@ -94,25 +111,32 @@ def _say_json(
     counts: dict[str, int] | None = None,
     problems: Sequence[dict[str, Any]] = (),
     more_problems: int = 0,
+    left_out: Mapping[str, int] | None = None,
+    committed: int = 0,
 ) -> None:
-    outcome = {
+    outcome: dict[str, Any] = {
         "file": str(arguments.file),
         "imported": imported,
         "dry_run": arguments.dry_run,
         "counts": counts,
         "problems": list(problems),
         "more_problems": more_problems,
+        **({"left_out": dict(left_out)} if left_out else {}),
+        **({"committed": committed} if committed else {}),
     }
     say(json.dumps(outcome))
 
 
-def _chosen(importers: Sequence[Importer[Any, Any]], kind: str | None) -> Importer[Any, Any]:
-    kinds = {importer.format.noun: importer for importer in importers}
+def _chosen(importers: Sequence[Importer[Any, Any]], kind: str | None, file: Path) -> Importer[Any, Any]:
+    kinds = {importer.format.name: importer for importer in importers}
     if not kinds:
         raise SettingsError("this server imports no files")
     if kind is None and len(kinds) == 1:
         return importers[0]
     if kind is None:
+        likely = [importer for importer in importers if importer.format.recognises(file)]
+        if len(likely) == 1:
+            return likely[0]
         raise SettingsError(f"this server imports several kinds of files; give --kind {'|'.join(kinds)}")
     if kind not in kinds:
         raise SettingsError(f"this server imports no {visible(kind)}{closest(kind, list(kinds))}")

@@ -29,26 +29,32 @@ class BadRow(ValueError):
 
 @dataclass(frozen=True)
 class Problem:
-    """A `BadRow` and its place. Lines count from 1; 0 stands for the file as a whole."""
+    """A `BadRow` and its place. Lines count from 1; 0 stands for the file as a whole.
+
+    `file` is which file of a folder or archive; empty where a file is imported by itself.
+    """
 
     line: int
     message: str
     column: str = ""
     value: str = ""
+    file: str = ""
 
     @classmethod
-    def of(cls, line: int, bad: BadRow) -> "Problem":
-        return cls(line, bad.message, bad.column, bad.value)
+    def of(cls, line: int, bad: BadRow, file: str = "") -> "Problem":
+        return cls(line, bad.message, bad.column, bad.value, file)
 
     def as_dict(self) -> dict[str, Any]:
-        """`{line, column, message}`, null where there is none, and no value of the file."""
+        """`{line, column, message}`, null where there is none, and `file` of a folder's; no value of the file."""
         message = _VALUE.sub("", self.message).rstrip(": ")
-        return {"line": self.line or None, "column": self.column or None, "message": message}
+        place: dict[str, Any] = {"file": self.file} if self.file else {}
+        return {**place, "line": self.line or None, "column": self.column or None, "message": message}
 
     def __str__(self) -> str:
         """For a person: `line 3: amount: '4.999' has more decimals than USD has (2)`."""
         said = self.message.replace("{value}", visible(self.value[:_MOST_VALUE]))
-        return f"line {self.line}: {said}" if self.line else said
+        place = [*([visible(self.file)] if self.file else []), *([f"line {self.line}"] if self.line else [])]
+        return f"{', '.join(place)}: {said}" if place else said
 
 
 class Problems:
@@ -66,11 +72,18 @@ class Problems:
     def refuse(self) -> None:
         """Raises `ImportRefused` if there is any."""
         if self.count:
-            raise ImportRefused(sorted(self.first, key=lambda problem: problem.line), self.count - len(self.first))
+            raise ImportRefused(
+                sorted(self.first, key=lambda problem: (problem.file, problem.line)), self.count - len(self.first)
+            )
 
 
 class ImportRefused(Exception):
-    """Nothing was imported. `problems` says why, in the order of lines; `more` others are counted only."""
+    """The import ended: `problems` says why, in the order of lines; `more` others are counted only.
+
+    Nothing was imported, unless the importer commits in parts: then `committed` rows had been added before.
+    """
+
+    committed = 0
 
     def __init__(self, problems: Sequence[Problem], more: int = 0) -> None:
         self.problems, self.more = list(problems), more
@@ -82,4 +95,6 @@ class ImportRefused(Exception):
 
 
 class ImportStopped(Exception):
-    """Nothing was imported: whoever started the import stopped it."""
+    """Whoever started the import stopped it; `committed` as in `ImportRefused`."""
+
+    committed = 0

@@ -1,6 +1,7 @@
 """Rows of a file on their way into the store: one at a time, each checked as it is asked for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -14,10 +15,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[T]):
-    """One row, message or section of a file, and the line (from 1) that it starts in."""
+    """One row, message or section, and the line (from 1) that it starts in; of a folder, in which of its files."""
 
     line: int
     values: T
+    file: str = ""
 
 
 class Rows(Generic[R]):
@@ -32,18 +34,27 @@ class Rows(Generic[R]):
         check: Callable[[S], R],
         key: Callable[[R], str] | None = None,
         advance: Callable[[], None] = lambda: None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
+        self.options = options or {}
+        """What the command line says of the file, by the names of the server's `import_options`."""
         self.problems = Problems()
         self.count = 0
         """Rows that were read, the wrong ones as well."""
-        self._checked = self._check(read, check, key, advance)
+        self._checked: Iterator[Row[R]] = self._check(read, check, key, advance)
 
     def __iter__(self) -> Iterator[Row[R]]:
         return self._checked
 
     def refuse(self, row: Row[R], bad: BadRow) -> None:
-        """For `load`: this row contradicts what the store knows. Nothing of the file will be kept."""
-        self.problems.add(Problem.of(row.line, bad))
+        """For `load`: this row contradicts what the store knows. Nothing of the transaction will be kept."""
+        self.problems.add(Problem.of(row.line, bad, row.file))
+
+    def part(self, size: int) -> "Rows[R]":
+        """The next rows, at most so many, for a transaction of their own."""
+        part = copy(self)
+        part._checked = islice(self._checked, size)
+        return part
 
     def _check(
         self,
@@ -61,9 +72,9 @@ class Rows(Generic[R]):
                     self.problems.add(item)
                     continue
                 try:
-                    row = Row(item.line, check(item.values))
+                    row = Row(item.line, check(item.values), item.file)
                 except BadRow as bad:
-                    self.problems.add(Problem.of(item.line, bad))
+                    self.problems.add(Problem.of(item.line, bad, item.file))
                     continue
                 if key is not None:
                     name, this = key(row.values), (row.line, hash(repr(row.values)))
