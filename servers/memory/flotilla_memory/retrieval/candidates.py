@@ -134,7 +134,7 @@ def _selection(query: Query, now: str) -> Select[*tuple[Any, ...]]:
     if query.since:
         conditions.append(of.occurred_at >= query.since)
     if query.until:
-        conditions.append(_through(of.occurred_at, query.until))
+        conditions.append(through(of.occurred_at, query.until))
     if query.kinds is not None:
         conditions.append(of.kind.in_(sorted(query.kinds)))
     return (
@@ -148,16 +148,16 @@ def believed(at: str) -> ColumnElement[bool]:
     """Whether a passage (with its memory, if it is one) was believed, and not yet over, at a time."""
     of = memories.c
     return or_(
-        and_(passages.c.kind == "turn", _through(passages.c.occurred_at, at)),
+        and_(passages.c.kind == "turn", through(passages.c.occurred_at, at)),
         and_(
-            _through(of.recorded_at, at),
-            or_(of.retired_at.is_(None), ~_through(of.retired_at, at)),
-            or_(of.valid_to.is_(None), ~_through(of.valid_to, at)),
+            through(of.recorded_at, at),
+            or_(of.retired_at.is_(None), ~through(of.retired_at, at)),
+            or_(of.valid_to.is_(None), ~through(of.valid_to, at)),
         ),
     )
 
 
-def _through(column: ColumnElement[str], time: str) -> ColumnElement[bool]:
+def through(column: ColumnElement[str], time: str) -> ColumnElement[bool]:
     """Whether a time is not after another, or not after that day."""
     if len(time) > len("2026-01-31"):
         return column <= time
