@@ -13,7 +13,7 @@ from . import ranking, words
 MAX_ASKED = 256  # distinct terms of a question that are looked up
 MAX_TERMS = 32  # of them are used, the rarest first
 MAX_POSTINGS = 12_000  # are read, the rarest terms first and of a term the newest passages
-_CHUNK = 500  # passages ordered, and looked up, at once
+_CHUNK = 400  # passages ordered, and looked up, at once
 BEFORE, BEHIND = 3, 2  # passages of an episode that count as around one
 
 
@@ -139,7 +139,7 @@ def order(found: Matches) -> Iterator[list[int]]:
 def passing(conn: Connection, query: Query, keys: Sequence[int], now: str) -> list[Passage]:
     """Of these passages the ones in the query's accounts that its filters let through."""
     wanted = _selection(query, now).where(passages.c.passage_key.in_(keys))
-    return [Passage(*row) for row in conn.execute(wanted)]
+    return [Passage(*row) for row in conn.execute(wanted).all()]
 
 
 def _selection(query: Query, now: str) -> Select[*tuple[Any, ...]]:

@@ -14,8 +14,8 @@ from .windows import windows_of
 
 __all__ = ["Found", "Query", "search"]
 
-MAX_CANDIDATES = 300  # are ranked by what the index says of them,
-MAX_READ = 150  # and the best of them by their texts too
+MAX_CANDIDATES = 200  # are ranked by what the index says of them,
+MAX_READ = 100  # and the best of them by their texts too
 _AROUND = ranking.FEATURES.index("around")
 _MAX_LOOKED_AT = 6_000  # keys, before filters that let next to nothing through end the search
 
@@ -84,10 +84,12 @@ def examine(conn: Connection, query: Query, now: str, weights: Sequence[float]) 
 
 
 def _of_index(
-    conn: Connection, text: str, found: Matches, passages: Sequence[Passage], today: date
+    conn: Connection, text: str, found: Matches, eligible: Sequence[Passage], today: date
 ) -> list[tuple[float, ...]]:
-    """The first `ranking.OF_INDEX` features of each passage."""
-    windows = windows_of(conn, found, passages)
+    """The first `ranking.OF_INDEX` features of the candidates, which are the first of those that are eligible."""
+    questions = {passage.passage_key for passage in eligible if ranking.is_question(passage.text)}
+    passages = eligible[:MAX_CANDIDATES]
+    windows = windows_of(conn, found, passages, questions)
     best_own, best_near, best_around, best_episode, _ = (max(scores) or 1.0 for scores in zip(*windows, strict=True))
     best = (best_own, best_near, best_around, best_episode, best_own)
     named = dates.named(text, today)
@@ -117,7 +119,7 @@ def _eligible(conn: Connection, query: Query, found: Matches, now: str) -> list[
         looked_at += len(keys)
         if len(eligible) >= MAX_CANDIDATES or looked_at >= _MAX_LOOKED_AT:
             break
-    return eligible[:MAX_CANDIDATES]
+    return eligible
 
 
 def _person(text: str, passages: Sequence[Passage]) -> str | None:
