@@ -12,6 +12,7 @@ from . import ranking, words
 
 MAX_ASKED = 256  # distinct terms of a question that are looked up
 MAX_TERMS = 32  # of them are used, the rarest first
+MAX_ANSWERED = 12
 MAX_POSTINGS = 12_000  # are read, the rarest terms first and of a term the newest passages
 _CHUNK = 400  # passages ordered, and looked up, at once
 BEFORE, BEHIND = 3, 2  # passages of an episode that count as around one
@@ -47,6 +48,9 @@ class Matches:
     """Of each term: the passages that have it, and how often."""
     scores: dict[int, float]
     """BM25 of each passage found."""
+    asked: float
+    """The rarity of all terms of the question together, those included that the accounts do not have. Of a long text
+    no more than of `MAX_ANSWERED` terms: nothing is expected to have all of it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         .where(_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
         .group_by(postings.c.term)
     )
-    used = sorted((int(found), str(term)) for found, term in having)[:MAX_TERMS]
+    found_in = sorted((int(found), str(term)) for found, term in having)
+    used = found_in[:MAX_TERMS]
     rarity = {term: ranking.idf(int(passages_in_all), found) for found, term in used}
     average = max(1.0, int(terms_in_all) / max(1, int(passages_in_all)))
     counts: dict[str, dict[int, int]] = {term: {} for term in rarity}
@@ -90,7 +95,10 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         for term, key, count, length in rows.all():
             counts[term][key] = count
             lengths[key] = length
-    return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths))
+    unknown = (len(distinct) - len(found_in)) * ranking.idf(int(passages_in_all), 0)
+    share = min(1.0, MAX_ANSWERED / max(1, len(distinct)))
+    asked_in_all = (sum(ranking.idf(int(passages_in_all), having) for having, _ in found_in) + unknown) * share
+    return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), asked_in_all)
 
 
 def _scores(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import log1p
+from math import exp, log1p
 
 from sqlalchemy import Connection
 
@@ -14,19 +14,24 @@ from .windows import windows_of
 
 __all__ = ["Found", "Query", "search"]
 
-MAX_CANDIDATES = 200  # are ranked by what the index says of them,
-MAX_READ = 100  # and the best of them by their texts too
+MAX_CANDIDATES = 250  # are ranked by what the index says of them,
+MAX_READ = 150  # and the best of them by their texts too
+MIN_CONFIDENCE = 0.19  # below it, the memory most likely has nothing of what is asked
+_FALL = 5.0  # so much less in the weighted sum is a score less by e
+_WEIGHTS = tuple(ranking.WEIGHTS.values())
 _AROUND = ranking.FEATURES.index("around")
 _MAX_LOOKED_AT = 6_000  # keys, before filters that let next to nothing through end the search
 
 
 @dataclass(frozen=True)
 class Found:
-    """A passage that answers, with what speaks for it, in a few words for a person."""
+    """A passage that answers."""
 
     passage_key: int
     score: float
+    """From 0 to 1: of the first how much of the question it may answer, of the others less, as they fall behind."""
     why: str
+    """What speaks for it, in a few words for a person."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +44,40 @@ class Candidate:
     """Terms of the question that it has itself."""
 
 
+@dataclass(frozen=True)
+class Examined:
+    """The candidates for a question, and how sure it is that one of them answers it."""
+
+    candidates: list[Candidate]
+    confidence: float
+    """From 0 to 1: the BM25 score of the best passage, over what the question's terms could give."""
+
+
 def search(conn: Connection, query: Query, now: str, weights: Mapping[str, float] = ranking.WEIGHTS) -> list[Found]:
-    """The passages that answer best, best first; empty when none has anything of the question."""
+    """The passages that answer best, best first; empty when none has much of the question."""
     in_order = tuple(weights[name] for name in ranking.FEATURES)
-    spelled = {term: word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
+    examined = examine(conn, query, now, in_order)
     ranked = sorted(
-        ((ranking.total(candidate.features, in_order), candidate) for candidate in examine(conn, query, now, in_order)),
+        ((ranking.total(candidate.features, in_order), candidate) for candidate in examined.candidates),
         key=lambda pair: (-pair[0], -pair[1].passage.passage_key),
     )
-    return [Found(of.passage.passage_key, score, _why(of, spelled)) for score, of in ranked[: query.limit]]
+    if not ranked or examined.confidence < MIN_CONFIDENCE:
+        return []
+    best, _ = ranked[0]
+    spelled = {term: word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
+    return [
+        Found(of.passage.passage_key, round(examined.confidence * exp((total - best) / _FALL), 4), _why(of, spelled))
+        for total, of in ranked[: query.limit]
+    ]
 
 
-def examine(conn: Connection, query: Query, now: str, weights: Sequence[float]) -> list[Candidate]:
+def examine(conn: Connection, query: Query, now: str, weights: Sequence[float] = _WEIGHTS) -> Examined:
     """The candidates for a question with their features, in no particular order."""
     asked = words.terms(query.text)
     found = candidates.matches(conn, query, asked)
     passages = _eligible(conn, query, found, now)
     if not passages:
-        return []
+        return Examined([], 0.0)
     indexed = _of_index(conn, query.text, found, passages, date.fromisoformat(now[:10]))
     # Beside a match by its key alone, a passage has nothing around it: it is of another episode.
     ordered = sorted(
@@ -80,7 +101,8 @@ def examine(conn: Connection, query: Query, now: str, weights: Sequence[float]) 
         )
         matched = tuple(term for term, having in found.counts.items() if passage.passage_key in having)
         result.append(Candidate(passage, features + of_text, matched))
-    return result
+    best_own = max(found.scores.get(passage.passage_key, 0.0) for passage in passages)
+    return Examined(result, min(1.0, best_own / found.asked))
 
 
 def _of_index(
