@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from ..schema import accounts, aliases, entities, memories, passages, postings
-from . import ranking, words
+from . import dates, ranking, words
 
 MAX_ASKED = 256  # distinct terms of a question that are looked up
 MAX_TERMS = 32  # of them are used, the rarest first
-MAX_ANSWERED = 12
+MAX_ANSWERED = 8
+FEWEST = 50  # passages: so few do not tell how rare a term is
 MAX_POSTINGS = 12_000  # are read, the rarest terms first and of a term the newest passages
 _CHUNK = 400  # passages ordered, and looked up, at once
 BEFORE, BEHIND = 3, 2  # passages of an episode that count as around one
@@ -49,8 +50,8 @@ class Matches:
     scores: dict[int, float]
     """BM25 of each passage found."""
     asked: float
-    """The rarity of all terms of the question together, those included that the accounts do not have. Of a long text
-    no more than of `MAX_ANSWERED` terms: nothing is expected to have all of it."""
+    """The rarity of all terms of the question together, those included that the accounts do not have, but for parts of
+    dates. Of a long text no more than of `MAX_ANSWERED` terms: nothing is expected to have all of it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     )
     found_in = sorted((int(found), str(term)) for found, term in having)
     used = found_in[:MAX_TERMS]
-    rarity = {term: ranking.idf(int(passages_in_all), found) for found, term in used}
+    of = max(FEWEST, int(passages_in_all))
+    rarity = {term: ranking.idf(of, found) for found, term in used}
     average = max(1.0, int(terms_in_all) / max(1, int(passages_in_all)))
     counts: dict[str, dict[int, int]] = {term: {} for term in rarity}
     lengths: dict[int, int] = {}
@@ -95,9 +97,9 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         for term, key, count, length in rows.all():
             counts[term][key] = count
             lengths[key] = length
-    unknown = (len(distinct) - len(found_in)) * ranking.idf(int(passages_in_all), 0)
-    share = min(1.0, MAX_ANSWERED / max(1, len(distinct)))
-    asked_in_all = (sum(ranking.idf(int(passages_in_all), having) for having, _ in found_in) + unknown) * share
+    expected = {term: 1 for term in distinct if not dates.is_part(term)} | {term: having for having, term in found_in}
+    share = min(1.0, MAX_ANSWERED / max(1, len(expected)))
+    asked_in_all = sum(ranking.idf(of, having) for having in expected.values()) * share
     return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), asked_in_all)
 
 
