@@ -17,7 +17,7 @@ _QUARTER = re.compile(r"\bq([1-4])\b(?:\s*(?:of\s*)?((?:19|20)\d\d))?", re.I)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b", re.I)
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\b\.?(?:\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d))?", re.I)
 _YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
-_STEMS = frozenset(words.terms(" ".join(_NAMES)))
+_PARTS = frozenset(words.terms(" ".join([*_MONTHS, "q1 q2 q3 q4 last past today yesterday week month quarter year"])))
 # "may", "march", "mar" and the like are months only where they are written like one.
 _AMBIGUOUS = {"may", "march", "mar", "jan", "jun", "dec", "sep"}
 _RELATIVE = re.compile(r"\b(today|yesterday|(?:last|past|this) (?:week|month|quarter|year))\b", re.I)
@@ -51,8 +51,8 @@ class Named:
 
 
 def is_part(term: str) -> bool:
-    """Whether a term may be of a date: a number or, stemmed, a month."""
-    return term.isdigit() or term in _STEMS
+    """Whether a term may be of a date: a number, or a month or a period by its name."""
+    return term.isdigit() or term in _PARTS
 
 
 def named(text: str, today: date) -> Named:
