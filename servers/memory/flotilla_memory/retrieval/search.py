@@ -16,7 +16,7 @@ __all__ = ["Found", "Query", "search"]
 
 MAX_CANDIDATES = 250  # are ranked by what the index says of them,
 MAX_READ = 150  # and the best of them by their texts too
-MIN_CONFIDENCE = 0.2  # below it, the memory most likely has nothing of what is asked
+MIN_CONFIDENCE = 0.1  # below it, the memory has next to nothing of what is asked
 _FALL = 5.0  # so much less in the weighted sum is a score less by e
 _WEIGHTS = tuple(ranking.WEIGHTS.values())
 _AROUND = ranking.FEATURES.index("around")
