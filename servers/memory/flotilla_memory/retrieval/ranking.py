@@ -30,7 +30,6 @@ WEIGHTS: Mapping[str, float] = {
     "question": -0.57,  # it asks something itself
     "bigrams": 1.35,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
     "time": 2.08,  # the question asks for a time or an amount, and it has one
-    "first_person": 0.62,
 }
 FEATURES = tuple(WEIGHTS)
 OF_INDEX = 8
@@ -40,7 +39,6 @@ _ASKS_TIME = re.compile(
     r"\s*(?:since )?(?:when|how (?:long|many|much|often)|(?:what|which) (?:date|day|time|year|month))\b", re.I
 )
 _HAS_TIME = re.compile(r"\d|yesterday|last |ago|week|month|year|today|tomorrow|next ", re.I)
-_FIRST_PERSON = re.compile(r"\b(?:i|i'm|my|we|i've)\b", re.I)
 
 
 def idf(passages: int, having: int) -> float:
@@ -64,10 +62,6 @@ def asks_time(question: str) -> bool:
 
 def has_time(text: str) -> bool:
     return _HAS_TIME.search(text) is not None
-
-
-def in_first_person(text: str) -> bool:
-    return _FIRST_PERSON.search(text) is not None
 
 
 def is_question(text: str) -> bool:

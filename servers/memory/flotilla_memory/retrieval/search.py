@@ -97,7 +97,6 @@ def examine(conn: Connection, query: Query, now: str, weights: Sequence[float] =
             float(ranking.is_question(passage.text)),
             ranking.bigrams(asked, terms),
             float(asks_time and ranking.has_time(passage.text)),
-            float(ranking.in_first_person(passage.text)),
         )
         matched = tuple(term for term, having in found.counts.items() if passage.passage_key in having)
         result.append(Candidate(passage, features + of_text, matched))
