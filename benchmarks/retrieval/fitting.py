@@ -1,7 +1,7 @@
 """The weights of the ranking, fitted to questions whose evidence is known.
 
-They make the evidence most likely under a softmax over the question's candidates, by Newton's method, with a small penalty
-on large weights.
+They make the evidence most likely under a softmax over the question's candidates: by Newton's method, with a small
+penalty on large weights.
 """
 
 from collections.abc import Sequence

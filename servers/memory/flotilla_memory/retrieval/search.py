@@ -111,17 +111,17 @@ def _of_index(
     questions = {passage.passage_key for passage in eligible if ranking.is_question(passage.text)}
     passages = eligible[:MAX_CANDIDATES]
     windows = windows_of(conn, found, passages, questions)
-    best_own, best_near, best_around, best_episode, _ = (max(scores) or 1.0 for scores in zip(*windows, strict=True))
-    best = (best_own, best_near, best_around, best_episode, best_own)
+    own, near, around, episode, _, _ = (max(scores) or 1.0 for scores in zip(*windows, strict=True))
+    best = (own, near, around, episode, own, own)
     named = dates.named(text, today)
-    person = _person(text, passages)
+    persons = _persons(text, passages)
     result: list[tuple[float, ...]] = []
     for passage, scores in zip(passages, windows, strict=True):
         day = date.fromisoformat(passage.occurred_at[:10]) if named else today
         result.append(
             (
                 *(score / top for score, top in zip(scores, best, strict=True)),
-                float(person is not None and passage.speaker == person),
+                1 / len(persons) if passage.speaker in persons else 0.0,
                 float(named.has_period(day)),
                 float(named.is_near(day)),
             )
@@ -143,12 +143,11 @@ def _eligible(conn: Connection, query: Query, found: Matches, now: str) -> list[
     return eligible
 
 
-def _person(text: str, passages: Sequence[Passage]) -> str | None:
-    """The one speaker or subject whom the question names; None if it names none, or several."""
+def _persons(text: str, passages: Sequence[Passage]) -> set[str]:
+    """The speakers and subjects whom the question names, by any of their names."""
     asked = set(words.terms(text))
     speakers = {passage.speaker for passage in passages if passage.speaker}
-    named = [speaker for speaker in speakers if asked & set(words.terms(speaker))]
-    return named[0] if len(named) == 1 else None
+    return {speaker for speaker in speakers if asked & set(words.terms(speaker))}
 
 
 def _why(candidate: Candidate, spelled: Mapping[str, str]) -> str:

@@ -9,9 +9,9 @@ from ..schema import passages as table
 from . import ranking
 from .candidates import BEFORE, BEHIND, Matches, Passage
 
-Scores = tuple[float, float, float, float, float]
-"""Alone, with the passage before and behind, with `BEFORE` and `BEHIND` of them, of the episode; and of a question that
-stands before the passage, alone."""
+Scores = tuple[float, float, float, float, float, float]
+"""Alone, with the passage before and behind, with `BEFORE` and `BEHIND` of them, of the episode; and, alone, of its best
+passage, and of a question that stands before the passage."""
 
 Turns = Sequence[tuple[int, int]]
 """Passages of an episode in order, each with its terms."""
@@ -28,7 +28,10 @@ def windows_of(conn: Connection, found: Matches, passages: Sequence[Passage], qu
     around = _scores(found, counted, [(window.around, window.around_terms) for window in windows])
     own = [found.scores.get(window.key, 0.0) for window in windows]
     asked = [found.scores.get(window.before, 0.0) if window.before in questions else 0.0 for window in windows]
-    return list(zip(own, near, around, [of_episodes[window.episode] for window in windows], asked, strict=True))
+    episode = [of_episodes[window.episode] for window in windows]
+    best_of = {key: max([found.scores.get(of, 0.0) for of, _ in turns]) for key, turns in episodes.items()}
+    best = [best_of[window.episode] for window in windows]
+    return list(zip(own, near, around, episode, best, asked, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
