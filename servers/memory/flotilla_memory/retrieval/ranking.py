@@ -17,20 +17,20 @@ B_EPISODE = 0.5
 
 # Of what the index says, and of who said it when; then, of the best by these, what their texts say.
 WEIGHTS: Mapping[str, float] = {
-    "own": 1.73,  # BM25 of the passage alone,
-    "near": 0.78,  # with its neighbours,
-    "around": 3.42,  # with the three before and the two behind it,
-    "episode": 1.81,  # and of its whole episode
-    "best": 1.00,  # BM25 of the best passage of its episode
-    "answers": 1.53,  # BM25 of the question right before it
-    "speaker": 2.51,  # it is said by, or about, a person whom the question names; a share of it if those are more
-    "period": 3.62,  # of a month, a year or a span that the question names
-    "day": 2.60,  # of a day that the question names, or near it
-    "length": 0.21,  # logarithm of its terms, standardised over the candidates
-    "information": 0.32,  # how rare its terms are among those of the candidates, standardised
-    "question": -0.64,  # it asks something itself
-    "bigrams": 1.17,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
-    "time": 2.27,  # the question asks for a time or an amount, and it has one
+    "own": 1.51,  # BM25 of the passage alone,
+    "near": 1.31,  # with its neighbours,
+    "around": 2.24,  # with the three before and the two behind it,
+    "episode": 1.47,  # and of its whole episode
+    "best": 1.62,  # BM25 of the best passage of its episode
+    "answers": 1.49,  # BM25 of the question right before it
+    "speaker": 2.49,  # it is said by, or about, a person whom the question names; a share of it if those are more
+    "period": 3.66,  # of a month, a year or a span that the question names
+    "day": 2.82,  # of a day that the question names, or near it
+    "length": 0.24,  # logarithm of its terms, standardised over the candidates
+    "information": 0.31,  # how rare its terms are among those of the candidates, standardised
+    "question": -0.59,  # it asks something itself
+    "bigrams": 1.07,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
+    "time": 2.26,  # the question asks for a time or an amount, and it has one
 }
 FEATURES = tuple(WEIGHTS)
 OF_INDEX = 9
