@@ -4,7 +4,7 @@ Every row belongs to one account of one tenant, by `account_key`; an erased acco
 integers, ids are what callers see. Times are ISO 8601 in UTC with milliseconds, so they sort as text.
 """
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 # SQLite gives keys of its own only to a column of the type INTEGER.
@@ -50,6 +50,8 @@ passages = Table(
     Column("text", Text, nullable=False),
     Column("occurred_at", Text, nullable=False),
     Column("terms", Integer, nullable=False),  # how many terms the index has of it
+    # A search reads the lengths of whole episodes: out of this index alone.
+    Index("passages_by_episode", "episode_key", "position", "terms"),
 )
 
 # The index: one row for each term of a passage. Clustered by account, so that a search touches one account's terms.

@@ -1,6 +1,6 @@
 """Which passages may answer a question: by its terms, from the index alone; then those that the filters let through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,11 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from ..schema import accounts, aliases, entities, memories, passages, postings
-from . import ranking, words
+from . import dates, ranking, words
 
 MAX_ASKED = 256  # distinct terms of a question that are looked up
 MAX_TERMS = 32  # of them are used, the rarest first
+MAX_ANSWERED = 8
+FEWEST = 50  # passages: so few do not tell how rare a term is
 MAX_POSTINGS = 12_000  # are read, the rarest terms first and of a term the newest passages
+_CHUNK = 400  # passages ordered, and looked up, at once
 BEFORE, BEHIND = 3, 2  # passages of an episode that count as around one
 
 
@@ -42,10 +45,13 @@ class Matches:
     """The question's terms that the accounts have, rarest first."""
     average: float
     """Terms in a passage."""
-    counts: dict[int, dict[str, int]]
-    """Of each passage found: which of the terms, how often."""
-    lengths: dict[int, int]
-    """Of each passage found: its terms in all."""
+    counts: dict[str, dict[int, int]]
+    """Of each term: the passages that have it, and how often."""
+    scores: dict[int, float]
+    """BM25 of each passage found."""
+    asked: float
+    """The rarity of all terms of the question together, those included that the accounts do not have, but for parts of
+    dates. Of a long text no more than of `MAX_ANSWERED` terms: nothing is expected to have all of it."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,12 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         .where(_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
         .group_by(postings.c.term)
     )
-    used = sorted((int(found), str(term)) for found, term in having)[:MAX_TERMS]
-    counts: dict[int, dict[str, int]] = {}
+    found_in = sorted((int(found), str(term)) for found, term in having)
+    used = found_in[:MAX_TERMS]
+    of = max(FEWEST, int(passages_in_all))
+    rarity = {term: ranking.idf(of, found) for found, term in used}
+    average = max(1.0, int(terms_in_all) / max(1, int(passages_in_all)))
+    counts: dict[str, dict[int, int]] = {term: {} for term in rarity}
     lengths: dict[int, int] = {}
     for terms, limit in _reads(used):
         rows = conn.execute(
@@ -84,14 +94,24 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
             .order_by(*([] if limit is None else [postings.c.passage_key.desc()]))
             .limit(limit)
         )
-        for term, key, count, length in rows:
+        for term, key, count, length in rows.all():
+            counts[term][key] = count
             lengths[key] = length
-            if key in counts:
-                counts[key][term] = count
-            else:
-                counts[key] = {term: count}
-    rarity = {term: ranking.idf(int(passages_in_all), found) for found, term in used}
-    return Matches(rarity, max(1.0, int(terms_in_all) / max(1, int(passages_in_all))), counts, lengths)
+    expected = {term: 1 for term in distinct if not dates.is_part(term)} | {term: having for having, term in found_in}
+    share = min(1.0, MAX_ANSWERED / max(1, len(expected)))
+    asked_in_all = sum(ranking.idf(of, having) for having in expected.values()) * share
+    return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), asked_in_all)
+
+
+def _scores(
+    rarity: Mapping[str, float], average: float, counts: Mapping[str, Mapping[int, int]], lengths: Mapping[int, int]
+) -> dict[int, float]:
+    norms = {length: ranking.norm(length, average) for length in set(lengths.values())}
+    scores = dict.fromkeys(lengths, 0.0)
+    for term, weight in rarity.items():
+        for key, count in counts[term].items():
+            scores[key] += ranking.saturated(weight, count, norms[lengths[key]])
+    return scores
 
 
 def _reads(used: Sequence[tuple[int, str]]) -> list[tuple[list[str], int | None]]:
@@ -106,25 +126,30 @@ def _reads(used: Sequence[tuple[int, str]]) -> list[tuple[list[str], int | None]
     return [(full, None)] if full else []
 
 
-def order(found: Matches) -> list[int]:
-    """Passages by how much they and their neighbours have of the question, best first.
+def order(found: Matches) -> Iterator[list[int]]:
+    """Passages by how much they and their neighbours have of the question, best first, some hundred at a time.
 
     An episode's passages were written one after the other, so nearly always a neighbour is the next key; some keys are
     of no passage. That is exact enough to say which passages are looked at.
     """
-    scores: dict[int, float] = {}
-    for key, counts in found.counts.items():
-        score = ranking.bm25(counts, found.rarity, found.lengths[key], found.average)
-        scores[key] = scores.get(key, 0.0) + score
-        for other in range(key - BEHIND, key + BEFORE + 1):
-            scores[other] = scores.get(other, 0.0) + score
-    return sorted(scores, key=lambda key: (-scores[key], -key))
+    best = sorted(((score, key) for key, score in found.scores.items()), reverse=True)
+    given: set[int] = set()
+    for start in range(0, len(best), _CHUNK):
+        spread: dict[int, float] = {}
+        for score, key in best[start : start + _CHUNK]:
+            spread[key] = spread.get(key, 0.0) + score
+            for other in range(key - BEHIND, key + BEFORE + 1):
+                spread[other] = spread.get(other, 0.0) + score
+        ordered = sorted(((score, key) for key, score in spread.items() if key not in given), reverse=True)
+        given |= spread.keys()
+        for part in range(0, len(ordered), _CHUNK):
+            yield [key for _, key in ordered[part : part + _CHUNK]]
 
 
 def passing(conn: Connection, query: Query, keys: Sequence[int], now: str) -> list[Passage]:
     """Of these passages the ones in the query's accounts that its filters let through."""
     wanted = _selection(query, now).where(passages.c.passage_key.in_(keys))
-    return [Passage(*row) for row in conn.execute(wanted)]
+    return [Passage(*row) for row in conn.execute(wanted).all()]
 
 
 def _selection(query: Query, now: str) -> Select[*tuple[Any, ...]]:
@@ -162,17 +187,6 @@ def through(column: ColumnElement[str], time: str) -> ColumnElement[bool]:
     if len(time) > len("2026-01-31"):
         return column <= time
     return column < (date.fromisoformat(time) + timedelta(days=1)).isoformat()
-
-
-def neighbours(conn: Connection, query: Query, episode_keys: Sequence[int]) -> list[tuple[int, int, int, int]]:
-    """Episode, position, passage and terms of all passages of these episodes, in order."""
-    of = passages.c
-    rows = conn.execute(
-        select(of.episode_key, of.position, of.passage_key, of.terms)
-        .where(of.episode_key.in_(episode_keys))
-        .order_by(of.episode_key, of.position)
-    )
-    return [(int(episode), int(position), int(key), int(terms)) for episode, position, key, terms in rows]
 
 
 def naming(conn: Connection, query: Query, entity: str) -> frozenset[int]:

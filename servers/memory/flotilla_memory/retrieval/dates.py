@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from . import words
+
 _NAMES = "january february march april may june july august september october november december".split()  # noqa: SIM905  # shorter so
 _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)} | {
     name[:3]: number for number, name in enumerate(_NAMES, 1)
@@ -15,6 +17,7 @@ _QUARTER = re.compile(r"\bq([1-4])\b(?:\s*(?:of\s*)?((?:19|20)\d\d))?", re.I)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\b", re.I)
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\b\.?(?:\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d))?", re.I)
 _YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
+_PARTS = frozenset(words.terms(" ".join([*_MONTHS, "q1 q2 q3 q4 last past today yesterday week month quarter year"])))
 # "may", "march", "mar" and the like are months only where they are written like one.
 _AMBIGUOUS = {"may", "march", "mar", "jan", "jun", "dec", "sep"}
 _RELATIVE = re.compile(r"\b(today|yesterday|(?:last|past|this) (?:week|month|quarter|year))\b", re.I)
@@ -47,12 +50,16 @@ class Named:
         return any(abs(day.day - named) <= 2 for named in self.days)
 
 
+def is_part(term: str) -> bool:
+    """Whether a term may be of a date: a number, or a month or a period by its name."""
+    return term.isdigit() or term in _PARTS
+
+
 def named(text: str, today: date) -> Named:
     """The dates in a text."""
     months: set[int] = set()
     years: set[int] = set()
     days: set[int] = set()
-    spans: list[tuple[date, date]] = []
     for year, month, day in _ISO.findall(text):
         if 1 <= int(month) <= 12:
             years.add(int(year))
@@ -71,17 +78,16 @@ def named(text: str, today: date) -> Named:
         if day and 1 <= int(day) <= 31:
             days.add(int(day))
     years |= {int(year) for year in _YEAR.findall(text)}
-    for words in _RELATIVE.findall(text):
-        spans.append(_span(words.lower(), today))
+    spans = [_span(relative.lower(), today) for relative in _RELATIVE.findall(text)]
     return Named(frozenset(months), frozenset(years), frozenset(days), tuple(spans))
 
 
-def _span(words: str, today: date) -> tuple[date, date]:
-    if words == "today":
+def _span(relative: str, today: date) -> tuple[date, date]:
+    if relative == "today":
         return today, today
-    if words == "yesterday":
+    if relative == "yesterday":
         return today - timedelta(days=1), today - timedelta(days=1)
-    which, unit = words.split()
+    which, unit = relative.split()
     if unit == "week":
         monday = today - timedelta(days=today.weekday())
         start, length = (monday, timedelta(days=7))
