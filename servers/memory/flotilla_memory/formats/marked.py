@@ -1,4 +1,4 @@
-"""Markdown that says records whole: each under a comment `<!-- flotilla {…} -->` that a reader of the page does not see.
+"""Markdown that says records whole: each under a comment `<!-- flotilla {…} -->`, which is not seen on the page.
 
 Below the comment come a line for people, an empty one, and the record's text as it is, up to the next comment. An
 episode has no text of its own; its turns follow, each under `<!-- flotilla {"turn": 1, …} -->`.
@@ -118,7 +118,7 @@ def check(marked: Marked) -> Record:
 def _block(said: Object, for_people: str, text: str) -> str:
     # A comment ends at the first `-->`, also inside of JSON.
     comment = json.dumps(said, ensure_ascii=False).replace(">", "\\u003e").replace("\u2028", "\\u2028")
-    body = f"{_LIKE_A_MARK.sub(r'\1\\\2', text)}\n\n" if text else ""
+    body = _LIKE_A_MARK.sub(r"\1\\\2", text) + "\n\n" if text else ""
     return f"{BEGINNING}{comment} -->\n{for_people}\n\n{body}"
 
 

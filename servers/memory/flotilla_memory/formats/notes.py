@@ -1,10 +1,11 @@
 """Markdown notes: a file or a folder of them, as Obsidian, Logseq and people keep them; and our own export in Markdown.
 
-A note is an episode of the channel `note`, its paragraphs as turns. Front matter (`key: value` lines between `---`, of
-Jekyll's form, https://jekyllrb.com/docs/front-matter/) may name the account (`account`, `account_id`, `customer_id`), when it was (`date`,
-`created`, `occurred_at`), `title`, `author`, `channel` and `id`; whatever else it says is the note's first turn. Without a date it is the
-day that the file's name begins with, or else when the file was last changed. A note is known again by its path and its
-text: one that has changed is a new episode beside the old one, unless its front matter has an `id`.
+A note is an episode of the channel `note`, its paragraphs as turns. Front matter (`key: value` lines between `---`, as
+https://jekyllrb.com/docs/front-matter/ has it) may name the account (`account`, `account_id`, `customer_id`), when it
+was (`date`, `created`, `occurred_at`), `title`, `author`, `channel` and `id`; whatever else it says is the note's first
+turn. Without a date it is the day that the file's name begins with, or else when the file was last changed. A note is
+known again by its path and its text: one that has changed is a new episode beside the old one, unless its front matter
+has an `id`.
 
 Links that lead out of the folder are not followed; hidden files and folders (`.obsidian`) are left out.
 """
