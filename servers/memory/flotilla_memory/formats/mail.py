@@ -19,6 +19,7 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
+from typing import cast
 
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
@@ -42,6 +43,17 @@ class Raw:
 
     content: bytes
     account: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a header names: as they are called, and where they get mail; either may be empty."""
+
+    called: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.called} <{self.address}>" if self.called and self.address else self.called or self.address
 
 
 def read(source: Source) -> Iterator[Row[Raw] | Problem]:
@@ -75,7 +87,11 @@ def check(raw: Raw) -> tuple[Episode]:
         raise BadRow("this is no e-mail: it has neither From, Subject nor Date")
     above = [
         *([f"Subject: {subject}"] if subject else []),
-        *(f"{name}: {', '.join(people)}" for name in ("To", "Cc") if (people := _people(message, name))),
+        *(
+            f"{name}: {', '.join(map(str, people))}"
+            for name in ("From", "To", "Cc")
+            if (people := _people(message, name)) and (name != "From" or people[0].called)
+        ),
     ]
     below = [f"Attached: {', '.join(attached)}"] if attached else []
     pieces = [*values.passages(body)] or [""]
@@ -83,7 +99,7 @@ def check(raw: Raw) -> tuple[Episode]:
     pieces[0] = "\n".join([*above, *([f"\n{pieces[0]}"] if pieces[0] else [])])
     pieces[-1] = "\n\n".join([pieces[-1], *below])
     said = [values.clean(piece).strip() for piece in pieces]
-    speaker = sender[0] if sender else None
+    speaker = sender[0].called or sender[0].address if sender else None
     return (
         Episode(
             account_id=values.name(raw.account, "account"),
@@ -150,9 +166,9 @@ def _parts(message: Message) -> Iterator[Message]:
     waiting = [message]
     while waiting:
         part = waiting.pop()
-        inner = part.get_payload() if part.get_content_maintype() == "multipart" else None
+        inner: object = part.get_payload() if part.get_content_maintype() == "multipart" else None
         if isinstance(inner, list):
-            waiting += [each for each in reversed(inner) if isinstance(each, Message)]
+            waiting += [each for each in reversed(cast("list[object]", inner)) if isinstance(each, Message)]
         else:
             yield part
 
@@ -186,16 +202,18 @@ def _decoded(value: str) -> str:
     return " ".join(values.clean(said).split())[: values.LONGEST_NAME * 2]
 
 
-def _people(message: Message, name: str) -> list[str]:
-    """Those that a header names, each by name and address."""
+def _people(message: Message, name: str) -> list[Person]:
+    """Those that a header names."""
     given = [str(value)[:_LONGEST_HEADER] for value in message.get_all(name, [])][:_MOST_PEOPLE]
     try:
-        found = getaddresses(given)
+        found = getaddresses(given)[:_MOST_PEOPLE]
     except (ValueError, IndexError, TypeError):
         return []
-    people = [(_decoded(called), _decoded(address)) for called, address in found[:_MOST_PEOPLE]]
-    shown = [f"{called} <{address}>" if called and address else called or address for called, address in people]
-    return [person[: values.LONGEST_NAME] for person in shown if person]
+    people = [
+        Person(_decoded(called)[: values.LONGEST_NAME], _decoded(address)[: values.LONGEST_NAME])
+        for called, address in found
+    ]
+    return [person for person in people if person.called or person.address]
 
 
 def _time(message: Message) -> str:
