@@ -346,6 +346,7 @@ def test_a_folder_is_one_source_and_its_problems_name_the_file(tmp_path: Path) -
     (folder / "one.csv").write_text("name,age\nann,7\n")
     (folder / ".hidden" / "no.csv").write_text("name,age\nno,1\n")
     (folder / "link.csv").symlink_to(outside)
+    (folder / "loop.csv").symlink_to(folder / "loop.csv")
     (folder / "inside.csv").symlink_to(folder / "one.csv")
 
     def read(source: Source) -> Iterator[Row[Cells] | Problem]:
@@ -358,7 +359,7 @@ def test_a_folder_is_one_source_and_its_problems_name_the_file(tmp_path: Path) -
         Format("people", read, check).parse(source)
     assert refused.value.lines() == ["b/two.csv, line 2: age 'x' is not a whole number"]
     assert refused.value.problems[0].as_dict()["file"] == "b/two.csv"
-    assert source.left_out == {"links out of the folder": 1}
+    assert source.left_out == {"links out of the folder, and what is no file": 2}
 
 
 def test_a_million_rows_are_never_in_one_list() -> None:

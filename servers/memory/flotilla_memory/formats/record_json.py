@@ -48,7 +48,9 @@ def _as_kept(value: Object, kind: type[Any]) -> Object:
             kept[column] = values.instant(kept[column], column)
     if "turns" in kept:
         turns = values.objects(kept["turns"], "turns")
-        kept["turns"] = [{**turn, "occurred_at": values.instant(turn.get("occurred_at"), "turns")} for turn in turns]
+        kept["turns"] = [
+            {"speaker": None, **turn, "occurred_at": values.instant(turn.get("occurred_at"), "turns")} for turn in turns
+        ]
     return kept
 
 
