@@ -10,8 +10,9 @@ from typing import TextIO
 
 from ..records import Entity, Episode, Memory, Record, Relation
 from . import record_json
-from .cogx import FILES, MANIFEST, OURS, VERSION
+from .cogx import FILES, MANIFEST, VERSION
 from .cogx_archive import is_archive
+from .cogx_records import OURS
 from .values import Object
 
 
