@@ -1,6 +1,10 @@
 """The kit's imports: every problem with its place, all of a file or nothing, whatever the format of the file."""
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -235,6 +239,127 @@ def test_whatever_is_written_as_csv_is_read_back_with_its_lines(written: list[tu
     begun = ["name,age\r\n" + "".join(f"{line}\r\n" for line in quoted[:n]) for n in range(len(quoted))]
     ends = [len(before.replace("\r\n", "\n").replace("\r", "\n").split("\n")) for before in begun]
     assert [row.line for row in rows] == ends
+
+
+IN_PARTS = Importer(PEOPLE, load, rows_per_commit=4)
+
+
+async def test_what_is_committed_in_parts_is_all_there_and_known_again(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name,age\n" + "".join(f"p{n},{n}\n" for n in range(12)))
+    first = await import_into(database, IN_PARTS, Source(tmp_path / "people.csv"))
+    again = await import_into(database, IN_PARTS, Source(tmp_path / "people.csv"))
+    assert (first.added, again.added, again.known) == (12, 0, 12)
+    assert len(await kept(database)) == 12
+
+
+async def test_a_file_that_is_wrong_at_its_end_is_refused_before_its_first_part(database: Database) -> None:
+    text = "name,age\n" + "".join(f"p{n},{n}\n" for n in range(10)) + "last,old\n"
+    with raises(ImportRefused, match="line 12") as refused:
+        await import_into(database, IN_PARTS, Source(text))
+    assert refused.value.committed == 0 and await kept(database) == {}
+
+
+async def test_a_part_that_contradicts_the_store_ends_the_import_and_those_before_it_stay(database: Database) -> None:
+    await import_into(database, IMPORTER, Source("name,age\np9,0\n"))
+    with raises(ImportRefused, match="line 11: p9 has another age here") as refused:
+        await import_into(database, IN_PARTS, Source("name,age\n" + "".join(f"p{n},{n}\n" for n in range(20))))
+    assert refused.value.committed == 8
+    assert await kept(database) == {"p9": 0, **{f"p{n}": n for n in range(8)}}
+
+
+async def test_an_import_in_parts_that_is_stopped_goes_on_from_there(database: Database) -> None:
+    text, read = "name,age\n" + "".join(f"p{n},{n}\n" for n in range(20)), 0
+    source = Source(text)
+
+    def advance() -> None:
+        nonlocal read
+        read += 1
+        if read == 20 + 10:  # the first twenty were the check
+            source.stop()
+
+    with raises(ImportStopped) as stopped:
+        await import_into(database, IN_PARTS, source, advance=advance)
+    assert stopped.value.committed == len(await kept(database)) == 8
+    assert (await import_into(database, IN_PARTS, Source(text))).added == 12
+
+
+async def test_a_dry_run_in_parts_keeps_nothing(database: Database) -> None:
+    would = await import_into(database, IN_PARTS, Source("name,age\nann,7\nbob,8\n"), dry_run=True)
+    assert would.added == 2 and await kept(database) == {}
+
+
+async def test_what_can_be_read_only_once_is_imported_in_one_transaction(database: Database, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = asyncio.to_thread(pipe.write_text, "name,age\n" + "".join(f"p{n},{n}\n" for n in range(9)) + "last,old\n")
+    importing = import_into(database, IN_PARTS, Source(pipe))
+    _, ended = await asyncio.gather(writing, importing, return_exceptions=True)
+    assert isinstance(ended, ImportRefused) and await kept(database) == {}
+
+
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from flotilla_kit.imports import Source
+from flotilla_kit.imports.importer import import_into
+from flotilla_kit.storage import Database
+sys.path.insert(0, sys.argv[3])
+import test_imports as t
+
+async def main():
+    database = await Database.open(sys.argv[1], [])
+    await database.write(t._metadata.create_all)
+    def advance():
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), 9)
+    await import_into(database, t.IN_PARTS, Source(Path(sys.argv[2])), advance=advance)
+
+left = int(sys.argv[4])
+asyncio.run(main())
+"""
+
+
+@mark.parametrize("rows_read", [5, 20 + 1, 20 + 11, 20 + 20])
+async def test_a_killed_import_in_parts_goes_on_without_doubles(rows_read: int, tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name,age\n" + "".join(f"p{n},{n}\n" for n in range(20)))
+    url = f"sqlite:///{tmp_path}/people.db"
+    command = [sys.executable, "-c", KILLED, url, tmp_path / "people.csv", Path(__file__).parent, str(rows_read)]
+    killed = await asyncio.to_thread(subprocess.run, command, capture_output=True)
+    assert killed.returncode == -9, killed.stderr.decode()
+    database = await Database.open(url, [])
+    whole_parts = max(0, rows_read - 20 - 1) // 4 * 4
+    assert len(await kept(database)) == whole_parts
+    again = await import_into(database, IN_PARTS, Source(tmp_path / "people.csv"))
+    assert (again.added, again.known) == (20 - whole_parts, whole_parts)
+    assert len(await kept(database)) == 20
+    await database.close()
+
+
+def test_a_folder_is_one_source_and_its_problems_name_the_file(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "folder", tmp_path / "secret.csv"
+    (folder / "b").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    outside.write_text("name,age\neve,1\n")
+    (folder / "b" / "two.csv").write_text("name,age\nbob,x\n")
+    (folder / "one.csv").write_text("name,age\nann,7\n")
+    (folder / ".hidden" / "no.csv").write_text("name,age\nno,1\n")
+    (folder / "link.csv").symlink_to(outside)
+    (folder / "loop.csv").symlink_to(folder / "loop.csv")
+    (folder / "inside.csv").symlink_to(folder / "one.csv")
+
+    def read(source: Source) -> Iterator[Row[Cells] | Problem]:
+        for file in source.files(lambda path: path.suffix == ".csv"):
+            for row in read_people(file):
+                yield row if isinstance(row, Problem) else Row(row.line, row.values, file.name)
+
+    source = Source(folder)
+    with raises(ImportRefused) as refused:
+        Format("people", read, check).parse(source)
+    assert refused.value.lines() == ["b/two.csv, line 2: age 'x' is not a whole number"]
+    assert refused.value.problems[0].as_dict()["file"] == "b/two.csv"
+    assert source.left_out == {"links out of the folder, and what is no file": 2}
 
 
 def test_a_million_rows_are_never_in_one_list() -> None:

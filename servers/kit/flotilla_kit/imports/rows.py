@@ -11,14 +11,15 @@ from .problems import BadRow, ImportRefused, Problem, Problems
 S = TypeVar("S")
 R = TypeVar("R")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Generic[T]):
+class Row(Generic[T_co]):
     """One row, message or section, and the line (from 1) that it starts in; of a folder, in which of its files."""
 
     line: int
-    values: T
+    values: T_co
     file: str = ""
 
 

@@ -98,7 +98,7 @@ class Source:
     def files(self, wanted: Callable[[Path], bool] = lambda path: True) -> Iterator["Source"]:
         """The files of a folder, at any depth, in the order of their names; a file by itself is its only one.
 
-        Links that lead out of the folder are left out, and so are hidden files and folders.
+        Links that lead out of the folder are left out, and so are hidden files and folders and what would wait, a pipe.
 
         Raises:
             ImportStopped: `stop` was called.
@@ -112,8 +112,8 @@ class Source:
             self.check_stopped()
             if not wanted(path):
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
-                self.left_out["links out of the folder"] += 1
+            if not path.is_file() or not Path(os.path.realpath(path)).is_relative_to(inside):
+                self.left_out["links out of the folder, and what is no file"] += 1
                 continue
             self.close()
             self._reading = file = Source(path, self.columns, self.options, folder=self)

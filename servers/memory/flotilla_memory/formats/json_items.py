@@ -52,8 +52,8 @@ def given(rows: Iterable[Row[object] | Problem], source: Source) -> Iterator[Row
     for row in rows:
         if isinstance(row, Problem):
             yield row
-        elif isinstance(row.values, dict):
-            yield Row(row.line, Given(cast(Object, row.values), account), row.file)
+        elif isinstance(values := row.values, dict):
+            yield Row(row.line, Given(cast(Object, values), account), row.file)
         else:
             yield Problem(row.line, "this is no object", file=row.file)
 
