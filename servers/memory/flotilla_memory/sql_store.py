@@ -151,10 +151,10 @@ class SqlMemoryStore:
         self, caller: Caller, effect: Effect, account_id: str | None, target: str, mode: str, *, dry_run: bool
     ) -> Forgotten:
         asked = partial(_forget, caller=caller, account_id=account_id, target=target, mode=mode, dry_run=dry_run)
-        if dry_run and effect.mode != "evaluating":
+        if _previews(effect, dry_run=dry_run):
             return Forgotten.model_validate(await self.database.read(asked, effect))
         outcome = await self._once(asked, effect)
-        if mode == "erase":
+        if mode == "erase" and not dry_run:
             await self.database.truncate_log()
         return Forgotten.model_validate(outcome)
 
@@ -194,7 +194,8 @@ def _remember(
 def _said(conn: Connection, outcome: Mapping[str, Any]) -> Remembered:
     """An outcome, with the texts of what it conflicts with: those are in no record of effects."""
     p = passages.c
-    texts = dict(conn.execute(select(p.passage_id, p.text).where(p.passage_id.in_(outcome["conflicts_with"]))).tuples())
+    found = select(p.passage_id, p.text).where(p.passage_id.in_(outcome["conflicts_with"]))
+    texts = {str(passage_id): str(said) for passage_id, said in conn.execute(found)}
     conflict = outcome["outcome"] == "conflict"
     return Remembered(
         outcome=outcome["outcome"],
@@ -232,10 +233,10 @@ def _forget(
     mode: str,
     dry_run: bool,
 ) -> dict[str, Any]:
-    previewing = dry_run and effect.mode != "evaluating"
+    previewing = _previews(effect, dry_run=dry_run)
     wanted = account_id or caller.account_id or ""
     key = _one_account(conn, caller, wanted) if previewing else lock(conn, caller.tenant_id, [wanted])[wanted]
-    if not previewing and (earlier := effects.recorded(conn, effect)) is not None:
+    if (earlier := effects.recorded(conn, effect)) is not None:
         return earlier
     if key is None:
         raise NotFound("There is nothing with that id.", suggestion="Pass an id as search answers have it.")
@@ -243,17 +244,23 @@ def _forget(
     if previewing:
         return forgetting.count(conn, chosen, mode, dry_run=True).model_dump()
     now = times.now()
-    outcome = forgetting.count(conn, chosen, mode, dry_run=False, at=now).model_dump()
+    outcome = forgetting.count(conn, chosen, mode, dry_run=dry_run, at=None if dry_run else now).model_dump()
     facts = {name: value for name, value in outcome.items() if name not in ("dry_run", "forgotten_at")}
     needed = mode == "erase" and not dry_run
     effect = approvals.require(conn, effect, needed=needed, facts={"account_id": wanted, "target": target, **facts})
     faults.point("consuming")
-    if mode == "erase":
-        forgetting.erase(conn, key, chosen)
-    else:
-        forgetting.expire(conn, chosen, now)
+    if not dry_run:
+        if mode == "erase":
+            forgetting.erase(conn, key, chosen)
+        else:
+            forgetting.expire(conn, chosen, now)
     effects.record(conn, effect, outcome)
     return outcome
+
+
+def _previews(effect: Effect, *, dry_run: bool) -> bool:
+    """Whether it is only counted, which needs neither a key nor, unless the caller's mandate says so, a person."""
+    return dry_run and effect.mode != "evaluating" and not effect.approval_required
 
 
 def _found(conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int) -> list[Hit]:

@@ -2,20 +2,20 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from flotilla_kit.imports import Format, Importer, Loaded, Row, Rows
 from sqlalchemy import Connection
 
 from ..records import Entity, Episode, Memory, Record, Relation
+from ..times import now
 from .cogx import COGX
 from .locomo import LOCOMO
 from .mail import MAIL
 from .mem0 import MEM0
 from .notes import NOTES
 from .server_memory import SERVER_MEMORY
-from .values import utc
 
 FORMATS: Sequence[Format[Any, Any]] = (COGX, MEM0, SERVER_MEMORY, NOTES, MAIL, LOCOMO)
 OPTIONS = {
@@ -34,6 +34,8 @@ class Written(Protocol):
     @property
     def added(self) -> int: ...
     @property
+    def changed(self) -> int: ...
+    @property
     def known(self) -> int: ...
 
 
@@ -43,18 +45,18 @@ Write = Callable[[Connection, str, Sequence[Record], str], Written]
 
 def importers(write: Write) -> list[Importer[Any, Any]]:
     """One importer for each format, over the store's own way to write records."""
+    return [Importer(format_, partial(_load, write), _ROWS_PER_COMMIT) for format_ in FORMATS]
 
-    def load(connection: Connection, rows: Rows[tuple[Record, ...]]) -> Loaded:
-        tenant_id, now = rows.options.get("tenant", DEFAULT_TENANT), utc(datetime.now(UTC))
-        loaded = Loaded(0, 0, 0)
-        for records in _batches(rows):
-            written = write(connection, tenant_id, records, now)
-            # What was read, by kind: how much of it was new is the sum before.
-            read = Counter(NOUNS[type(record)] for record in records)
-            loaded += Loaded(written.added, 0, written.known, read)
-        return loaded
 
-    return [Importer(format_, load, _ROWS_PER_COMMIT) for format_ in FORMATS]
+def _load(write: Write, connection: Connection, rows: Rows[tuple[Record, ...]]) -> Loaded:
+    tenant_id, at = rows.options.get("tenant", DEFAULT_TENANT), now()
+    loaded = Loaded(0, 0, 0)
+    for records in _batches(rows):
+        written = write(connection, tenant_id, records, at)
+        # What was read, by kind: how much of it was new is the sum before.
+        read = Counter(NOUNS[type(record)] for record in records)
+        loaded += Loaded(written.added, written.changed, written.known, read)
+    return loaded
 
 
 def _batches(rows: Iterable[Row[tuple[Record, ...]]]) -> Iterator[list[Record]]:

@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
 from email import policy
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -23,6 +22,7 @@ from typing import cast
 
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
+from .. import times
 from ..records import Episode, Turn
 from . import values
 from .looks import head
@@ -223,7 +223,7 @@ def _time(message: Message) -> str:
         try:
             moment = parsedate_to_datetime(given.strip())
             if 1970 <= moment.year < 2200:
-                return values.utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+                return times.utc(moment)
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     raise BadRow("it has no Date that is one", column="Date")

@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from flotilla_kit.imports import BadRow
 
+from ..times import utc
+
 Object = dict[str, Any]
 """A JSON object."""
 
@@ -81,11 +83,6 @@ def instant(value: object, column: str) -> str | None:
         return utc(_time_of(value))
     except (ValueError, OverflowError, OSError):
         raise BadRow(f"{column}: '{{value}}' is not a time", column=column, value=str(value)) from None
-
-
-def utc(moment: datetime) -> str:
-    """A time as the store keeps it."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def day(value: object, column: str) -> str | None:

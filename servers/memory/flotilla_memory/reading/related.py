@@ -71,7 +71,7 @@ def _steps(conn: Connection, account_key: int, keys: Collection[int], now: str) 
         )
         .order_by(r.relation_key)
     )
-    return [row._tuple() for row in conn.execute(found)]  # pyright: ignore[reportPrivateUsage]  # SQLAlchemy documents it
+    return [(*row,) for row in conn.execute(found)]
 
 
 def _described(conn: Connection, keys: Collection[int]) -> dict[int, tuple[str, str, str | None]]:

@@ -38,7 +38,7 @@ def add(conn: Connection, account_key: int, rows: Sequence[Mapping[str, Any]]) -
 def resolve(conn: Connection, account_key: int, sources: Sequence[str]) -> dict[str, int]:
     """The passages of an account that sources name: by a passage's or episode's id, or by what an import called them.
 
-    An episode stands for its first turn; `EXTERNAL:3` is the third turn of the episode with that external id.
+    An episode stands for its first turn; `NAME:3` or `NAME#3` is the third turn of the episode with that external id.
     """
     found: dict[str, int] = {}
     for names in chunks(sorted(set(sources))):
@@ -65,5 +65,5 @@ def resolve(conn: Connection, account_key: int, sources: Sequence[str]) -> dict[
 
 
 def _episode_and_turn(name: str) -> tuple[str, int]:
-    episode, _, turn = name.rpartition(":")
+    episode, _, turn = name.replace("#", ":").rpartition(":")
     return (episode, int(turn)) if episode and turn.isascii() and turn.isdigit() and len(turn) < 10 else (name, 1)
