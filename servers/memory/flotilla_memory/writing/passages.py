@@ -18,20 +18,20 @@ def add(conn: Connection, account_key: int, rows: Sequence[Mapping[str, Any]]) -
     Args:
         rows: of the table `passages`, without key, account and terms.
     """
+    counts = [index.count_terms(row["speaker"], row["text"]) for row in rows]
     given: list[dict[str, Any]] = [
         {
             "episode_key": None,
             "position": None,
             **row,
             "account_key": account_key,
-            "terms": index.count_terms(row["speaker"], row["text"]).total(),
+            "terms": count.total(),
         }
-        for row in rows
+        for row, count in zip(rows, counts, strict=True)
     ]
     made = insert(passages).returning(p.passage_key, sort_by_parameter_order=True)
     keys = [int(key) for key in conn.execute(made, given).scalars()] if given else []
-    indexed = [index.Indexed(key, row["text"], row["speaker"]) for key, row in zip(keys, given, strict=True)]
-    index.add(conn, account_key, indexed)
+    index.add(conn, account_key, [index.Indexed(key, count) for key, count in zip(keys, counts, strict=True)])
     return keys
 
 
