@@ -1,6 +1,7 @@
-"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, and a run's time outside the model."""
+"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, and retrieval."""
 
 from . import abuse, calls, delegation, runs, servers
+from .retrieval import report, scale
 
 if __name__ == "__main__":
     servers.main()
@@ -8,3 +9,5 @@ if __name__ == "__main__":
     abuse.main()
     runs.main()
     delegation.main()
+    report.main([])
+    scale.main([])

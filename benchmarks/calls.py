@@ -68,8 +68,8 @@ async def calls() -> None:
         token = {"Authorization": f"Bearer {key.sign(_claims())}"}
         bare_url = stack.enter_context(served([sys.executable, "-m", "benchmarks.bare"]))
         subjects = {FASTMCP: (bare_url, tool_call(bare_url, "add", {"a": 1, "b": 2}))}
-        if node := _node():
-            node_url = stack.enter_context(served([node, _HERE / "bare.mjs"]))
+        if program := node():
+            node_url = stack.enter_context(served([program, _HERE / "bare.mjs"]))
             subjects[NODE] = (node_url, legacy_call(node_url, "add", {"a": 1, "b": 2}))
         for workers in (1, 2):
             url = stack.enter_context(served([*guarded, "--workers", str(workers)]))
@@ -159,7 +159,7 @@ def _claims() -> dict[str, JsonValue]:
     return {**who, **when, "authorization_details": tools, "scope": {"customer_id": "cust_12345"}}
 
 
-def _node() -> Path | None:
+def node() -> Path | None:
     """The Node that its wheel carries, if the SDK is installed beside us: `make bench` does both."""
     if not (_HERE / "node_modules").exists():
         return None

@@ -1,51 +1,130 @@
-"""What the knowledge tools answer."""
+"""What the history tools answer. What is not known is left out: an answer is read by a model, byte by byte."""
 
-from typing import Annotated
-from urllib.parse import quote, unquote
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
-# As long as a path can be on Linux: what is listed can be asked for.
-DocumentId = Annotated[str, Field(min_length=1, max_length=4096, description="Such as policies/refunds")]
-SCHEME = "knowledge://"
+from .records import CommitmentStatus
 
-
-def uri_of(document_id: str) -> str:
-    """A document's address. Quoted: a file's name may have what a URI may not, or reads as its port or query."""
-    return SCHEME + quote(document_id)
+AccountId = Annotated[str, Field(max_length=200, description="Empty: the caller's own notes")]
+PassageId = Annotated[str, StringConstraints(pattern=r"^(mem_[0-9a-f]{20}|ep_[0-9a-f]{20}#[1-9][0-9]{0,8})$")]
+PassageKind = Literal["turn", "fact", "preference", "decision", "event", "commitment", "note"]
 
 
-def id_of(uri: str) -> str | None:
-    """The document that an address means; None for an address of something else."""
-    return unquote(uri.removeprefix(SCHEME)) if uri.startswith(SCHEME) else None
+class Answer(BaseModel):
+    """An object whose absent values are left out."""
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
 
 
-class Hit(BaseModel):
-    """A section that fits a query, or with `truncated` the part of it that fits best. `lines` cites the file."""
+class Source(Answer):
+    """The episode that a turn is of."""
 
-    document_id: str
-    title: str
-    section: str
+    episode_id: str
+    channel: str
+    title: str | None = None
+    uri: str | None = None
+
+
+class Hit(Answer):
+    """A turn of an episode, or a memory, that fits. `passage_id` cites it; `truncated`: `text` is its best part."""
+
+    passage_id: str
+    kind: str
     text: str
-    truncated: bool
+    truncated: bool | None = None
+    by: str | None = None
+    """The turn's speaker, the memory's subject."""
+    account_id: str | None = None
+    occurred_at: str
+    valid_from: str | None = None
+    valid_to: str | None = None
+    sources: list[str] | None = None
     score: float
-    uri: str
-    lines: str
+    why: str
+    source: Source | None = None
 
 
-class Document(BaseModel):
-    """A piece of a document. `next_offset` is null at its end."""
+class TimelineEntry(Answer):
+    """An episode (with its first words as `text`) or a memory, at its time."""
 
-    document_id: str
-    title: str
-    uri: str
+    id: str
+    kind: str
+    occurred_at: str
     text: str
-    next_offset: int | None
+    truncated: bool | None = None
+    by: str | None = None
+    turns: int | None = None
+    channel: str | None = None
+    title: str | None = None
+    valid_to: str | None = None
 
 
-class Listed(BaseModel):
-    """A document by name, with what its first words say it is."""
+class RelatedEntity(Answer):
+    """An entity, how it is related to `via`, and the passages that say so."""
 
-    document_id: str
-    title: str
-    summary: str
+    entity_id: str
+    name: str
+    type: str | None = None
+    relation: str
+    via: str
+    depth: int
+    valid_from: str | None = None
+    valid_to: str | None = None
+    evidence: list[str]
+
+
+class Commitment(Answer):
+    """What somebody promised. `overdue`: it is open and its day is past."""
+
+    memory_id: str
+    text: str
+    truncated: bool | None = None
+    by: str | None = None
+    account_id: str
+    due_on: str | None = None
+    status: CommitmentStatus
+    overdue: bool | None = None
+    recorded_at: str
+    sources: list[str] | None = None
+
+
+class Conflicting(Answer):
+    """A memory that is believed and says otherwise."""
+
+    memory_id: str
+    text: str
+
+
+class Remembered(Answer):
+    """`duplicate`: it was known as `memory_id`. `conflict`: nothing was written."""
+
+    outcome: Literal["created", "duplicate", "conflict"]
+    memory_id: str | None = None
+    conflicts_with: list[Conflicting] | None = None
+    superseded: list[str] | None = None
+    suggestion: str | None = None
+
+
+class Recorded(Answer):
+    """`extended`: it was known, and further turns were added."""
+
+    outcome: Literal["created", "extended", "duplicate"]
+    episode_id: str
+    turns: int
+
+
+class Forgotten(Answer):
+    """What is gone, or with `dry_run` would be, in counts."""
+
+    dry_run: bool
+    mode: Literal["expire", "erase"]
+    memories: int
+    episodes: int
+    turns: int
+    entities: int
+    relations: int
+    citations: int
+    forgotten_at: str | None = None

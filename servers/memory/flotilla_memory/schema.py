@@ -4,7 +4,7 @@ Every row belongs to one account of one tenant, by `account_key`; an erased acco
 integers, ids are what callers see. Times are ISO 8601 in UTC with milliseconds, so they sort as text.
 """
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 # SQLite gives keys of its own only to a column of the type INTEGER.
@@ -16,6 +16,9 @@ accounts = Table(
     Column("account_key", Key, primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("account_id", Text, nullable=False),  # unique with tenant_id
+    # What the index holds of it, kept by whoever writes the index: how rare a term is needs both, without counting.
+    Column("passages", Integer, nullable=False, server_default="0"),
+    Column("terms", Integer, nullable=False, server_default="0"),
 )
 
 episodes = Table(
@@ -47,6 +50,8 @@ passages = Table(
     Column("text", Text, nullable=False),
     Column("occurred_at", Text, nullable=False),
     Column("terms", Integer, nullable=False),  # how many terms the index has of it
+    # A search reads the lengths of whole episodes: out of this index alone.
+    Index("passages_by_episode", "episode_key", "position", "terms"),
 )
 
 # The index: one row for each term of a passage. Clustered by account, so that a search touches one account's terms.
@@ -57,6 +62,7 @@ postings = Table(
     Column("term", Text, primary_key=True),
     Column("passage_key", Key, primary_key=True),
     Column("count", Integer, nullable=False),
+    Column("terms", Integer, nullable=False),  # of the passage, as in passages: a score needs no second look-up
     sqlite_with_rowid=False,
 )
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from flotilla_kit.settings import ServerSettings
 from pydantic import Field
 
-SAMPLE = Path(__file__).parent / "demo"
+SAMPLE = Path(__file__).parent / "demo" / "knowledge"
 
 
 class Settings(ServerSettings):

@@ -1,18 +1,48 @@
-"""What a knowledge backend promises."""
+"""What a memory backend promises."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from flotilla_kit.effects import Effect
 from flotilla_kit.paging import Page
 from flotilla_kit.storage import Database
 
-from .models import Hit, Listed
+from .knowledge.store import KnowledgeStore
+from .models import Commitment, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
+from .reading.commitments import Wanted
+from .records import Episode, Memory, Relation
 
 
-class KnowledgeStore(Protocol):
-    """Answers follow the documents as they are now. Every read raises `StoreEmpty` while there is none."""
+@dataclass(frozen=True)
+class Caller:
+    """Whose records: one tenant's, and of these one account's where the caller's token says so."""
 
-    @property
-    def database(self) -> Database | None: ...
+    tenant_id: str = "default"
+    account_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is searched for, as `retrieval.Query` has it; without an account in all that the caller may see."""
+
+    text: str
+    account_id: str | None = None
+    since: str | None = None
+    until: str | None = None
+    as_of: str | None = None
+    kinds: frozenset[str] | None = None
+    entity: str | None = None
+
+
+class MemoryStore(Protocol):
+    """What is of another tenant, or another account than the caller's, does not exist.
+
+    Every method raises `StoreUnavailable` when the database does not answer.
+    """
+
+    database: Database
+    knowledge: KnowledgeStore
 
     async def open(self) -> None: ...
 
@@ -20,14 +50,75 @@ class KnowledgeStore(Protocol):
 
     async def ping(self) -> None: ...
 
-    async def search(self, query: str, limit: int, cursor: str | None) -> Page[Hit]:
-        """The sections that fit best first. Raises `InvalidArguments` for a query without words, `InvalidCursor`."""
+    async def search(
+        self, caller: Caller, question: Question, limit: int, cursor: str | None, max_bytes: int
+    ) -> Page[Hit]:
+        """What fits best first; empty when nothing does. Raises `InvalidCursor`."""
         ...
 
-    async def get_document(self, document_id: str) -> tuple[str, str]:
-        """A document's title and its text. Raises `NotFound`."""
+    async def timeline(
+        self,
+        caller: Caller,
+        account_id: str | None,
+        since: str | None,
+        until: str | None,
+        kinds: Sequence[str] | None,
+        limit: int,
+        cursor: str | None,
+        max_bytes: int,
+    ) -> Page[TimelineEntry]:
+        """Newest first. Raises `InvalidCursor`."""
         ...
 
-    async def list_documents(self) -> list[Listed]:
-        """Every document by id; empty when there is none."""
+    async def related(
+        self,
+        caller: Caller,
+        account_id: str | None,
+        entity: str,
+        depth: int,
+        limit: int,
+        cursor: str | None,
+        max_bytes: int,
+    ) -> Page[RelatedEntity]:
+        """Nearest first; empty for an entity that is not known. Raises `InvalidCursor`."""
+        ...
+
+    async def commitments(
+        self,
+        caller: Caller,
+        account_id: str | None,
+        wanted: Wanted,
+        by: str | None,
+        limit: int,
+        cursor: str | None,
+        max_bytes: int,
+    ) -> Page[Commitment]:
+        """The next due first. Raises `InvalidCursor`."""
+        ...
+
+    async def remember(
+        self, caller: Caller, effect: Effect, memory: Memory, relations: Sequence[Relation]
+    ) -> Remembered:
+        """Write a memory once for this effect.
+
+        Raises:
+            NotFound: a source, or what it supersedes, is not there. Nothing was written.
+            ApprovalNeeded, IdempotencyMismatch, IdempotencyKeyRequired: as effects have them. Nothing was written.
+        """
+        ...
+
+    async def record(self, caller: Caller, effect: Effect, episode: Episode) -> Recorded:
+        """Write an episode once. Raises `EpisodeChanged` and what `remember` raises."""
+        ...
+
+    async def forget(
+        self, caller: Caller, effect: Effect, account_id: str | None, target: str, mode: str, *, dry_run: bool
+    ) -> Forgotten:
+        """Expire or erase; a dry run only counts.
+
+        Raises:
+            NotFound: there is nothing with that id.
+            InvalidArguments: an episode cannot expire.
+            ApprovalNeeded: erasing waits for a person. Nothing happened.
+        """
         ...

@@ -39,10 +39,15 @@ class Database:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
 
     @classmethod
-    async def open(cls, url: str, migrations: Sequence[Migrations], *, read_only: bool = False) -> "Database":
+    async def open(
+        cls, url: str, migrations: Sequence[Migrations], *, read_only: bool = False, secure_delete: bool = False
+    ) -> "Database":
         """Connect to `sqlite:///PATH` or `postgresql://…` and bring the schema up to date.
 
         A read-only SQLite store that does not exist yet is an empty one in memory: nothing is created.
+
+        Args:
+            secure_delete: what SQLite deletes or moves is overwritten with zeros in its file (see `truncate_log`).
 
         Raises:
             StoreUnavailable: the database cannot be reached, or a read-only one needs a migration.
@@ -51,7 +56,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             path = _sqlite_path(parsed.database, read_only=read_only)
             read_only = read_only and path != _MEMORY
-            database = cls(_sqlite_engine(path, read_only=read_only))
+            database = cls(_sqlite_engine(path, read_only=read_only, secure_delete=secure_delete))
         else:
             database = cls(_postgres_engine(url))
         await database._migrate(migrations, read_only=read_only)
@@ -98,6 +103,22 @@ class Database:
             async with engine.begin() as connection:
                 return await connection.run_sync(f, *args, **kwargs)
 
+    async def truncate_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which what was deleted still is; false while others read from it.
+
+        PostgreSQL's log and dead rows are its own: true, as there is nothing to do here.
+        """
+        engine = self._engine
+        if not isinstance(engine, Engine):
+            return True
+
+        def checkpoint() -> bool:
+            with engine.connect().execution_options(read_only=True) as connection:
+                return connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+
+        with _database_errors():
+            return await asyncio.get_running_loop().run_in_executor(self._writer, checkpoint)
+
     async def close(self) -> None:
         """Finish what is being written and let go of every connection."""
         await asyncio.to_thread(self._writer.shutdown)
@@ -139,7 +160,7 @@ def _sqlite_path(path: str | None, *, read_only: bool) -> str:
     return path
 
 
-def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
+def _sqlite_engine(path: str, *, read_only: bool, secure_delete: bool) -> Engine:
     address = f"file:{path}?mode=ro&uri=true" if read_only else path
     engine = create_engine(
         f"sqlite:///{address}",
@@ -158,6 +179,8 @@ def _sqlite_engine(path: str, *, read_only: bool) -> Engine:
         else:
             dbapi.execute("PRAGMA journal_mode=WAL")
             dbapi.execute("PRAGMA synchronous=FULL")
+            if secure_delete:
+                dbapi.execute("PRAGMA secure_delete=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]  # a listener

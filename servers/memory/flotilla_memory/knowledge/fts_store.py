@@ -8,11 +8,11 @@ from pathlib import Path
 from flotilla_kit.errors import InvalidArguments, InvalidCursor, NotFound, StoreEmpty
 from flotilla_kit.paging import Page, decode_cursor, encode_cursor
 
+from ..settings import Settings
 from . import folder
 from .folder import Stamp
 from .markdown import excerpt, parse
 from .models import Hit, Listed, uri_of
-from .settings import Settings
 
 SHOWN = 2_000  # characters of a section in a hit
 HEADING = 500  # characters of a heading in a hit

@@ -1,0 +1,1 @@
+"""Search over a folder of Markdown documents: policies, templates, notes."""

@@ -1,0 +1,1 @@
+"""Reads of the memory store, in one view of it each."""

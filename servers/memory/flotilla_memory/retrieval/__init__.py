@@ -1,0 +1,1 @@
+"""Search over passages: an inverted index in plain tables, candidates from it, and one ranking on every database."""

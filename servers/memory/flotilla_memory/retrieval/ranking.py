@@ -1,0 +1,94 @@
+"""How well a passage answers a question: features of the two, and their weighted sum. Pure: it reads no database.
+
+The weights were fitted on dialogues with their evidence known (see `benchmarks/retrieval`). Lexical features are BM25
+scores divided by the best of the question's candidates, so the sum compares passages of one question, not of two.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from math import log, sqrt
+from operator import mul
+
+K1 = 1.2
+B = 0.75
+B_EPISODE = 0.5
+
+# Of what the index says, and of who said it when; then, of the best by these, what their texts say.
+WEIGHTS: Mapping[str, float] = {
+    "own": 1.51,  # BM25 of the passage alone,
+    "near": 1.31,  # with its neighbours,
+    "around": 2.24,  # with the three before and the two behind it,
+    "episode": 1.47,  # and of its whole episode
+    "best": 1.62,  # BM25 of the best passage of its episode
+    "answers": 1.49,  # BM25 of the question right before it
+    "speaker": 2.49,  # it is said by, or about, a person whom the question names; a share of it if those are more
+    "period": 3.66,  # of a month, a year or a span that the question names
+    "day": 2.82,  # of a day that the question names, or near it
+    "length": 0.24,  # logarithm of its terms, standardised over the candidates
+    "information": 0.31,  # how rare its terms are among those of the candidates, standardised
+    "question": -0.59,  # it asks something itself
+    "bigrams": 1.07,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
+    "time": 2.26,  # the question asks for a time or an amount, and it has one
+}
+FEATURES = tuple(WEIGHTS)
+OF_INDEX = 9
+"""So many of the features need no text."""
+
+_ASKS_TIME = re.compile(
+    r"\s*(?:since )?(?:when|how (?:long|many|much|often)|(?:what|which) (?:date|day|time|year|month))\b", re.I
+)
+_HAS_TIME = re.compile(r"\d|yesterday|last |ago|week|month|year|today|tomorrow|next ", re.I)
+
+
+def idf(passages: int, having: int) -> float:
+    """How much a term tells that `having` of `passages` have."""
+    return log(1 + (passages - having + 0.5) / (having + 0.5))
+
+
+def norm(length: float, average: float, b: float = B) -> float:
+    """What a text's length, in terms, takes from a count in it."""
+    return K1 * (1 - b + b * length / average)
+
+
+def saturated(rarity: float, count: int, norm: float) -> float:
+    """What a term adds to the BM25 score of a text that has it so often."""
+    return rarity * count * (K1 + 1) / (count + norm)
+
+
+def asks_time(question: str) -> bool:
+    return _ASKS_TIME.match(question) is not None
+
+
+def has_time(text: str) -> bool:
+    return _HAS_TIME.search(text) is not None
+
+
+def is_question(text: str) -> bool:
+    return text.rstrip().endswith("?")
+
+
+def bigrams(asked: Sequence[str], said: Sequence[str]) -> float:
+    """The share of three pairs of neighbouring terms that both have."""
+    return min(3, len(set(pairwise(asked)) & set(pairwise(said)))) / 3
+
+
+def information(texts: Sequence[Collection[str]]) -> list[float]:
+    """How rare the terms of each text are among the texts, on average, standardised."""
+    having = Counter(term for terms in texts for term in terms)
+    rarity = {term: idf(len(texts), count) for term, count in having.items()}
+    return standardised([sum(rarity[term] for term in terms) / (len(terms) + 1) for terms in texts])
+
+
+def standardised(values: Sequence[float]) -> list[float]:
+    """Each value's distance to the mean, in standard deviations."""
+    mean = sum(values) / len(values)
+    deviation = sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+    # All alike: what is left of them is rounding.
+    return [(value - mean) / deviation if deviation > 1e-9 else 0.0 for value in values]
+
+
+def total(features: Sequence[float], weights: Sequence[float]) -> float:
+    """The weighted sum of features, which are the first of `FEATURES` or all of them."""
+    return sum(map(mul, features, weights))

@@ -1,0 +1,167 @@
+"""Search: the passages that answer a question best, out of one or all accounts of a tenant."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import exp, log1p
+
+from sqlalchemy import Connection
+
+from . import candidates, dates, ranking, words
+from .candidates import Matches, Passage, Query
+from .windows import windows_of
+
+__all__ = ["Found", "Query", "search"]
+
+MAX_CANDIDATES = 250  # are ranked by what the index says of them,
+MAX_READ = 150  # and the best of them by their texts too
+MIN_CONFIDENCE = 0.1  # below it, the memory has next to nothing of what is asked
+_FALL = 5.0  # so much less in the weighted sum is a score less by e
+_WEIGHTS = tuple(ranking.WEIGHTS.values())
+_AROUND = ranking.FEATURES.index("around")
+_MAX_LOOKED_AT = 6_000  # keys, before filters that let next to nothing through end the search
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage that answers."""
+
+    passage_key: int
+    score: float
+    """From 0 to 1: of the first how much of the question it may answer, of the others less, as they fall behind."""
+    why: str
+    """What speaks for it, in a few words for a person."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A passage with its features, in the order of `ranking.FEATURES`."""
+
+    passage: Passage
+    features: tuple[float, ...]
+    matched: tuple[str, ...]
+    """Terms of the question that it has itself."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The candidates for a question, and how sure it is that one of them answers it."""
+
+    candidates: list[Candidate]
+    confidence: float
+    """From 0 to 1: the BM25 score of the best passage, over what the question's terms could give."""
+
+
+def search(conn: Connection, query: Query, now: str, weights: Mapping[str, float] = ranking.WEIGHTS) -> list[Found]:
+    """The passages that answer best, best first; empty when none has much of the question."""
+    in_order = tuple(weights[name] for name in ranking.FEATURES)
+    examined = examine(conn, query, now, in_order)
+    ranked = sorted(
+        ((ranking.total(candidate.features, in_order), candidate) for candidate in examined.candidates),
+        key=lambda pair: (-pair[0], -pair[1].passage.passage_key),
+    )
+    if not ranked or examined.confidence < MIN_CONFIDENCE:
+        return []
+    best, _ = ranked[0]
+    spelled = {term: word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
+    return [
+        Found(of.passage.passage_key, round(examined.confidence * exp((total - best) / _FALL), 4), _why(of, spelled))
+        for total, of in ranked[: query.limit]
+    ]
+
+
+def examine(conn: Connection, query: Query, now: str, weights: Sequence[float] = _WEIGHTS) -> Examined:
+    """The candidates for a question with their features, in no particular order."""
+    asked = words.terms(query.text)
+    found = candidates.matches(conn, query, asked)
+    passages = _eligible(conn, query, found, now)
+    if not passages:
+        return Examined([], 0.0)
+    indexed = _of_index(conn, query.text, found, passages, date.fromisoformat(now[:10]))
+    # Beside a match by its key alone, a passage has nothing around it: it is of another episode.
+    ordered = sorted(
+        ((ranking.total(features, weights), at) for at, features in enumerate(indexed) if features[_AROUND]),
+        reverse=True,
+    )
+    read = [(passages[at], indexed[at]) for _, at in ordered[:MAX_READ]]
+    texts = [words.terms(passage.text) for passage, _ in read]
+    lengths = ranking.standardised([log1p(passage.terms) for passage, _ in read]) if read else []
+    information = ranking.information([set(terms) for terms in texts]) if read else []
+    asks_time = ranking.asks_time(query.text)
+    result: list[Candidate] = []
+    for (passage, features), terms, length, rare in zip(read, texts, lengths, information, strict=True):
+        of_text = (
+            length,
+            rare,
+            float(ranking.is_question(passage.text)),
+            ranking.bigrams(asked, terms),
+            float(asks_time and ranking.has_time(passage.text)),
+        )
+        matched = tuple(term for term, having in found.counts.items() if passage.passage_key in having)
+        result.append(Candidate(passage, features + of_text, matched))
+    best_own = max(found.scores.get(passage.passage_key, 0.0) for passage in passages)
+    return Examined(result, min(1.0, best_own / found.asked))
+
+
+def _of_index(
+    conn: Connection, text: str, found: Matches, eligible: Sequence[Passage], today: date
+) -> list[tuple[float, ...]]:
+    """The first `ranking.OF_INDEX` features of the candidates, which are the first of those that are eligible."""
+    questions = {passage.passage_key for passage in eligible if ranking.is_question(passage.text)}
+    passages = eligible[:MAX_CANDIDATES]
+    windows = windows_of(conn, found, passages, questions)
+    own, near, around, episode, _, _ = (max(scores) or 1.0 for scores in zip(*windows, strict=True))
+    best = (own, near, around, episode, own, own)
+    named = dates.named(text, today)
+    persons = _persons(text, passages)
+    result: list[tuple[float, ...]] = []
+    for passage, scores in zip(passages, windows, strict=True):
+        day = date.fromisoformat(passage.occurred_at[:10]) if named else today
+        result.append(
+            (
+                *(score / top for score, top in zip(scores, best, strict=True)),
+                1 / len(persons) if passage.speaker in persons else 0.0,
+                float(named.has_period(day)),
+                float(named.is_near(day)),
+            )
+        )
+    return result
+
+
+def _eligible(conn: Connection, query: Query, found: Matches, now: str) -> list[Passage]:
+    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
+    eligible: list[Passage] = []
+    looked_at = 0
+    for keys in candidates.order(found):
+        rank = {key: place for place, key in enumerate(keys) if naming is None or key in naming}
+        passages = candidates.passing(conn, query, list(rank), now) if rank else []
+        eligible += sorted(passages, key=lambda passage: rank[passage.passage_key])
+        looked_at += len(keys)
+        if len(eligible) >= MAX_CANDIDATES or looked_at >= _MAX_LOOKED_AT:
+            break
+    return eligible
+
+
+def _persons(text: str, passages: Sequence[Passage]) -> set[str]:
+    """The speakers and subjects whom the question names, by any of their names."""
+    asked = set(words.terms(text))
+    speakers = {passage.speaker for passage in passages if passage.speaker}
+    return {speaker for speaker in speakers if asked & set(words.terms(speaker))}
+
+
+def _why(candidate: Candidate, spelled: Mapping[str, str]) -> str:
+    features = dict(zip(ranking.FEATURES, candidate.features, strict=True))
+    passage = candidate.passage
+    reasons: list[str] = []
+    by_name = words.terms(passage.speaker) if features["speaker"] and passage.speaker else []
+    matched = [spelled.get(term, term) for term in candidate.matched if term not in by_name]
+    if matched:
+        reasons.append("has " + ", ".join(matched[:6]))
+    elif features["around"]:
+        reasons.append("beside passages that have it")
+    if features["speaker"] and passage.speaker:
+        reasons.append(f"by {passage.speaker[:40]}")
+    if features["period"] or features["day"]:
+        reasons.append(f"on {passage.occurred_at[:10]}")
+    return "; ".join(reasons)

@@ -1,0 +1,62 @@
+"""The terms of a text: English stems of folded words without stop words, and pairs of characters where no spaces are.
+
+What is indexed and what is asked go through the same function.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import cast
+
+from snowballstemmer.english_stemmer import EnglishStemmer  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
+STOP_WORDS = frozenset(
+    """
+    a an and are as at be been but by can could did do does for from had has have he her hers him his how i if in is
+    it its just me my of on or our she so that the their them then there they this to us was we were what when where
+    which who whom why will with would you your yours about into than too very not no s t re ve ll d m don am being
+    during any some also
+    """.split()  # noqa: SIM905  # a list would be one word a line
+)
+MAX_TERM = 40  # characters; longer words are identifiers or noise, and are found by their beginning
+
+# Scripts that do not put spaces between words; a run of them is indexed by pairs.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3130-\u318f"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORDS = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+(?:'[^\W_{_UNSPACED}]+)?")
+_ASCII_WORDS = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
+_STARTS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+
+_stem = cast("Callable[[str], str]", EnglishStemmer().stemWord)  # pyright: ignore[reportUnknownMemberType]  # as above
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents and other marks, and compatibility forms as what they stand for."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.replace("\u2019", "'").casefold())
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+
+
+def terms(text: str) -> list[str]:
+    """The terms of a text in order, with repetitions."""
+    folded = fold(text)
+    if folded.isascii():
+        return [term for word in _ASCII_WORDS.findall(folded) if (term := _term(word))]
+    found: list[str] = []
+    for word in _WORDS.findall(folded):
+        if _STARTS_UNSPACED.match(word):
+            found += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
+        elif term := _term(word):
+            found.append(term)
+    return found
+
+
+@lru_cache(maxsize=50_000)
+def _term(word: str) -> str | None:
+    """The stem of a folded word; None for a stop word."""
+    word = word.partition("'")[0]  # Anna's is Anna
+    return None if word in STOP_WORDS else _stem(word[:MAX_TERM])

@@ -1,0 +1,32 @@
+"""Accounts by their ids; a writer holds its accounts until its transaction ends."""
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..schema import accounts
+
+a = accounts.c
+
+
+def lock(conn: Connection, tenant_id: str, account_ids: Collection[str]) -> dict[str, int]:
+    """The keys of these accounts, made if they are new; others that write to one of them wait for this transaction."""
+    ids = sorted(account_ids)  # in one order, so that two writers never wait for each other
+    known = _keys(conn, tenant_id, ids)
+    if new := [account_id for account_id in ids if account_id not in known]:
+        insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+        rows = [{"tenant_id": tenant_id, "account_id": account_id} for account_id in new]
+        conn.execute(insert(accounts).on_conflict_do_nothing(), rows)
+        known = _keys(conn, tenant_id, ids)
+    return known
+
+
+def _keys(conn: Connection, tenant_id: str, ids: Collection[str]) -> dict[str, int]:
+    found = (
+        select(a.account_id, a.account_key)
+        .where(a.tenant_id == tenant_id, a.account_id.in_(ids))
+        .order_by(a.account_id)
+        .with_for_update()
+    )
+    return {str(account_id): int(key) for account_id, key in conn.execute(found)}

@@ -1,0 +1,153 @@
+"""Writes of memories: created, known already, or in conflict with what is believed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from flotilla_kit.errors import NotFound
+from sqlalchemy import Connection, insert, or_, select, update
+
+from ..records import Memory
+from ..schema import citations, memories, passages
+from . import entities, ids
+from .passages import add, resolve
+
+m, p = memories.c, passages.c
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What became of a memory; `conflicts_with` and `superseded` are passage ids."""
+
+    outcome: Literal["created", "duplicate", "conflict"]
+    memory_id: str | None
+    conflicts_with: Sequence[str] = ()
+    superseded: Sequence[str] = ()
+    passage_key: int | None = field(default=None, compare=False)
+
+
+def remember(conn: Connection, account_key: int, memory: Memory, now: str) -> Remembered:
+    """Write a memory of a locked account, unless it is known or contradicts what is believed.
+
+    Raises:
+        NotFound: a source, or what it supersedes, is not there. Nothing was written.
+    """
+    if memory.subject:
+        memory = _with_subject(memory, entities.name_of(conn, account_key, memory.subject))
+    sources = _resolved(conn, account_key, memory.sources, "source")
+    replaced = _resolved(conn, account_key, memory.supersedes, "memory to supersede")
+    content = content_of(memory)
+    known = conn.execute(
+        select(p.passage_id, m.passage_key)
+        .join(memories, m.passage_key == p.passage_key)
+        .where(m.account_key == account_key, m.content_hash == content, m.retired_at.is_(None))
+    ).first()
+    if known is not None and known.passage_key not in replaced:
+        return Remembered("duplicate", known.passage_id, passage_key=known.passage_key)
+    if conflicts := _conflicts(conn, account_key, memory, replaced):
+        return Remembered("conflict", None, conflicts_with=conflicts)
+    memory_id = ids.new("mem")
+    (key,) = insert_all(conn, account_key, [(memory, memory_id)], now)
+    retire(conn, replaced, now, memory.valid_from, key)
+    _cite(conn, account_key, [(key, source) for source in sources])
+    return Remembered("created", memory_id, superseded=memory.supersedes, passage_key=key)
+
+
+def insert_all(conn: Connection, account_key: int, given: Sequence[tuple[Memory, str]], now: str) -> list[int]:
+    """Insert memories with these ids as they are; their passages' keys, in order."""
+    if wanted := {memory.subject: None for memory, _ in given if memory.subject}:
+        entities.find_or_make(conn, account_key, wanted)
+    keys = add(
+        conn,
+        account_key,
+        [
+            {
+                "passage_id": memory_id,
+                "kind": memory.kind,
+                "speaker": memory.subject,
+                "text": memory.text,
+                "occurred_at": memory.occurred_at or memory.valid_from or memory.recorded_at or now,
+            }
+            for memory, memory_id in given
+        ],
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "passage_key": key,
+            "account_key": account_key,
+            "attribute": memory.attribute,
+            "valid_from": memory.valid_from,
+            "valid_to": memory.valid_to,
+            "recorded_at": memory.recorded_at or now,
+            "retired_at": memory.retired_at,
+            "content_hash": content_of(memory),
+            "confidence": memory.confidence,
+            "due_on": memory.due_on,
+            "status": (memory.status or "open") if memory.kind == "commitment" else None,
+            "external_id": memory.external_id,
+        }
+        for key, (memory, _) in zip(keys, given, strict=True)
+    ]
+    conn.execute(insert(memories), rows)
+    return keys
+
+
+def retire(conn: Connection, keys: Sequence[int], now: str, valid_to: str | None = None, by: int | None = None) -> int:
+    """End the belief in these memories, and their validity where it was open; how many were believed."""
+    if not keys:
+        return 0
+    end = valid_to or now
+    believed = (m.passage_key.in_(keys), m.retired_at.is_(None))
+    conn.execute(
+        update(memories)
+        .where(*believed, or_(m.valid_to.is_(None), m.valid_to > end), or_(m.valid_from.is_(None), m.valid_from < end))
+        .values(valid_to=end)
+    )
+    return conn.execute(update(memories).where(*believed).values(retired_at=now, superseded_by=by)).rowcount
+
+
+def content_of(memory: Memory) -> str:
+    """By which a memory said again is known; a commitment's state is part of what is said."""
+    return ids.content_hash(memory.kind, memory.subject, memory.attribute, memory.text, memory.status, memory.due_on)
+
+
+def _with_subject(memory: Memory, subject: str) -> Memory:
+    return replace(memory, subject=subject)
+
+
+def _resolved(conn: Connection, account_key: int, names: Sequence[str], noun: str) -> list[int]:
+    found = resolve(conn, account_key, names) if names else {}
+    for name in names:
+        if name not in found:
+            raise NotFound(f"There is no such {noun}.", suggestion="Pass ids as search answers have them.")
+    return [found[name] for name in dict.fromkeys(names)]
+
+
+def _conflicts(conn: Connection, account_key: int, memory: Memory, replaced: Sequence[int]) -> list[str]:
+    """What is believed of the same subject and attribute at an overlapping time, and is not replaced."""
+    if not memory.attribute:
+        return []
+    found = (
+        select(p.passage_id)
+        .join(memories, m.passage_key == p.passage_key)
+        .where(
+            m.account_key == account_key,
+            m.attribute == memory.attribute,
+            m.retired_at.is_(None),
+            p.speaker == memory.subject if memory.subject else p.speaker.is_(None),
+            m.passage_key.not_in(replaced),
+        )
+    )
+    if memory.valid_to:
+        found = found.where(or_(m.valid_from.is_(None), m.valid_from < memory.valid_to))
+    if memory.valid_from:
+        found = found.where(or_(m.valid_to.is_(None), m.valid_to > memory.valid_from))
+    return [str(passage_id) for passage_id in conn.execute(found.order_by(p.passage_key)).scalars()]
+
+
+def _cite(conn: Connection, account_key: int, pairs: Sequence[tuple[int, int]]) -> None:
+    if pairs:
+        conn.execute(
+            insert(citations),
+            [{"passage_key": key, "source_key": source, "account_key": account_key} for key, source in set(pairs)],
+        )

@@ -1,0 +1,69 @@
+"""Passages with their place in the index."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from ..retrieval import index
+from ..schema import episodes, memories, passages
+from .chunks import chunks
+
+p = passages.c
+
+
+def add(conn: Connection, account_key: int, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert passages of one account and index them; their keys, in order.
+
+    Args:
+        rows: of the table `passages`, without key, account and terms.
+    """
+    given: list[dict[str, Any]] = [
+        {
+            "episode_key": None,
+            "position": None,
+            **row,
+            "account_key": account_key,
+            "terms": index.count_terms(row["speaker"], row["text"]).total(),
+        }
+        for row in rows
+    ]
+    made = insert(passages).returning(p.passage_key, sort_by_parameter_order=True)
+    keys = [int(key) for key in conn.execute(made, given).scalars()] if given else []
+    indexed = [index.Indexed(key, row["text"], row["speaker"]) for key, row in zip(keys, given, strict=True)]
+    index.add(conn, account_key, indexed)
+    return keys
+
+
+def resolve(conn: Connection, account_key: int, sources: Sequence[str]) -> dict[str, int]:
+    """The passages of an account that sources name: by a passage's or episode's id, or by what an import called them.
+
+    An episode stands for its first turn; `EXTERNAL:3` is the third turn of the episode with that external id.
+    """
+    found: dict[str, int] = {}
+    for names in chunks(sorted(set(sources))):
+        by_id = select(p.passage_id, p.passage_key).where(p.account_key == account_key, p.passage_id.in_(names))
+        found |= {str(name): int(key) for name, key in conn.execute(by_id)}
+        m = memories.c
+        by_external = select(m.external_id, m.passage_key).where(m.account_key == account_key, m.external_id.in_(names))
+        found |= {str(name): int(key) for name, key in conn.execute(by_external)}
+        turns = {name: _episode_and_turn(name) for name in names if name not in found}
+        wanted = sorted({episode for episode, _ in turns.values()} | set(turns))
+        e = episodes.c
+        for column in (e.episode_id, e.external_id):
+            of_turns = (
+                select(column, p.position, p.passage_key)
+                .join(passages, p.episode_key == e.episode_key)
+                .where(e.account_key == account_key, column.in_(wanted))
+            )
+            at = {(str(name), int(position)): int(key) for name, position, key in conn.execute(of_turns)}
+            for name, (episode, turn) in turns.items():
+                key = at.get((name, 1)) or at.get((episode, turn))
+                if key is not None:
+                    found.setdefault(name, key)
+    return found
+
+
+def _episode_and_turn(name: str) -> tuple[str, int]:
+    episode, _, turn = name.rpartition(":")
+    return (episode, int(turn)) if episode and turn.isascii() and turn.isdigit() and len(turn) < 10 else (name, 1)
