@@ -52,6 +52,7 @@ passages = Table(
     Column("terms", Integer, nullable=False),  # how many terms the index has of it
     # A search reads the lengths of whole episodes: out of this index alone.
     Index("passages_by_episode", "episode_key", "position", "terms"),
+    Index("passages_by_speaker", "account_key", "speaker"),  # what is by or about somebody, and all of an account
 )
 
 # The index: one row for each term of a passage. Clustered by account, so that a search touches one account's terms.

@@ -59,7 +59,8 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.Text, nullable=False),
         sa.Column("terms", sa.Integer, nullable=False),
     )
-    op.create_index("passages_of_episode", "passages", ["episode_key", "position"])
+    op.create_index("passages_by_episode", "passages", ["episode_key", "position", "terms"])
+    op.create_index("passages_by_speaker", "passages", ["account_key", "speaker"])
     op.create_table(
         "postings",
         _key("account_key", primary=True),
@@ -128,6 +129,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.Text, nullable=False),
         sa.Column("retired_at", sa.Text),
     )
+    op.create_index("relations_of_account", "relations", ["account_key"])
     op.create_index("relations_of_subject", "relations", ["subject_key"])
     op.create_index("relations_of_object", "relations", ["object_key"])
     op.create_table(

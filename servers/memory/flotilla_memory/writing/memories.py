@@ -93,10 +93,13 @@ def insert_all(conn: Connection, account_key: int, given: Sequence[tuple[Memory,
 
 
 def retire(conn: Connection, keys: Sequence[int], now: str, valid_to: str | None = None, by: int | None = None) -> int:
-    """End the belief in these memories, and their validity where it was open; how many were believed."""
+    """End the belief in these memories, and their validity where it was open; how many were believed.
+
+    Their validity does not end in the past: until now it was believed to go on, and `as_of` says so.
+    """
     if not keys:
         return 0
-    end = valid_to or now
+    end = max(valid_to or now, now)
     believed = (m.passage_key.in_(keys), m.retired_at.is_(None))
     conn.execute(
         update(memories)
