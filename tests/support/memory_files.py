@@ -88,3 +88,10 @@ def episode(format_: Format[Any, Any], file: Path | str, **options: str) -> Epis
     (only,) = records(format_, file, **options)
     assert isinstance(only, Episode)
     return only
+
+
+def mem0(path: Path, number: int) -> Path:
+    """So many memories of seven users, as mem0's `get_all` answers them."""
+    items = [{"id": f"m{n}", "memory": f"Memory {n}", "user_id": f"user_{n % 7}"} for n in range(number)]
+    path.write_text(json.dumps({"results": items}))
+    return path

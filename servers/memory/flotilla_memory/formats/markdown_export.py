@@ -1,5 +1,8 @@
-"""Records as a folder of Markdown: a folder for each account, a page for each episode, one for its memories, one for
-its entities and relations. Readable as it is, and read back by `--kind markdown` (see `marked`)."""
+"""Records as a folder of Markdown, readable as it is, and read back by `--kind markdown` (see `marked`).
+
+Each account has a folder, with a page for each episode, one for its entities, one for its memories and one for its
+relations.
+"""
 
 import hashlib
 import re
@@ -7,14 +10,15 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from ..records import Episode, Memory, Record
+from ..records import Entity, Episode, Memory, Record, Relation
 from . import marked
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NOT_PLAIN = re.compile(r"[^a-z0-9_-]+")
-MEMORIES, GRAPH = "memories.md", "entities.md"
+# In the order of these names they are read back: what is cited before what cites it. Episodes' begin with their day.
+_PAGES: dict[type[Any], str] = {Entity: "entities.md", Memory: "memories.md", Relation: "relations.md"}
 
 
 def write(records: Iterable[Record], path: Path) -> None:
@@ -30,7 +34,7 @@ def write(records: Iterable[Record], path: Path) -> None:
                     page = folder / f"{record.occurred_at[:10]}-{_plain(record.channel)}-{number}.md"
                     page.write_text(marked.write(record), encoding="utf-8", newline="")
                     continue
-                name = MEMORIES if isinstance(record, Memory) else GRAPH
+                name = _PAGES[type(record)]
                 if name not in files:
                     files[name] = opened.enter_context((folder / name).open("x", encoding="utf-8", newline=""))
                 files[name].write(marked.write(record))
