@@ -84,7 +84,7 @@ def from_now(days: int) -> str:
 
 
 async def test_an_empty_memory_answers_empty_pages(memory: Memory) -> None:
-    empty = {"items": [], "next_cursor": None}
+    empty: dict[str, object] = {"items": [], "next_cursor": None}
     assert await memory.call("recall", query="anything") == empty
     assert await memory.call("search_account_history", account_id=ACME, query="anything") == empty
     assert await memory.call("get_account_timeline", account_id=ACME) == empty
@@ -402,7 +402,8 @@ async def test_whatever_an_import_held_an_answer_keeps_its_size(memory: Memory) 
 
 async def test_read_only_serves_what_is_there_and_takes_nothing(memory: Memory, tmp_path: Path) -> None:
     await memory.fact("Acme has 12 seats")
-    settings = Settings.load({**memory.settings.model_dump(include={"database_url"}), "home": tmp_path, "read_only": True})
+    where = memory.settings.model_dump(include={"database_url"})
+    settings = Settings.load({**where, "home": tmp_path, "read_only": True})
     async with Client(create_server(settings)) as client:
         tools = {tool.name for tool in await client.list_tools()}
         assert not tools & {"remember", "record_episode", "forget"} and "recall" in tools
