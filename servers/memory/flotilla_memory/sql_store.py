@@ -31,12 +31,15 @@ from .settings import Settings
 from .store import Caller, Question
 from .writing import entities as entity_writes
 from .writing import episodes, forgetting, ids, memories
-from .writing.accounts import lock
+from .writing.accounts import lock, lock_known
 
 MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
 MOST_HITS = 300  # the best of a search, that pages can show
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
 LONGEST = 500  # characters of an entry's text in a list
+LONGEST_CONFLICT = 200  # of what a memory conflicts with
+SHORTEST = 40  # of a text, before other parts of an item that is too large are left out:
+DISPENSABLE: Mapping[str, Any] = {"source": None, "sources": None, "evidence": [], "title": None, "by": None, "why": ""}
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -135,7 +138,8 @@ class SqlMemoryStore:
 
         found = await self.database.read(read)
         position = {commitment.memory_id: at for at, commitment in found}
-        return page_within([c for _, c in found], max_bytes, lambda c: position[c.memory_id], limit=limit)
+        items = [commitment for _, commitment in found]
+        return page_within(items, max_bytes, lambda one: position[one.memory_id], limit=limit, shorten=_shorter)
 
     async def remember(
         self, caller: Caller, effect: Effect, memory: Memory, relations: Sequence[Relation]
@@ -201,7 +205,7 @@ def _said(conn: Connection, outcome: Mapping[str, Any]) -> Remembered:
         outcome=outcome["outcome"],
         memory_id=outcome["memory_id"],
         conflicts_with=[
-            Conflicting(memory_id=passage_id, text=texts.get(passage_id, "")[:LONGEST])
+            Conflicting(memory_id=passage_id, text=texts.get(passage_id, "")[:LONGEST_CONFLICT])
             for passage_id in outcome["conflicts_with"]
         ]
         or None,
@@ -235,7 +239,7 @@ def _forget(
 ) -> dict[str, Any]:
     previewing = _previews(effect, dry_run=dry_run)
     wanted = account_id or caller.account_id or ""
-    key = _one_account(conn, caller, wanted) if previewing else lock(conn, caller.tenant_id, [wanted])[wanted]
+    key = _one_account(conn, caller, wanted) if previewing else lock_known(conn, caller.tenant_id, wanted)
     if (earlier := effects.recorded(conn, effect)) is not None:
         return earlier
     if key is None:
@@ -327,13 +331,12 @@ def _numbered(found: Sequence[T], start: int, limit: int, max_bytes: int) -> Pag
 
 
 def _shorter(item: T, room: int) -> T:
-    """An item whose text is cut so far that it fits."""
+    """An item that fits: its text cut, then without what it can do without."""
     said: str = getattr(item, "text", "")
-    over = answer_bytes(item) - room
-    if not said or over <= 0:
-        return item
-    kept = len(said)
-    while kept and answer_bytes(item) > room:
-        kept //= 2
-        item = item.model_copy(update={"text": said[:kept], "truncated": True})
+    while len(said) > SHORTEST and answer_bytes(item) > room:
+        said = said[: len(said) // 2]
+        item = item.model_copy(update={"text": said, "truncated": True})
+    for name, nothing in DISPENSABLE.items():
+        if answer_bytes(item) > room and name in type(item).model_fields:
+            item = item.model_copy(update={name: nothing})
     return item

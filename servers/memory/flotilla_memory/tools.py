@@ -34,7 +34,7 @@ from .store import Caller, MemoryStore, Question
 from .times import Day, Instant, InstantOrDay, instant, instant_or_day
 
 BY_ACCOUNT = "the store looks at the record's account and tenant"
-LARGEST = 8_000  # bytes of an answer that nobody asked to be longer
+DEFAULT = 2_000  # bytes of an answer that nobody asked to be longer
 
 Query = Annotated[str, Field(min_length=1, max_length=2_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -71,7 +71,7 @@ def _moment(said: str | None) -> str | None:
     return None if said is None else instant_or_day(said)
 
 
-def _bytes(most: int = LARGEST) -> int:
+def _bytes(most: int = DEFAULT) -> int:
     return min(most, tools.most_bytes())
 
 
@@ -138,7 +138,7 @@ async def recall(
     query: Query,
     account_id: AccountId | None = None,
     limit: Limit = 5,
-    max_chars: MaxChars = 2_000,
+    max_chars: MaxChars = DEFAULT,
     cursor: Cursor | None = None,
 ) -> Page[Hit]:
     """Find what is remembered about anything, best first, each with its citation. Empty: nothing is known."""
@@ -156,7 +156,7 @@ async def search_account_history(
     kinds: Annotated[list[PassageKind], Field(max_length=7)] | None = None,
     entity: Annotated[Name, Field(description="Only by or about it")] | None = None,
     limit: Limit = 5,
-    max_chars: MaxChars = 2_000,
+    max_chars: MaxChars = DEFAULT,
     cursor: Cursor | None = None,
 ) -> Page[Hit]:
     """Find passages in one account's calls, e-mails, tickets and memories, by words, time, kind or person."""
@@ -183,7 +183,7 @@ async def get_account_timeline(
     ]
     | None = None,
     limit: Limit = 10,
-    max_chars: MaxChars = 4_000,
+    max_chars: MaxChars = DEFAULT,
     cursor: Cursor | None = None,
 ) -> Page[TimelineEntry]:
     """What happened at an account, newest first: episodes by their first words, and memories."""

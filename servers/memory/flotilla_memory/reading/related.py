@@ -10,6 +10,7 @@ from ..schema import aliases, entities, evidence, passages, relations
 from ..writing import ids
 
 e, r = entities.c, relations.c
+MOST_EVIDENCE = 5  # passages that are named for a relation
 
 
 def find_entities(conn: Connection, account_key: int, entity: str) -> list[int]:
@@ -48,7 +49,7 @@ def related(conn: Connection, account_key: int, entity: str, depth: int, now: st
                             depth=level,
                             valid_from=valid_from,
                             valid_to=valid_to,
-                            evidence=cited.get(key, []),
+                            evidence=cited.get(key, [])[:MOST_EVIDENCE],
                         )
                     )
         seen |= frontier
