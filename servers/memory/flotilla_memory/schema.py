@@ -51,7 +51,7 @@ passages = Table(
     Column("occurred_at", Text, nullable=False),
     Column("terms", Integer, nullable=False),  # how many terms the index has of it
     # A search reads the lengths of whole episodes: out of this index alone.
-    Index("passages_by_episode", "episode_key", "position", "terms"),
+    Index("passages_of_episode", "episode_key", "position", "terms"),
 )
 
 # The index: one row for each term of a passage. Clustered by account, so that a search touches one account's terms.

@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.Text, nullable=False),
         sa.Column("terms", sa.Integer, nullable=False),
     )
-    op.create_index("passages_of_episode", "passages", ["episode_key", "position"])
+    op.create_index("passages_of_episode", "passages", ["episode_key", "position", "terms"])
     op.create_table(
         "postings",
         _key("account_key", primary=True),

@@ -10,8 +10,8 @@ from . import ranking
 from .candidates import BEFORE, BEHIND, Matches, Passage
 
 Scores = tuple[float, float, float, float, float, float]
-"""Alone, with the passage before and behind, with `BEFORE` and `BEHIND` of them, and of the episode; then, alone, of its
-best passage, and of a question that stands before the passage."""
+"""Alone, with the passage before and behind, with `BEFORE` and `BEHIND` of them, and of the episode; then, alone, of
+its best passage, and of a question that stands before the passage."""
 
 Turns = Sequence[tuple[int, int]]
 """Passages of an episode in order, each with its terms."""
