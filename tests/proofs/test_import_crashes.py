@@ -5,14 +5,11 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-from flotilla_memory.server import SPEC
 from support.memory_files import mem0
 from support.processes import BIN, clean_environment
 from support.proofs import FULL, draw
 
 MEMORIES, KILLS = (10_000, 12) if FULL else (2_000, 2)
-pytestmark = pytest.mark.skipif(not SPEC.importers, reason="the server's store with a database is not merged yet")
 
 
 def command(home: Path, *arguments: str | Path) -> str:

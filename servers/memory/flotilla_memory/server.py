@@ -4,6 +4,8 @@ from fastmcp import FastMCP
 from flotilla_kit.cli import ServerSpec
 from flotilla_kit.server import build_server
 
+from .formats.exporting import EXPORTERS
+from .formats.importing import IMPORTERS, OPTIONS
 from .knowledge.resources import KnowledgeProvider
 from .settings import Settings
 from .sql_store import SqlMemoryStore
@@ -32,4 +34,4 @@ def create_server(settings: Settings, store: MemoryStore | None = None) -> FastM
     )
 
 
-SPEC = ServerSpec(SqlMemoryStore, create_server)
+SPEC = ServerSpec(SqlMemoryStore, create_server, IMPORTERS, EXPORTERS, OPTIONS)

@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from flotilla_kit.exports import Exporter, Progress
 from sqlalchemy import Connection
 
+from .. import times
 from ..records import Record
 from . import cogx_export, markdown_export, stored
 from .importing import DEFAULT_TENANT, NOUNS
-from .values import utc
 
 
 def _exporter(kind: str, write: Callable[[Iterable[Record], Path], None]) -> Exporter:
@@ -33,7 +32,7 @@ def _exporter(kind: str, write: Callable[[Iterable[Record], Path], None]) -> Exp
 
 
 def _write_cogx(records: Iterable[Record], path: Path) -> None:
-    cogx_export.write(records, path, utc(datetime.now(UTC)))
+    cogx_export.write(records, path, times.now())
 
 
 EXPORTERS = [_exporter("cogx", _write_cogx), _exporter("markdown", markdown_export.write)]

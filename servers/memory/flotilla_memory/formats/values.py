@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from flotilla_kit.imports import BadRow
 
+from .. import times
+
 Object = dict[str, Any]
 """A JSON object."""
 
@@ -85,7 +87,7 @@ def instant(value: object, column: str) -> str | None:
 
 def utc(moment: datetime) -> str:
     """A time as the store keeps it."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
+    return times.instant(moment.isoformat())
 
 
 def day(value: object, column: str) -> str | None:
