@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import mark, raises
 
-NOW = "2026-03-01T00:00:00.000+00:00"
+NOW = "2026-03-01T00:00:00.000Z"
 Write = Callable[[Iterable[Record], Path], None]
 
 
@@ -35,8 +35,8 @@ RECORDS: list[Record] = [
     Episode(
         "cust_1",
         "call",
-        "2026-01-05T10:00:00.000+00:00",
-        (Turn("Dana Reyes", "We renew.\n\n---\n# Not a title"), Turn("Ann", "Good.", "2026-01-05T10:01:00.000+00:00")),
+        "2026-01-05T10:00:00.000Z",
+        (Turn("Dana Reyes", "We renew.\n\n---\n# Not a title"), Turn("Ann", "Good.", "2026-01-05T10:01:00.000Z")),
         title="Renewal -->",
         external_id="ep_1",
         uri="https://example.com/calls/1",
@@ -50,17 +50,17 @@ RECORDS: list[Record] = [
         attribute="offer",
         occurred_at=NOW,
         valid_from=NOW,
-        valid_to="2026-04-01T00:00:00.000+00:00",
+        valid_to="2026-04-01T00:00:00.000Z",
         recorded_at=NOW,
-        retired_at="2026-03-02T00:00:00.000+00:00",
+        retired_at="2026-03-02T00:00:00.000Z",
         confidence=0.5,
         due_on="2026-03-09",
         status="open",
-        sources=("ep_1#1",),
+        sources=("ep_1:1",),
         external_id="mem_1",
     ),
     Memory("cust_1", "commitment", "We sent it.", "Ann", status="kept", supersedes=("mem_1",), external_id="mem_2"),
-    Relation("cust_1", "Dana Reyes", "works at", "Acme", NOW, None, ("ep_1#1", "mem_1")),
+    Relation("cust_1", "Dana Reyes", "works at", "Acme", NOW, None, ("ep_1:1", "mem_1")),
     Memory("Cust/../1", "fact", "Another account."),
     Memory("CUST_1", "fact", "An account in other letters."),
 ]
@@ -176,10 +176,10 @@ def test_a_page_that_was_damaged_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "a" / "cust_1" / "memories.md").write_text(
         '<!-- flotilla {"record": "memory", "kind": "fact"} -->\n\n\n'
     )
-    (tmp_path / "a" / "cust_1" / "entities.md").write_text("<!-- flotilla {nonsense} -->\n")
+    (tmp_path / "a" / "cust_1" / "0-entities.md").write_text("<!-- flotilla {nonsense} -->\n")
     with raises(ImportRefused) as refused:
         read(NOTES, tmp_path / "a")
     assert refused.value.lines() == [
-        "cust_1/entities.md, line 1: this comment says no record",
+        "cust_1/0-entities.md, line 1: this comment says no record",
         "cust_1/memories.md, line 1: text is empty",
     ]

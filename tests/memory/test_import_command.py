@@ -1,22 +1,25 @@
 """`flotilla-memory import` and `export`: what is in one store is in the next, once, whatever happened on the way."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastmcp import Client
 from flotilla_kit import cli
 from flotilla_kit.imports import Source
 from flotilla_memory.formats.cogx import COGX
-from flotilla_memory.records import Record
-from flotilla_memory.server import SPEC
+from flotilla_memory.records import Episode, Record
+from flotilla_memory.server import create_server
+from flotilla_memory.settings import Settings
 from pytest import mark
-from support.memory_files import ARCHIVE, HEADERS, archive, jsonl, mail, mem0
+from support.answers import answer_of
+from support.memory_files import ARCHIVE, CHUNK, HEADERS, archive, jsonl, mail, mem0
 from support.processes import BIN, clean_environment
 from support.terminal import at_terminal
 
-pytestmark = pytest.mark.skipif(not SPEC.importers, reason="the server's store with a database is not merged yet")
 Run = Callable[..., Any]
 
 
@@ -47,11 +50,12 @@ def filled(run: Run, folder: Path) -> Path:
         "record": "memory",
         "account_id": "cust_1",
         "kind": "fact",
-        "sources": [f"cognee:{'3' + '1' * 7}-1111-4111-8111-111111111111#1"],
+        "sources": [f"cognee:{CHUNK}:1"],
+        "supersedes": ["older"],
         "external_id": "newer",
         "valid_from": "2026-01-01",
     }
-    older = {**ours, "external_id": "older", "sources": [], "retired_at": "2026-01-02T00:00:00Z"}
+    older = {**ours, "external_id": "older", "sources": [], "supersedes": [], "retired_at": "2026-01-02T00:00:00Z"}
     lines = [
         {"content": "Was so", "metadata": {"flotilla": older}},
         {"content": "Is so", "metadata": {"flotilla": ours}},
@@ -112,6 +116,44 @@ def test_a_file_with_a_wrong_row_at_its_end_imports_nothing(run: Run, tmp_path: 
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"] == {}
 
 
+def conversation(folder: Path, *said: str) -> Path:
+    turns = [{"speaker": "Ann", "dia_id": f"D1:{number}", "text": text} for number, text in enumerate(said, 1)]
+    sample = {"sample_id": "s1", "conversation": {"session_1_date_time": "2026-01-05", "session_1": turns}}
+    (folder / "talk.json").write_text(json.dumps([sample]))
+    return folder / "talk.json"
+
+
+def test_a_conversation_that_went_on_is_extended_and_one_that_was_rewritten_is_refused(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run(tmp_path, "import", conversation(tmp_path, "One"))["counts"]["added"] == 1
+    assert run(tmp_path, "import", conversation(tmp_path, "One", "Two"))["counts"]["changed"] == 1
+    (problem,) = run(tmp_path, "import", conversation(tmp_path, "Other", "Two"), code=1)["problems"]
+    assert problem["line"] == 1 and "with other turns" in problem["message"]
+    (talk,) = [record for record in exported(run, tmp_path, tmp_path / "out") if isinstance(record, Episode)]
+    assert [turn.text for turn in talk.turns] == ["One", "Two"]
+
+
+def test_what_is_imported_is_found_with_its_citation(run: Run, tmp_path: Path) -> None:
+    run(tmp_path, "import", mail(tmp_path, f"{HEADERS}\nWe want twelve months.\n"), "--account", "cust_1")
+
+    async def ask() -> Any:
+        async with Client(create_server(Settings.load({"home": tmp_path}))) as client:
+            asked = {"query": "how many months", "account_id": "cust_1"}
+            return answer_of(await client.call_tool("search_account_history", asked))
+
+    (hit,) = asyncio.run(ask())["items"]
+    assert "twelve months" in hit["text"]
+
+
+def test_names_of_nothing_but_marks_stop_nothing(run: Run, tmp_path: Path) -> None:
+    odd = ["\u0301", "🙂", "!!!", "\u200b"]
+    rows = [{"type": "entity", "name": name, "entityType": "x", "observations": ["seen"]} for name in odd]
+    rows += [{"type": "relation", "from": odd[0], "to": odd[1], "relationType": "knows"}]
+    (tmp_path / "g.jsonl").write_text(jsonl(*rows))
+    assert run(tmp_path, "import", tmp_path / "g.jsonl")["counts"]["memories"] == 4
+
+
 def test_a_kind_that_cannot_be_told_has_to_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.json").write_text("[1]")
     assert cli.main("flotilla_memory", ["--home", str(tmp_path), "import", str(tmp_path / "x.json")]) == 2
@@ -119,6 +161,6 @@ def test_a_kind_that_cannot_be_told_has_to_be_named(tmp_path: Path, capsys: pyte
 
 
 def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:
-    command = [BIN / "flotilla-memory", "import", mem0(tmp_path / "many.json", 2000)]
+    command = [BIN / "flotilla-memory", "import", mem0(tmp_path / "many.json", 300)]
     code, shown = at_terminal(command, {**clean_environment(tmp_path), "TERM": "xterm", "COLUMNS": "100"})
-    assert code == 0 and "many.json" in shown and "%" in shown and "imported 2000 memories" in shown
+    assert code == 0 and "many.json" in shown and "%" in shown and "imported 300 memories" in shown

@@ -5,13 +5,12 @@ from flotilla_kit.cli import ServerSpec
 from flotilla_kit.server import build_server
 
 from .formats.exporting import EXPORTERS
-from .formats.importing import OPTIONS, importers
+from .formats.importing import IMPORTERS, OPTIONS
 from .knowledge.resources import KnowledgeProvider
 from .settings import Settings
 from .sql_store import SqlMemoryStore
 from .store import MemoryStore
 from .tools import TOOLS
-from .writing.bulk import write
 
 INSTRUCTIONS = """\
 What is remembered of accounts, and the company's own documents. Search before you decide, and cite passage_id, or
@@ -35,4 +34,4 @@ def create_server(settings: Settings, store: MemoryStore | None = None) -> FastM
     )
 
 
-SPEC = ServerSpec(SqlMemoryStore, create_server, importers(write), EXPORTERS, OPTIONS)
+SPEC = ServerSpec(SqlMemoryStore, create_server, IMPORTERS, EXPORTERS, OPTIONS)

@@ -35,9 +35,9 @@ from .values import Object
 MANIFEST = "manifest.json"
 VERSION = "0.1"
 FILES = {
+    "entity": "entities.jsonl",
     "document": "documents.jsonl",
     "episode": "episodes.jsonl",
-    "entity": "entities.jsonl",
     "memory": "memories.jsonl",
     "memory_block": "memory_blocks.jsonl",
     "raw_node": "nodes.jsonl",

@@ -1,15 +1,16 @@
 """The imports of the memory server: each format's records into the store, in parts that are known again."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from flotilla_kit.imports import Format, Importer, Loaded, Row, Rows
+from flotilla_kit.errors import Conflict
+from flotilla_kit.imports import BadRow, Format, Importer, Loaded, Row, Rows
 from sqlalchemy import Connection
 
+from .. import times
 from ..records import Entity, Episode, Memory, Record, Relation
-from ..times import now
+from ..writing.bulk import write
 from .cogx import COGX
 from .locomo import LOCOMO
 from .mail import MAIL
@@ -28,46 +29,43 @@ _ROWS_PER_COMMIT = 500
 _MOST_RECORDS, _MOST_TEXT = 500, 2_000_000  # that are written at once: in number, and in characters
 
 
-class Written(Protocol):
-    """What writing some records did to the store."""
-
-    @property
-    def added(self) -> int: ...
-    @property
-    def changed(self) -> int: ...
-    @property
-    def known(self) -> int: ...
-
-
-Write = Callable[[Connection, str, Sequence[Record], str], Written]
-"""`write(connection, tenant_id, records, now)`: what is known by its external id or content is not written again."""
-
-
-def importers(write: Write) -> list[Importer[Any, Any]]:
-    """One importer for each format, over the store's own way to write records."""
-    return [Importer(format_, partial(_load, write), _ROWS_PER_COMMIT) for format_ in FORMATS]
-
-
-def _load(write: Write, connection: Connection, rows: Rows[tuple[Record, ...]]) -> Loaded:
-    tenant_id, at = rows.options.get("tenant", DEFAULT_TENANT), now()
+def load(connection: Connection, rows: Rows[tuple[Record, ...]]) -> Loaded:
+    """Write records in the caller's transaction. Refused is an episode that is known with other turns."""
+    tenant_id, now = rows.options.get("tenant", DEFAULT_TENANT), times.now()
     loaded = Loaded(0, 0, 0)
-    for records in _batches(rows):
-        written = write(connection, tenant_id, records, at)
-        # What was read, by kind: how much of it was new is the sum before.
-        read = Counter(NOUNS[type(record)] for record in records)
-        loaded += Loaded(written.added, written.changed, written.known, read)
+    for batch in _batches(rows):
+        try:
+            loaded += _write(connection, tenant_id, batch, now)
+        except Conflict:
+            for row in batch:
+                try:
+                    loaded += _write(connection, tenant_id, [row], now)
+                except Conflict as changed:
+                    rows.refuse(row, BadRow(changed.message.rstrip(".")))
     return loaded
 
 
-def _batches(rows: Iterable[Row[tuple[Record, ...]]]) -> Iterator[list[Record]]:
-    held, size = list[Record](), 0
+IMPORTERS: Sequence[Importer[Any, Any]] = [Importer(format_, load, _ROWS_PER_COMMIT) for format_ in FORMATS]
+
+
+def _write(connection: Connection, tenant_id: str, rows: Sequence[Row[tuple[Record, ...]]], now: str) -> Loaded:
+    records = [record for row in rows for record in row.values]
+    with connection.begin_nested():
+        written = write(connection, tenant_id, records, now)
+    # What was read, by kind: how much of it was new is the sum before.
+    read = Counter(NOUNS[type(record)] for record in records)
+    return Loaded(written.added, written.changed, written.known, read)
+
+
+def _batches(rows: Iterable[Row[tuple[Record, ...]]]) -> Iterator[list[Row[tuple[Record, ...]]]]:
+    held, number, size = list[Row[tuple[Record, ...]]](), 0, 0
     for row in rows:
-        for record in row.values:
-            held.append(record)
-            size += _length(record)
-            if len(held) >= _MOST_RECORDS or size >= _MOST_TEXT:
-                yield held
-                held, size = [], 0
+        held.append(row)
+        number += len(row.values)
+        size += sum(map(_length, row.values))
+        if number >= _MOST_RECORDS or size >= _MOST_TEXT:
+            yield held
+            held, number, size = [], 0, 0
     if held:
         yield held
 

@@ -2,7 +2,8 @@
 
 A message is an episode of the channel `email`: what was new in it, said by its sender, below its subject and whom it
 went to. Quoted replies and signatures are cut off; of a message in HTML only, the text; attachments are named and not
-read. It is known again by its Message-ID. The account is the one that the command line names, or the notebook.
+read. It is known again by its Message-ID and what it says: anybody can send another one under the same id. The account
+is the one that the command line names, or the notebook.
 
 Headers are written by whoever sent the message: they are decoded leniently, cut to a length, and never followed.
 """
@@ -94,7 +95,7 @@ def check(raw: Raw) -> tuple[Episode]:
         ),
     ]
     below = [f"Attached: {', '.join(attached)}"] if attached else []
-    pieces = [*values.passages(body)] or [""]
+    pieces = [*values.passages(new_part(body))] or [""]
     # The subject belongs to what is found first, the attachments to the end.
     pieces[0] = "\n".join([*above, *([f"\n{pieces[0]}"] if pieces[0] else [])])
     pieces[-1] = "\n\n".join([pieces[-1], *below])
@@ -107,7 +108,7 @@ def check(raw: Raw) -> tuple[Episode]:
             occurred_at=_time(message),
             turns=tuple(Turn(speaker, text) for text in said if text),
             title=values.clean(subject)[: values.LONGEST_NAME] or None,
-            external_id=_external_id(message, raw.content),
+            external_id=_external_id(message, f"{sender}{subject}{body}"),
         ),
     )
 
@@ -145,7 +146,7 @@ def _messages(file: Source) -> Iterator[Row[Raw] | Problem]:
 
 
 def _body(message: Message) -> tuple[str, list[str]]:
-    """What was new in a message, and the names of what is attached."""
+    """The text of a message, and the names of what is attached."""
     plain, html, attached = list[str](), list[str](), list[str]()
     for number, part in enumerate(_parts(message)):
         if number == _MOST_PARTS:
@@ -158,7 +159,7 @@ def _body(message: Message) -> tuple[str, list[str]]:
         elif part.get_content_type() == "text/html":
             html.append(_text_of(part))
     text = "\n\n".join(part for part in plain if part.strip())
-    return new_part(text or "\n\n".join(from_html(part) for part in html)), attached
+    return text or "\n\n".join(from_html(part) for part in html), attached
 
 
 def _parts(message: Message) -> Iterator[Message]:
@@ -229,11 +230,9 @@ def _time(message: Message) -> str:
     raise BadRow("it has no Date that is one", column="Date")
 
 
-def _external_id(message: Message, content: bytes) -> str:
-    given = _header(message, "Message-ID").strip("<> ")
-    if given and len(given) <= values.LONGEST_NAME - len("mail:"):
-        return f"mail:{given}"
-    return f"mail:{hashlib.sha256(content.rstrip()).hexdigest()[:40]}"
+def _external_id(message: Message, said: str) -> str:
+    digest = hashlib.sha256(said.encode(errors="replace")).hexdigest()[:16]
+    return f"mail:{_header(message, 'Message-ID').strip('<> ')[: values.LONGEST_NAME - 40]}@{digest}"
 
 
 def _recognises(path: Path) -> bool:

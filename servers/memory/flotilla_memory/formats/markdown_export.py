@@ -18,7 +18,7 @@ from . import marked
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NOT_PLAIN = re.compile(r"[^a-z0-9_-]+")
 # In the order of these names they are read back: what is cited before what cites it. Episodes' begin with their day.
-_PAGES: dict[type[Any], str] = {Entity: "entities.md", Memory: "memories.md", Relation: "relations.md"}
+_PAGES: dict[type[Any], str] = {Entity: "0-entities.md", Memory: "memories.md", Relation: "relations.md"}
 
 
 def write(records: Iterable[Record], path: Path) -> None:

@@ -4,8 +4,7 @@ A note is an episode of the channel `note`, its paragraphs as turns. Front matte
 https://jekyllrb.com/docs/front-matter/ has it) may name the account (`account`, `account_id`, `customer_id`), when it
 was (`date`, `created`, `occurred_at`), `title`, `author`, `channel` and `id`; whatever else it says is the note's first
 turn. Without a date it is the day that the file's name begins with, or else when the file was last changed. A note is
-known again by its path and its text: one that has changed is a new episode beside the old one, unless its front matter
-has an `id`.
+known again by its `id` or path, and its text: one that has changed is a new episode beside the old one.
 
 Links that lead out of the folder are not followed; hidden files and folders (`.obsidian`) are left out.
 """
@@ -84,7 +83,7 @@ def check(note: Note | Marked) -> tuple[Record, ...]:
         raise BadRow("this note has no text")
     digest = hashlib.sha256(note.text.encode()).hexdigest()[:12]
     # The end of a path tells notes apart better than its beginning.
-    place = note.name[-(values.LONGEST_NAME - 20) :]
+    place = (identifier or note.name)[-(values.LONGEST_NAME - 20) :]
     return (
         Episode(
             account_id=values.name(account, "account"),
@@ -92,7 +91,7 @@ def check(note: Note | Marked) -> tuple[Record, ...]:
             occurred_at=values.instant(when, "date") or note.changed_at,
             turns=tuple(Turn(author, paragraph) for paragraph in paragraphs),
             title=values.name((title or _heading(body) or stem)[: values.LONGEST_NAME], "title") or None,
-            external_id=values.name(identifier, "id") if identifier else f"note:{place}@{digest}",
+            external_id=f"note:{place}@{digest}",
         ),
     )
 

@@ -1,7 +1,7 @@
 """The records that a store holds, account by account, as `writing.write` takes them: read a few hundred at a time.
 
 What has no external id has its own id for one, by which it is cited, and known again when it is imported. A turn is
-cited as `…#3`, the third of its episode.
+cited as `…:3`, the third of its episode.
 """
 
 from collections import defaultdict
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from ..records import Entity, Episode, Memory, Record, Relation, Turn
 from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations
+from ..writing.ids import folded
 
 _AT_ONCE = 400
 _TURN = "turn"
@@ -30,8 +31,8 @@ def read(connection: Connection, tenant_id: str, account_id: str | None) -> Iter
     found = select(accounts).where(*_scope(tenant_id, account_id)).order_by(accounts.c.account_id)
     for account in connection.execute(found).all():
         key, named = account.account_key, account.account_id
-        yield from _episodes(connection, key, named)
         yield from _entities(connection, key, named)
+        yield from _episodes(connection, key, named)
         yield from _memories(connection, key, named)
         yield from _relations(connection, key, named)
 
@@ -79,7 +80,7 @@ def _entities(connection: Connection, key: int, account_id: str) -> Iterator[Ent
         for row in connection.execute(select(aliases).where(of_page).order_by(aliases.c.alias)):
             called[row.entity_key].append(row.alias)
         for row in page:
-            own = row.name.casefold()
+            own = folded(row.name)
             yield Entity(account_id, row.name, row.type, tuple(a for a in called[row.entity_key] if a != own))
 
 
@@ -156,7 +157,7 @@ def _cited(connection: Connection, by: Any, passage: Any, keys: list[int]) -> di
     found = defaultdict[int, list[str]](list)
     for row in connection.execute(select(*columns).select_from(joined).where(by.in_(keys)).order_by(p.passage_key)):
         if row.episode_id is not None:
-            found[row.citing].append(f"{row.of_episode or row.episode_id}#{row.position}")
+            found[row.citing].append(f"{row.of_episode or row.episode_id}:{row.position}")
         else:
             found[row.citing].append(row.of_memory or row.passage_id)
     return found

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ..records import Entity, Episode, Memory, Record, Relation
 from ..schema import citations, memories, passages
@@ -93,6 +93,7 @@ def _refer(conn: Connection, account_key: int, written: Sequence[tuple[int, Memo
     for key, memory in written:
         for name in memory.supersedes:
             if found.get(name, key) != key:
-                believed = (m.passage_key == found[name], m.retired_at.is_(None))
-                ended = memory.recorded_at or now
-                conn.execute(update(memories).where(*believed).values(retired_at=ended, superseded_by=key))
+                # What an export says was superseded is retired already.
+                retired_at = func.coalesce(m.retired_at, memory.recorded_at or now)
+                superseded = update(memories).where(m.passage_key == found[name], m.superseded_by.is_(None))
+                conn.execute(superseded.values(retired_at=retired_at, superseded_by=key))

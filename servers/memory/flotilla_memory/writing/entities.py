@@ -49,6 +49,8 @@ def name_of(conn: Connection, account_key: int, name: str) -> str:
 
 def describe(conn: Connection, account_key: int, entity: Entity) -> bool:
     """Write an entity with its aliases; whether it, or one of them, is new."""
+    if not ids.folded(entity.name):
+        return False  # a name of nothing but marks
     before = _by_alias(conn, account_key, [ids.folded(entity.name)])
     key = find_or_make(conn, account_key, {entity.name: entity.type})[entity.name]
     if entity.type and before:
