@@ -7,7 +7,7 @@ from flotilla_memory import records, schema
 from flotilla_memory.records import Episode
 from flotilla_memory.retrieval import candidates, ranking, words
 from flotilla_memory.retrieval.search import Examined, Query, examine, search
-from flotilla_memory.writing import write
+from flotilla_memory.writing.bulk import write
 from sqlalchemy import Connection, select
 
 from .data import Question, Sample

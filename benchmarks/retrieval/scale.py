@@ -20,7 +20,7 @@ from fastmcp.client.transports import StdioTransport
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_memory.records import Episode, Memory, Record, Turn
 from flotilla_memory.sql_store import MIGRATIONS
-from flotilla_memory.writing import write
+from flotilla_memory.writing.bulk import write
 from sqlalchemy import text
 
 from ..servers import BIN, resident

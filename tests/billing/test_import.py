@@ -252,7 +252,7 @@ def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:
 
 @mark.parametrize(
     ("package", "flags", "said"),
-    [("flotilla_billing", ["--read-only"], "--read-only"), ("flotilla_memory", [], "imports no files")],
+    [("flotilla_billing", ["--read-only"], "--read-only"), ("light_switch", [], "imports no files")],
 )
 def test_a_server_that_cannot_import_says_so(
     package: str, flags: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

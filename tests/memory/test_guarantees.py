@@ -9,7 +9,7 @@ from flotilla_memory.records import Entity, Episode, Memory, Record, Relation, T
 from flotilla_memory.server import SPEC
 from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
-from flotilla_memory.writing import write
+from flotilla_memory.writing.bulk import write
 from sqlalchemy import Connection, text
 
 OURS, THEIRS = "cust_12345", "cust_quillfeather"
@@ -18,7 +18,7 @@ DOCUMENTS = {
     "policies/refunds": "# Refunds\n\nWe refund.\n\n## Late\n\nA late refund is refunded too.",
     "policies/returns": "# Returns\n\nA return is a refund without the parcel.",
 }
-FORGETTABLE = 600
+FORGETTABLE = 240
 
 
 def given(home: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .settings import Settings
 from .sql_store import SqlMemoryStore
 from .store import MemoryStore
 from .tools import TOOLS
-from .writing import write
+from .writing.bulk import write
 
 INSTRUCTIONS = """\
 What is remembered of accounts, and the company's own documents. Search before you decide, and cite passage_id, or
