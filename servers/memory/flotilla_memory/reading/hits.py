@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from ..models import Hit, Source
 from ..retrieval import words
@@ -59,7 +59,7 @@ def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> 
     return answer
 
 
-def _source(row: Row[Any]) -> Source:
+def _source(row: Any) -> Source:
     """An episode as a hit names it; half an address would lead nowhere."""
     uri = row.uri if row.uri and len(row.uri) <= LONGEST_URI else None
     return Source(
