@@ -11,7 +11,7 @@ from flotilla_memory.retrieval import index
 from flotilla_memory.retrieval.search import Query, search
 from sqlalchemy import Connection, delete, insert, select
 
-NOW = "2026-06-01T12:00:00.000Z"
+NOW = "2026-06-01T12:00:00.000+00:00"
 ACME, OTHER, STRANGER = 1, 2, 3
 
 
@@ -25,7 +25,7 @@ class Notebook:
 
     async def episode(self, *turns: tuple[str, str], on: str = "2026-01-15", account: int = ACME) -> list[int]:
         """Record what was said, one turn after the other; answers the passages' keys."""
-        return await self.database.write(self.insert_episode, turns, f"{on}T09:00:00.000Z", account)
+        return await self.database.write(self.insert_episode, turns, f"{on}T09:00:00.000+00:00", account)
 
     def insert_episode(self, conn: Connection, turns: Sequence[tuple[str, str]], at: str, account: int) -> list[int]:
         episode = self.keys + 1
@@ -51,7 +51,7 @@ class Notebook:
         return await self.database.write(self.insert_memory, text, kind, account, of)
 
     def insert_memory(self, conn: Connection, text: str, kind: str, account: int, of: dict[str, Any]) -> int:
-        at = of.setdefault("recorded_at", "2026-01-15T09:00:00.000Z")
+        at = of.setdefault("recorded_at", "2026-01-15T09:00:00.000+00:00")
         key = self._passage(conn, account, kind, of.pop("subject", None), text, at)
         conn.execute(insert(schema.memories), {"passage_key": key, "account_key": account, "content_hash": "", **of})
         return key
@@ -194,7 +194,9 @@ async def test_a_search_is_limited_to_a_time_with_the_whole_last_day(notebook: N
         await notebook.episode(("Dana", f"outage on the {day}th"), on=f"2026-01-{day}")
     assert set(await notebook.find("outage", since="2026-01-14")) == {"outage on the 14th", "outage on the 15th"}
     assert set(await notebook.find("outage", until="2026-01-14")) == {"outage on the 13th", "outage on the 14th"}
-    assert await notebook.find("outage", since="2026-01-13T10:00:00.000Z", until="2026-01-14") == ["outage on the 14th"]
+    assert await notebook.find("outage", since="2026-01-13T10:00:00.000+00:00", until="2026-01-14") == [
+        "outage on the 14th"
+    ]
 
 
 async def test_a_search_is_limited_to_kinds(notebook: Notebook) -> None:
@@ -222,17 +224,17 @@ async def test_a_search_is_limited_to_an_entity_by_any_of_its_names(notebook: No
 
 
 async def test_what_is_no_longer_believed_is_found_only_as_of_then(notebook: Notebook) -> None:
-    await notebook.memory("The plan is Basic", retired_at="2026-03-01T00:00:00.000Z")
-    await notebook.memory("The plan is Premium", recorded_at="2026-03-01T00:00:00.000Z")
+    await notebook.memory("The plan is Basic", retired_at="2026-03-01T00:00:00.000+00:00")
+    await notebook.memory("The plan is Premium", recorded_at="2026-03-01T00:00:00.000+00:00")
     assert await notebook.find("plan") == ["The plan is Premium"]
     assert await notebook.find("plan", as_of="2026-02-01") == ["The plan is Basic"]
     assert await notebook.find("plan", as_of="2026-02-28T23:59:59.999Z") == ["The plan is Basic"]
-    assert await notebook.find("plan", as_of="2026-03-01T00:00:00.000Z") == ["The plan is Premium"]
+    assert await notebook.find("plan", as_of="2026-03-01T00:00:00.000+00:00") == ["The plan is Premium"]
     assert await notebook.find("plan", as_of="2025-12-31") == []
 
 
 async def test_what_is_over_is_not_current(notebook: Notebook) -> None:
-    await notebook.memory("The trial runs", valid_to="2026-02-01T00:00:00.000Z")
+    await notebook.memory("The trial runs", valid_to="2026-02-01T00:00:00.000+00:00")
     assert await notebook.find("trial") == []
     assert await notebook.find("trial", as_of="2026-01-20") == ["The trial runs"]
 
@@ -245,7 +247,7 @@ async def test_what_was_said_later_is_not_known_as_of_before(notebook: Notebook)
 
 async def test_the_one_current_version_is_found_among_hundreds_of_retired_ones(notebook: Notebook) -> None:
     await notebook.memory("the plan has many seats")
-    at = "2026-03-01T00:00:00.000Z"
+    at = "2026-03-01T00:00:00.000+00:00"
     texts = {key: f"the plan has {key} seats" for key in range(1_000, 1_500)}
 
     def write(conn: Connection) -> None:

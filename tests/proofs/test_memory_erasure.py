@@ -13,7 +13,7 @@ from flotilla_memory.schema import entities, episodes, passages
 from flotilla_memory.server import create_server
 from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
-from flotilla_memory.writing import write
+from flotilla_memory.writing.bulk import write
 from sqlalchemy import Connection, select
 from support.answers import answer_of
 from support.approving import approve_all

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +152,7 @@ async def test_what_one_tenant_wrote_the_other_never_hears_of(tmp_path: Path) ->
             async with AsyncExitStack() as stack:
                 for name, canary in (("red", "xqred7zvk"), ("blue", "xqblue7zvk")):
                     client = await connected(stack, tmp_path, issuers, name)
-                    known[name] = (
-                        Tenant(**{**vars(known[name]), "client": client})
-                        if name in known
-                        else Tenant(name, canary, client)
-                    )
+                    known[name] = replace(known[name], client=client) if name in known else Tenant(name, canary, client)
                 for _ in range(start, min(STEPS, start + RENEW)):
                     own, other = source.sample(sorted(known.values(), key=lambda tenant: tenant.name), 2)
                     await take(own, other, *steps.draw(own, other), log)

@@ -6,20 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from flotilla_kit import imports
-from flotilla_kit.imports import Importer, Source
+from flotilla_kit.imports import Source
 from sqlalchemy import Connection, exists, select
 
+from . import times
 from .formats import record_json
+from .formats.importing import DEFAULT_TENANT, IMPORTERS
+from .formats.locomo import LOCOMO
 from .records import Record
-from .schema import accounts
+from .schema import episodes
+from .writing.accounts import lock
+from .writing.bulk import write
 
 FOLDER = Path(__file__).parent / "demo"
+IMPORTER = next(importer for importer in IMPORTERS if importer.format is LOCOMO)
 HISTORY, MEMORIES = FOLDER / "company.json", FOLDER / "memories.jsonl"
 
 
 def is_empty(conn: Connection) -> bool:
-    """Whether nothing was ever written."""
-    return not conn.execute(select(exists().select_from(accounts))).scalar_one()
+    """Whether no episode was ever written."""
+    return not conn.execute(select(exists().select_from(episodes))).scalar_one()
 
 
 def records() -> Iterator[Record]:
@@ -31,6 +37,9 @@ def records() -> Iterator[Record]:
         yield record_json.load(said)
 
 
-def load_history(conn: Connection, importer: Importer[Any, Any]) -> None:
-    """Import the history in the caller's transaction."""
-    imports.load(conn, importer, Source(HISTORY))
+def load(conn: Connection) -> None:
+    """Write the sample into an empty store; another process that was faster has done it."""
+    lock(conn, DEFAULT_TENANT, [""])
+    if is_empty(conn):
+        imports.load(conn, IMPORTER, Source(HISTORY))
+        write(conn, DEFAULT_TENANT, list(records()), times.now())

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
-from . import times
+from . import sample, times
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
@@ -58,6 +58,8 @@ class SqlMemoryStore:
         self.database = await Database.open(
             store_url(settings), [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only, secure_delete=True
         )
+        if settings.demo_data and not settings.read_only and await self.database.read(sample.is_empty):
+            await self.database.write(sample.load)
         await self.knowledge.open()
 
     async def close(self) -> None:
