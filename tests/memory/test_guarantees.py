@@ -132,7 +132,7 @@ MEMORY = ServerUnderTest(
     scope={"account_id": OURS},
     canaries=["Quillfeather", "quillwork"],
     snapshot=Path(__file__).parent / "tools.json",
-    bytes_per_tool=1_000,
+    bytes_per_tool=500,  # ten tools in less than 5 kB
 )
 
 

@@ -206,8 +206,8 @@ async def test_what_is_unknown_is_answered_with_nothing(memory: Memory) -> None:
 async def test_the_timeline_has_episodes_and_what_is_believed_newest_first_page_by_page(memory: Memory) -> None:
     for day in (3, 1, 2):
         await memory.record([{"text": f"Note {day}"}], channel="note", occurred_at=f"2026-02-0{day}")
-    await memory.fact("A decision of the 4th", kind="decision", occurred_at="2026-02-04")
-    gone = await memory.fact("A mistake of the 5th", occurred_at="2026-02-05")
+    await memory.fact("A decision of the 4th", kind="decision", valid_from="2026-02-04")
+    gone = await memory.fact("A mistake of the 5th", valid_from="2026-02-05")
     await memory.forget(gone)
     seen: list[str] = []
     cursor: dict[str, str] = {}

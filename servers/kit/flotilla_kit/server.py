@@ -110,7 +110,8 @@ def build_server(
         providers=providers,
     )
     for tool in offered:
-        server.add_tool(bodies.wrap(tool))
+        added = server.add_tool(bodies.wrap(tool))
+        added.parameters = _without_null_defaults(added.parameters)
     _answer_schema_lookups(server, lambda name: schemas.get(name) if guard.exists(name) else None)
     return server
 
@@ -154,6 +155,16 @@ def _selected(settings: ServerSettings, tools: Sequence[ToolFunction]) -> list[T
             raise SettingsError(f"setting tools: there is no tool {wanted}{closest(wanted, names)}")
     chosen = [tool for tool in tools if settings.tools is None or tool.name in settings.tools]
     return [tool for tool in chosen if not (tool.mutates and settings.read_only)]
+
+
+def _without_null_defaults(parameters: dict[str, Any]) -> dict[str, Any]:
+    """An input schema that does not say of what may be left out that it is null then: a model reads every byte."""
+    properties: dict[str, dict[str, Any]] = parameters.get("properties", {})
+    said = {
+        name: {key: value for key, value in schema.items() if key != "default" or value is not None}
+        for name, schema in properties.items()
+    }
+    return {**parameters, "properties": said} if said else parameters
 
 
 def _answer_schema_lookups(server: FastMCP, lookup: Callable[[str], dict[str, Any] | None]) -> None:

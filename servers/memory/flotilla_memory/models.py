@@ -1,13 +1,11 @@
 """What the history tools answer. What is not known is left out: an answer is read by a model, byte by byte."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from .records import CommitmentStatus
 
-AccountId = Annotated[str, Field(max_length=200, description="Empty: the caller's own notes")]
-PassageId = Annotated[str, StringConstraints(pattern=r"^(mem|ep)_[0-9a-f]{20}(#[0-9]{1,9})?$")]
 PassageKind = Literal["turn", "fact", "preference", "decision", "event", "commitment", "note"]
 
 

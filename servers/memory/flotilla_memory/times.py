@@ -1,10 +1,6 @@
 """Times: ISO 8601 in UTC with milliseconds, so that they sort as text; or a day."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
 
 
 def now() -> str:
@@ -52,18 +48,3 @@ def day(said: str) -> str:
     except ValueError:
         pass
     raise ValueError("a day, such as 2026-03-01")
-
-
-def _checked(read: Callable[[str], str]) -> AfterValidator:
-    """A text that `read` understands, as it was given: bounds and approvals are of what a caller wrote."""
-
-    def check(said: str) -> str:
-        read(said)
-        return said
-
-    return AfterValidator(check)
-
-
-Instant = Annotated[str, Field(max_length=40, description="ISO 8601"), _checked(instant)]
-InstantOrDay = Annotated[str, Field(max_length=40, description="ISO 8601"), _checked(instant_or_day)]
-Day = Annotated[str, Field(max_length=40, description="YYYY-MM-DD"), _checked(day)]

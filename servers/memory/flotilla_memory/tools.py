@@ -1,58 +1,47 @@
 """What the model sees of the history. Each tool is a line over the store; bad input never reaches it."""
 
-from typing import (
-    Annotated,
-    Literal,
-    NotRequired,  # Pydantic wants these before Python 3.12
-)
+from typing import Literal
 
 from fastmcp.tools import tool
 from flotilla_kit import tools
-from flotilla_kit.effects import IdempotencyKey
-from flotilla_kit.paging import Cursor, Limit, Page
+from flotilla_kit.paging import Page
 from flotilla_kit.tools import DESTROY, READ, WRITE, declare, store_of
-from pydantic import Field
-from typing_extensions import TypedDict
 
 from . import records
-from .knowledge.tools import get_document, search_knowledge
-from .models import (
+from .arguments import (
     AccountId,
-    Commitment,
-    Forgotten,
-    Hit,
-    PassageId,
-    PassageKind,
-    Recorded,
-    RelatedEntity,
-    Remembered,
-    TimelineEntry,
+    Channel,
+    Cursor,
+    Depth,
+    IdempotencyKey,
+    Instant,
+    Kinds,
+    Limit,
+    MaxChars,
+    Name,
+    OptionalAccountId,
+    OptionalDay,
+    OptionalInstant,
+    OptionalName,
+    OptionalTime,
+    PassageIds,
+    Query,
+    Relations,
+    Statement,
+    TargetId,
+    TimelineKinds,
+    Turns,
 )
+from .knowledge.tools import get_document, search_knowledge
+from .models import Commitment, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
 from .reading.commitments import Wanted
 from .records import CommitmentStatus, MemoryKind
 from .store import Caller, MemoryStore, Question
-from .times import Day, Instant, InstantOrDay, instant, instant_or_day
+from .times import instant, instant_or_day
 
 BY_ACCOUNT = "the store looks at the record's account and tenant"
+NOTES = ""  # the caller's own, of no account
 DEFAULT = 2_000  # bytes of an answer that nobody asked to be longer
-
-Query = Annotated[str, Field(min_length=1, max_length=2_000)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-MaxChars = Annotated[int, Field(ge=500, le=100_000, description="of the whole answer")]
-TargetId = Annotated[str, Field(pattern=r"^(account|(mem|ep|ent)_[0-9a-f]{20})$", description="An id, or account")]
-
-
-# What callers give. No docstrings: they would be in the schema, which a model is shown.
-class TurnSaid(TypedDict):
-    speaker: NotRequired[Name]
-    text: Annotated[str, Field(min_length=1, max_length=20_000)]
-    occurred_at: NotRequired[Instant]
-
-
-class Related(TypedDict):
-    subject: Name
-    predicate: Name
-    object: Name
 
 
 def _store() -> MemoryStore:
@@ -78,57 +67,55 @@ def _bytes(most: int = DEFAULT) -> int:
 @tool(annotations=WRITE)
 @declare(approval="never", scoped=BY_ACCOUNT)
 async def remember(
-    text: Annotated[str, Field(min_length=1, max_length=4_000, description="One statement, whole by itself")],
-    account_id: AccountId = "",
+    text: Statement,
+    account_id: OptionalAccountId = None,
     kind: MemoryKind = "fact",
-    subject: Name | None = None,
-    attribute: Annotated[str, Field(max_length=100, description="Of which the subject has one, as renewal_date")]
-    | None = None,
-    occurred_at: Instant | None = None,
-    valid_from: Instant | None = None,
-    valid_to: Instant | None = None,
-    due_on: Day | None = None,
-    status: CommitmentStatus | None = None,
-    sources: Annotated[list[PassageId], Field(max_length=20, description="Passages it rests on")] = [],  # noqa: B006  # never changed
-    supersedes: Annotated[list[PassageId], Field(max_length=20)] = [],  # noqa: B006
-    relations: Annotated[list[Related], Field(max_length=20)] = [],  # noqa: B006
-    idempotency_key: IdempotencyKey | None = None,
+    subject: OptionalName = None,
+    attribute: OptionalName = None,
+    valid_from: OptionalInstant = None,
+    valid_to: OptionalInstant = None,
+    due_on: OptionalDay = None,
+    status: CommitmentStatus = "open",
+    sources: PassageIds = None,
+    supersedes: PassageIds = None,
+    relations: Relations = [],  # noqa: B006  # never changed
+    idempotency_key: IdempotencyKey = None,
 ) -> Remembered:
-    """Keep one fact, decision, preference or commitment. For what was said as it was said, record_episode."""
+    """Keep one statement. Of a subject's attribute (renewal_date) one is believed at a time."""
     del idempotency_key  # it is in the effect
+    account = account_id or NOTES
     memory = records.Memory(
-        account_id=account_id,
+        account_id=account,
         kind=kind,
         text=text,
         subject=subject,
         attribute=attribute,
-        occurred_at=_instant(occurred_at),
         valid_from=_instant(valid_from),
         valid_to=_instant(valid_to),
         due_on=due_on,
         status=status,
-        sources=tuple(sources),
-        supersedes=tuple(supersedes),
+        sources=tuple(sources or ()),
+        supersedes=tuple(supersedes or ()),
     )
-    related = [records.Relation(account_id, one["subject"], one["predicate"], one["object"]) for one in relations]
+    related = [records.Relation(account, one["subject"], one["predicate"], one["object"]) for one in relations]
     return await _store().remember(_caller(), tools.effect(), memory, related)
 
 
 @tool(annotations=WRITE)
 @declare(approval="never", scoped=BY_ACCOUNT)
 async def record_episode(
-    channel: Annotated[str, Field(min_length=1, max_length=40, description="As call, email, ticket, note")],
+    channel: Channel,
     occurred_at: Instant,
-    turns: Annotated[list[TurnSaid], Field(min_length=1, max_length=1_000)],
-    account_id: AccountId = "",
-    title: Name | None = None,
-    external_id: Annotated[str, Field(min_length=1, max_length=200, description="The source's own id")] | None = None,
-    idempotency_key: IdempotencyKey | None = None,
+    turns: Turns,
+    account_id: OptionalAccountId = None,
+    title: OptionalName = None,
+    external_id: OptionalName = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Recorded:
-    """Keep a call, e-mail thread, ticket or note word for word. Again with its external_id, it adds further turns."""
+    """Keep a call, email, ticket or note word for word. Again by its external_id, further turns are added."""
     del idempotency_key
     said = tuple(records.Turn(turn.get("speaker"), turn["text"], _instant(turn.get("occurred_at"))) for turn in turns)
-    episode = records.Episode(account_id, channel, instant(occurred_at), said, title, external_id)
+    episode = records.Episode(account_id or NOTES, channel, instant(occurred_at), said, title, external_id)
     return await _store().record(_caller(), tools.effect(), episode)
 
 
@@ -136,12 +123,12 @@ async def record_episode(
 @declare(scoped=BY_ACCOUNT)
 async def recall(
     query: Query,
-    account_id: AccountId | None = None,
+    account_id: OptionalAccountId = None,
     limit: Limit = 5,
     max_chars: MaxChars = DEFAULT,
-    cursor: Cursor | None = None,
+    cursor: Cursor = None,
 ) -> Page[Hit]:
-    """Find what is remembered about anything, best first, each with its citation. Empty: nothing is known."""
+    """Find what is remembered, best first, each passage with its citation. Empty: nothing is known."""
     return await _store().search(_caller(), Question(query, account_id), limit, cursor, _bytes(max_chars))
 
 
@@ -150,16 +137,16 @@ async def recall(
 async def search_account_history(
     account_id: AccountId,
     query: Query,
-    since: InstantOrDay | None = None,
-    until: InstantOrDay | None = None,
-    as_of: Annotated[InstantOrDay, Field(description="As it was believed then")] | None = None,
-    kinds: Annotated[list[PassageKind], Field(max_length=7)] | None = None,
-    entity: Annotated[Name, Field(description="Only by or about it")] | None = None,
+    since: OptionalTime = None,
+    until: OptionalTime = None,
+    as_of: OptionalTime = None,
+    kinds: Kinds = None,
+    entity: OptionalName = None,
     limit: Limit = 5,
     max_chars: MaxChars = DEFAULT,
-    cursor: Cursor | None = None,
+    cursor: Cursor = None,
 ) -> Page[Hit]:
-    """Find passages in one account's calls, e-mails, tickets and memories, by words, time, kind or person."""
+    """Find passages in an account's calls, emails, tickets and memories; as_of: as believed then."""
     question = Question(
         query,
         account_id,
@@ -176,17 +163,14 @@ async def search_account_history(
 @declare(scoped=BY_ACCOUNT)
 async def get_account_timeline(
     account_id: AccountId,
-    since: InstantOrDay | None = None,
-    until: InstantOrDay | None = None,
-    kinds: Annotated[
-        list[Literal["episode", "fact", "preference", "decision", "event", "commitment", "note"]], Field(max_length=7)
-    ]
-    | None = None,
+    since: OptionalTime = None,
+    until: OptionalTime = None,
+    kinds: TimelineKinds = None,
     limit: Limit = 10,
     max_chars: MaxChars = DEFAULT,
-    cursor: Cursor | None = None,
+    cursor: Cursor = None,
 ) -> Page[TimelineEntry]:
-    """What happened at an account, newest first: episodes by their first words, and memories."""
+    """What happened at an account, newest first: episodes by their first words, memories."""
     return await _store().timeline(
         _caller(), account_id, _instant(since), _moment(until), kinds, limit, cursor, _bytes(max_chars)
     )
@@ -195,11 +179,11 @@ async def get_account_timeline(
 @tool(annotations=READ)
 @declare(scoped=BY_ACCOUNT)
 async def get_related_entities(
-    entity: Annotated[str, Field(min_length=1, max_length=200, description="Name, alias or id")],
-    account_id: AccountId = "",
-    depth: Annotated[int, Field(ge=1, le=2)] = 1,
+    entity: Name,
+    account_id: OptionalAccountId = None,
+    depth: Depth = 1,
     limit: Limit = 20,
-    cursor: Cursor | None = None,
+    cursor: Cursor = None,
 ) -> Page[RelatedEntity]:
     """People, companies and things related to one, with the passages that say so."""
     return await _store().related(_caller(), account_id, entity, depth, limit, cursor, _bytes())
@@ -208,13 +192,13 @@ async def get_related_entities(
 @tool(annotations=READ)
 @declare(scoped=BY_ACCOUNT)
 async def list_commitments(
-    account_id: AccountId | None = None,
-    status: Annotated[Wanted, Field(description="due: open, and its day has come")] = "open",
-    by: Annotated[Name, Field(description="Who promised")] | None = None,
+    account_id: OptionalAccountId = None,
+    status: Wanted = "open",
+    by: OptionalName = None,
     limit: Limit = 20,
-    cursor: Cursor | None = None,
+    cursor: Cursor = None,
 ) -> Page[Commitment]:
-    """What was promised, the next due first. Once kept or broken: remember it again with status and supersedes."""
+    """What was promised, next due first. Kept or broken? remember it with status and supersedes."""
     return await _store().commitments(_caller(), account_id, status, by, limit, cursor, _bytes())
 
 
@@ -222,16 +206,12 @@ async def list_commitments(
 @declare(approval="rule", scoped=BY_ACCOUNT)
 async def forget(
     target_id: TargetId,
-    account_id: AccountId = "",
+    account_id: OptionalAccountId = None,
     mode: Literal["expire", "erase"] = "expire",
     dry_run: bool = True,
-    idempotency_key: IdempotencyKey | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Forgotten:
-    """Stop believing a memory (expire), or delete it, an episode, all of a person or an account for good (erase).
-
-    Args:
-        dry_run: only count what would go
-    """
+    """Stop believing a memory (expire), or erase it, an episode, an entity or the account. dry_run only counts."""
     del idempotency_key
     return await _store().forget(_caller(), tools.effect(), account_id, target_id, mode, dry_run=dry_run)
 

@@ -1,12 +1,9 @@
 """What the knowledge tools answer."""
 
-from typing import Annotated
 from urllib.parse import quote, unquote
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-# As long as a path can be on Linux: what is listed can be asked for.
-DocumentId = Annotated[str, Field(min_length=1, max_length=4096, description="Such as policies/refunds")]
 SCHEME = "knowledge://"
 
 
