@@ -1,4 +1,4 @@
-"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, and retrieval."""
+"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, retrieval."""
 
 from . import abuse, calls, delegation, runs, servers
 from .retrieval import report, scale

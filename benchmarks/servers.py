@@ -58,10 +58,11 @@ async def _start(command: Sequence[str], log: Path) -> tuple[float, int]:
     async with Client(StdioTransport(command[0], list(command[1:]), log_file=log, keep_alive=False)) as client:
         await client.list_tools()
         taken = time.perf_counter() - started
-        return taken, _resident(" ".join(command))
+        return taken, resident(" ".join(command))
 
 
-def _resident(wanted: str) -> int:
+def resident(wanted: str) -> int:
+    """The memory in bytes of the largest process whose command line has these words."""
     processes = subprocess.run(["ps", "-eo", "rss,args"], capture_output=True, text=True, check=True).stdout
     return max((int(line.split()[0]) for line in processes.splitlines() if wanted in line), default=0) * 1024
 

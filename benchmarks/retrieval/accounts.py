@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flotilla_memory import schema
-from flotilla_memory.retrieval import candidates, index, ranking, words
+from flotilla_memory import records, schema
+from flotilla_memory.records import Episode
+from flotilla_memory.retrieval import candidates, ranking, words
 from flotilla_memory.retrieval.search import Examined, Query, examine, search
-from sqlalchemy import Connection, insert
+from flotilla_memory.writing.bulk import write
+from sqlalchemy import Connection, select
 
 from .data import Question, Sample
 
@@ -57,28 +59,36 @@ class Account:
 
 def fill(conn: Connection, samples: Sequence[Sample]) -> list[Account]:
     """Write the samples into an empty store, each as an account."""
-    schema.metadata.create_all(conn)
-    accounts: list[Account] = []
-    key = 0
-    for account_key, sample in enumerate(samples, 1):
-        account = {"account_key": account_key, "tenant_id": TENANT, "account_id": sample.sample_id}
-        conn.execute(insert(schema.accounts), account)
-        turns: dict[int, tuple[str, str]] = {}
-        for session in sample.sessions:
-            episode = {"episode_key": key + 1, "episode_id": f"ep_{key + 1}", "account_key": account_key}
-            about = {"channel": session.channel, "occurred_at": session.occurred_at}
-            conn.execute(insert(schema.episodes), {**episode, **about, "content_hash": "", "recorded_at": NOW})
-            rows: list[dict[str, object]] = []
-            indexed: list[index.Indexed] = []
-            for position, turn in enumerate(session.turns, 1):
-                key += 1
-                turns[key] = (turn.turn_id, turn.text)
-                said = {"speaker": turn.speaker, "text": turn.text, "occurred_at": session.occurred_at}
-                of = {"passage_id": f"p{key}", "kind": "turn", "position": position, "account_key": account_key}
-                terms = index.count_terms(turn.speaker, turn.text).total()
-                rows.append({"passage_key": key, "episode_key": episode["episode_key"], "terms": terms, **said, **of})
-                indexed.append(index.Indexed(key, turn.text, turn.speaker))
-            conn.execute(insert(schema.passages), rows)
-            index.add(conn, account_key, indexed)
-        accounts.append(Account(account_key, sample, turns))
-    return accounts
+    written = [record for sample in samples for record in _records(sample)]
+    write(conn, TENANT, written, NOW)
+    keys = {
+        name: key for key, name in conn.execute(select(schema.accounts.c.account_key, schema.accounts.c.account_id))
+    }
+    return [Account(keys[sample.sample_id], sample, _turns(conn, keys[sample.sample_id], sample)) for sample in samples]
+
+
+def _records(sample: Sample) -> list[Episode]:
+    return [
+        Episode(
+            sample.sample_id,
+            session.channel,
+            session.occurred_at,
+            tuple(records.Turn(turn.speaker, turn.text) for turn in session.turns),
+            external_id=str(number),
+        )
+        for number, session in enumerate(sample.sessions)
+    ]
+
+
+def _turns(conn: Connection, account_key: int, sample: Sample) -> dict[int, tuple[str, str]]:
+    """Id and text of the turn that each passage of the account is."""
+    p, e = schema.passages.c, schema.episodes.c
+    rows = conn.execute(
+        select(p.passage_key, e.external_id, p.position)
+        .join(schema.episodes, e.episode_key == p.episode_key)
+        .where(p.account_key == account_key)
+    )
+    turns = {
+        int(key): sample.sessions[int(number or 0)].turns[int(position or 0) - 1] for key, number, position in rows
+    }
+    return {key: (turn.turn_id, turn.text) for key, turn in turns.items()}

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import flotilla_memory
-from flotilla_kit.storage import Database
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_memory.retrieval import ranking
+from flotilla_memory.sql_store import MIGRATIONS
 from sqlalchemy import Connection
 
 from ..calls import node
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _run(samples: Sequence[Sample], url: str, folder: Path, options: argparse.Namespace) -> None:
-    database = await Database.open(url, [])
+    database = await Database.open(url, [KIT_MIGRATIONS, MIGRATIONS])
     started = time.perf_counter()
     accounts = await database.write(fill, samples)
     turns = sum(len(account.turns) for account in accounts)

@@ -6,8 +6,8 @@ seven of them, and half of the questions name a person.
 
 import argparse
 import asyncio
+import os
 import random
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +15,15 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import median, quantiles
 
-from flotilla_kit.storage import Database
-from flotilla_memory import schema
-from flotilla_memory.retrieval import index
-from flotilla_memory.retrieval.search import Query, search
-from sqlalchemy import Connection, insert, text
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+from flotilla_kit.storage import KIT_MIGRATIONS, Database
+from flotilla_memory.records import Episode, Memory, Record, Turn
+from flotilla_memory.sql_store import MIGRATIONS
+from flotilla_memory.writing.bulk import write
+from sqlalchemy import text
+
+from ..servers import BIN, resident
 
 NOW = "2026-06-01T00:00:00.000Z"
 LARGE = 12_000
@@ -65,84 +69,69 @@ def sizes(memories: int) -> Iterator[int]:
         yield size
 
 
-def create(conn: Connection) -> None:
-    schema.metadata.create_all(conn)
-
-
-def write(conn: Connection, writer: Writer, account_key: int, size: int, first: int) -> None:
-    """Write one account."""
-    account = {"account_key": account_key, "tenant_id": "default", "account_id": f"a{account_key}"}
-    conn.execute(insert(schema.accounts), account)
+def account(writer: Writer, account_id: str, size: int) -> Iterator[list[Record]]:
+    """The records of an account in batches."""
     for start in range(0, size, BATCH):
-        _write_batch(conn, writer, account_key, range(first + start, first + min(size, start + BATCH)))
+        count = min(BATCH, size - start)
+        in_turns = count // 2 // TURNS * TURNS
+        episodes = [
+            Episode(
+                account_id,
+                "call",
+                writer.time(),
+                tuple(Turn(writer.name(), writer.words(6, 20)) for _ in range(TURNS)),
+            )
+            for _ in range(in_turns // TURNS)
+        ]
+        memories = [
+            Memory(account_id, "fact", writer.words(6, 20), writer.name(), occurred_at=writer.time())
+            for _ in range(count - in_turns)
+        ]
+        yield [*episodes, *memories]
 
 
-def _write_batch(conn: Connection, writer: Writer, account_key: int, keys: range) -> None:
-    of = {"account_key": account_key, "content_hash": "0" * 32, "recorded_at": NOW}
-    episodes: list[dict[str, object]] = []
-    rows: list[dict[str, object]] = []
-    memories: list[dict[str, object]] = []
-    indexed: list[index.Indexed] = []
-    for place, key in enumerate(keys):
-        name, said, at = writer.name(), writer.words(6, 20), writer.time()
-        row = {"passage_key": key, "passage_id": f"m{key}", "account_key": account_key, "speaker": name, "text": said}
-        terms = index.count_terms(name, said).total()
-        position = place % TURNS + 1
-        if place < len(keys) // 2:
-            if position == 1:
-                episode = {"episode_key": key, "episode_id": f"e{key}", "channel": "call", "occurred_at": at}
-                episodes.append({**of, **episode})
-            where = {"kind": "turn", "episode_key": episodes[-1]["episode_key"], "position": position}
-            rows.append({**row, **where, "occurred_at": episodes[-1]["occurred_at"], "terms": terms})
-        else:
-            where = {"kind": "fact", "episode_key": None, "position": None}
-            rows.append({**row, **where, "occurred_at": at, "terms": terms})
-            memories.append({**of, "passage_key": key})
-        indexed.append(index.Indexed(key, said, name))
-    for table, values in ((schema.episodes, episodes), (schema.passages, rows), (schema.memories, memories)):
-        if values:
-            conn.execute(insert(table), values)
-    index.add(conn, account_key, indexed)
-
-
-async def measure(url: str, memories: int, questions: int) -> None:
-    database = await Database.open(url, [])
-    await database.write(create)
+async def measure(home: Path, database_url: str | None, memories: int, questions: int) -> None:
+    url = database_url or f"sqlite:///{home / 'memory.db'}"
+    database = await Database.open(url, [KIT_MIGRATIONS, MIGRATIONS])
     writer = Writer(3)
-    started = time.perf_counter()
-    first = 1
+    seconds = 0.0
     accounts = 0
-    for account_key, size in enumerate(sizes(memories), 1):
-        await database.write(write, writer, account_key, size, first)
-        first += size
-        accounts = account_key
-    seconds = time.perf_counter() - started
-    if url.startswith("postgresql"):
+    for accounts, size in enumerate(sizes(memories), 1):
+        for batch in account(writer, f"a{accounts}", size):
+            started = time.perf_counter()
+            await database.write(write, "default", batch, NOW)
+            seconds += time.perf_counter() - started
+    if database_url:
         await database.write(lambda conn: conn.execute(text("ANALYZE")))
-    print(f"{memories} memories in {accounts} accounts, {memories / seconds:.0f}/s")
+    await database.close()
+    print(f"{memories} memories in {accounts} accounts, written at {memories / seconds:.0f}/s")
     asker = Writer(4)
-    await _search(database, asker, lambda: (asker.random.randint(2, accounts),), 50)
-    subjects: dict[str, tuple[Callable[[], Sequence[int] | None], int]] = {
-        "a typical account": (lambda: (asker.random.randint(2, accounts),), questions),
-        f"one with {min(memories, LARGE)}": (lambda: (1,), questions // 2),
+    subjects: dict[str, tuple[Callable[[], str | None], int]] = {
+        "a typical account": (lambda: f"a{asker.random.randint(2, max(2, accounts))}", questions),
+        f"one with {min(memories, LARGE)}": (lambda: "a1", questions // 2),
         "all of them": (lambda: None, max(5, questions // 20)),
     }
-    print(f"{'search in':24}{'p50 ms':>8}{'p95 ms':>8}")
-    for name, (account_keys, count) in subjects.items():
-        taken = await _search(database, asker, account_keys, count)
-        print(f"{name:24}{median(taken) * 1e3:>8.1f}{quantiles(taken, n=20)[-1] * 1e3:>8.1f}")
-    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB of memory")
-    await database.close()
+    command = [str(BIN / "flotilla-memory"), "--home", str(home)]
+    environment = {**os.environ, **({"FLOTILLA_MEMORY_DATABASE_URL": database_url} if database_url else {})}
+    transport = StdioTransport(command[0], command[1:], env=environment, log_file=home / "log", keep_alive=False)
+    async with Client(transport) as client:
+        print(f"{'a search over MCP in':24}{'p50 ms':>8}{'p95 ms':>8}")
+        for name, (account_id, count) in subjects.items():
+            await _search(client, asker, account_id, count // 4)  # into the caches
+            taken = await _search(client, asker, account_id, count)
+            print(f"{name:24}{median(taken) * 1e3:>8.1f}{quantiles(taken, n=20)[-1] * 1e3:>8.1f}")
+        print(f"{resident(' '.join(command)) / 1e6:.0f} MB of memory")
 
 
 async def _search(
-    database: Database, asker: Writer, account_keys: Callable[[], Sequence[int] | None], count: int
+    client: Client[StdioTransport], asker: Writer, account_id: Callable[[], str | None], count: int
 ) -> list[float]:
     taken: list[float] = []
     for _ in range(count):
-        query = Query(asker.question(), "default", account_keys())
+        within = account_id()
+        arguments = {"query": asker.question()} | ({} if within is None else {"account_id": within})
         started = time.perf_counter()
-        await database.read(search, query, NOW)
+        await client.call_tool("recall" if within is None else "search_account_history", arguments)
         taken.append(time.perf_counter() - started)
     return taken
 
@@ -154,8 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--database-url", help="of an empty PostgreSQL database; else SQLite")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        url = options.database_url or f"sqlite:///{Path(folder) / 'store.db'}"
-        asyncio.run(measure(url, options.memories, options.questions))
+        asyncio.run(measure(Path(folder), options.database_url, options.memories, options.questions))
 
 
 if __name__ == "__main__":

@@ -43,16 +43,16 @@ class Expire:
     place: int
 
 
-days = st.none() | st.integers(1, DAYS)
+days = st.none() | st.integers(1, 12)
 says = st.builds(
     Say,
     st.integers(0, 3),
     st.sampled_from(ATTRIBUTES),
     days,
     days,
-    st.lists(st.integers(0, 5), max_size=2).map(tuple),
+    st.lists(st.integers(0, 3), max_size=2).map(tuple),
 )
-steps = st.lists(says | st.builds(Expire, st.integers(0, 5)), min_size=1, max_size=12)
+steps = st.lists(says | st.builds(Expire, st.integers(0, 3)), min_size=5, max_size=12)
 
 
 @dataclass
@@ -133,7 +133,7 @@ def found(conn: Connection, account: int, made: Sequence[str], at: str) -> set[i
 @pytest.mark.prove
 @seed(SEED)
 @settings(
-    max_examples=3_000 if FULL else 60,
+    max_examples=3_000 if FULL else 40,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

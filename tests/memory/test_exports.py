@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import mark, raises
 
-NOW = "2026-03-01T00:00:00.000Z"
+NOW = "2026-03-01T00:00:00.000+00:00"
 Write = Callable[[Iterable[Record], Path], None]
 
 
@@ -35,8 +35,8 @@ RECORDS: list[Record] = [
     Episode(
         "cust_1",
         "call",
-        "2026-01-05T10:00:00.000Z",
-        (Turn("Dana Reyes", "We renew.\n\n---\n# Not a title"), Turn("Ann", "Good.", "2026-01-05T10:01:00.000Z")),
+        "2026-01-05T10:00:00.000+00:00",
+        (Turn("Dana Reyes", "We renew.\n\n---\n# Not a title"), Turn("Ann", "Good.", "2026-01-05T10:01:00.000+00:00")),
         title="Renewal -->",
         external_id="ep_1",
         uri="https://example.com/calls/1",
@@ -50,9 +50,9 @@ RECORDS: list[Record] = [
         attribute="offer",
         occurred_at=NOW,
         valid_from=NOW,
-        valid_to="2026-04-01T00:00:00.000Z",
+        valid_to="2026-04-01T00:00:00.000+00:00",
         recorded_at=NOW,
-        retired_at="2026-03-02T00:00:00.000Z",
+        retired_at="2026-03-02T00:00:00.000+00:00",
         confidence=0.5,
         due_on="2026-03-09",
         status="open",

@@ -1,42 +1,141 @@
-"""What every server guarantees, of memory: over a folder of documents."""
+"""What every server guarantees, of memory: over documents, an account of ours, and one that nobody may find out."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_kit.testing import Guarantees, Read, ServerUnderTest
+from flotilla_kit.testing import Change, Guarantees, Read, ServerUnderTest
+from flotilla_memory.records import Entity, Episode, Memory, Record, Relation, Turn
 from flotilla_memory.server import SPEC
 from flotilla_memory.settings import Settings
+from flotilla_memory.sql_store import SqlMemoryStore
+from flotilla_memory.writing.bulk import write
+from sqlalchemy import Connection, text
 
+OURS, THEIRS = "cust_12345", "cust_quillfeather"
+NOW = "2026-03-01T09:00:00.000+00:00"
 DOCUMENTS = {
     "policies/refunds": "# Refunds\n\nWe refund.\n\n## Late\n\nA late refund is refunded too.",
     "policies/returns": "# Returns\n\nA return is a refund without the parcel.",
-    "private/quillfeather": "# Quillfeather\n\nOwes us 7391846 dollars.",
 }
+FORGETTABLE = 240
 
 
-def _documents(home: Path) -> dict[str, Any]:
-    for name, text in DOCUMENTS.items():
+def given(home: Path) -> dict[str, Any]:
+    for name, said in DOCUMENTS.items():
         path = home / "knowledge" / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(said)
     return {"knowledge": home / "knowledge"}
 
 
-async def _listed(store: Any) -> object:
-    return await store.list_documents()
+def history(account_id: str, name: str, product: str) -> list[Record]:
+    """Two calls, two commitments and a person with two employers."""
+    calls = [
+        Episode(
+            account_id,
+            "call",
+            f"2026-0{month}-05T10:00:00.000+00:00",
+            (Turn(name, f"We want the {product} renewed."), Turn("Bo", f"The {product} offer comes on Friday.")),
+            f"{product} call {month}",
+            f"call-{month}",
+        )
+        for month in (1, 2)
+    ]
+    promised = [
+        Memory(
+            account_id,
+            "commitment",
+            f"Send the {product} offer, part {n}",
+            "Bo",
+            due_on=f"2026-01-1{n}",
+            recorded_at=NOW,
+        )
+        for n in (1, 2)
+    ]
+    works = [Relation(account_id, name, "works at", f"{product} {n}", sources=("call-1",)) for n in (1, 2)]
+    return [*calls, *promised, Entity(account_id, name, "person", (f"{name} of {product}",)), *works]
+
+
+async def prepare(store: SqlMemoryStore) -> None:
+    await store.database.write(write, "default", history(OURS, "Maya Lindqvist", "licence"), NOW)
+    await store.database.write(write, "default", history(THEIRS, "Zebulon Quillfeather", "quillwork"), NOW)
+    forgettable = [Memory(OURS, "note", f"Note {n} may go.") for n in range(FORGETTABLE)]
+    await store.database.write(write, "default", forgettable, NOW)
+    await store.database.write(_name_the_ids)
+
+
+def _name_the_ids(conn: Connection) -> None:
+    """Ids that samples can name: the notes' count up, and what is theirs is known."""
+    numbered = "UPDATE passages SET passage_id = :id WHERE text = :text"
+    notes = [{"id": f"mem_{n:020x}", "text": f"Note {n} may go."} for n in range(FORGETTABLE)]
+    conn.execute(text(numbered), [*notes, {"id": THEIR_MEMORY, "text": "Send the quillwork offer, part 1"}])
+
+
+THEIR_MEMORY = "mem_" + "f" * 20
+
+
+async def happened(store: SqlMemoryStore) -> int:
+    return await store.database.read(_happened)
+
+
+def _happened(conn: Connection) -> int:
+    """Memories and episodes that were written, and memories that were retired; what was erased counts against."""
+    written = conn.execute(text("SELECT (SELECT count(*) FROM memories) + 100000 * (SELECT count(*) FROM episodes)"))
+    retired = conn.execute(text("SELECT count(*) FROM memories WHERE retired_at IS NOT NULL"))
+    return int(written.scalar_one()) + 10**9 * int(retired.scalar_one())
+
+
+def forgetting(mode: str, first: int) -> Any:
+    def arguments(number: int) -> dict[str, Any]:
+        target = f"mem_{first + number % (FORGETTABLE // 2):020x}"
+        return {"account_id": OURS, "target_id": target, "mode": mode, "dry_run": False}
+
+    return arguments
+
+
+OTHERS = [{"account_id": THEIRS}]
+
+MEMORY = ServerUnderTest(
+    SPEC,
+    Settings,
+    samples=[
+        Change(
+            "remember",
+            lambda number: {"account_id": OURS, "text": f"Fact {number} of many.", "subject": "Maya"},
+            out_of_scope=[{"account_id": THEIRS}],
+        ),
+        Change(
+            "record_episode",
+            lambda number: {
+                "account_id": OURS,
+                "channel": "note",
+                "occurred_at": "2026-03-01T10:00:00Z",
+                "turns": [{"speaker": "Bo", "text": f"Note {number} of a visit."}],
+                "external_id": f"visit-{number}",
+            },
+            out_of_scope=[{"account_id": THEIRS}],
+        ),
+        Read("recall", {"account_id": OURS, "query": "licence"}, out_of_scope=OTHERS),
+        Read("search_account_history", {"account_id": OURS, "query": "licence offer"}, out_of_scope=OTHERS),
+        Read("get_account_timeline", {"account_id": OURS, "until": "2026-02-28"}, out_of_scope=OTHERS),
+        Read("get_related_entities", {"account_id": OURS, "entity": "Maya Lindqvist"}, out_of_scope=OTHERS),
+        Read("list_commitments", {"account_id": OURS}, out_of_scope=OTHERS),
+        Change("forget", forgetting("expire", 0)),
+        Change("forget", forgetting("erase", FORGETTABLE // 2), waits=True),
+        Read("search_knowledge", {"query": "refund"}),
+        Read("get_document", {"document_id": "policies/refunds"}),
+    ],
+    given=given,
+    prepare=prepare,
+    count=happened,
+    scope={"account_id": OURS},
+    canaries=["Quillfeather", "quillwork"],
+    snapshot=Path(__file__).parent / "tools.json",
+    bytes_per_tool=1_000,
+)
 
 
 @pytest.mark.prove
 class TestMemory(Guarantees):
-    server = ServerUnderTest(
-        SPEC,
-        Settings,
-        samples=[
-            Read("search_knowledge", {"query": "refund"}),
-            Read("get_document", {"document_id": "policies/refunds"}),
-        ],
-        given=_documents,
-        state=_listed,
-        snapshot=Path(__file__).parent / "tools.json",
-    )
+    server = MEMORY

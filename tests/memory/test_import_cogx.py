@@ -26,7 +26,7 @@ def packed(path: Path, members: dict[str, bytes]) -> Path:
 def test_what_cognee_exports_keeps_types_validity_and_evidence(tmp_path: Path) -> None:
     source = Source(archive(tmp_path / "a"), options={"account": "cust_1"})
     found = [record for row in COGX.parse(source) for record in row]
-    when = ("2026-01-01T00:00:00.000Z", "2026-06-01T00:00:00.000Z")
+    when = ("2026-01-01T00:00:00.000+00:00", "2026-06-01T00:00:00.000+00:00")
     assert found == [
         Entity("cust_1", "Alice", "Person"),
         Memory("cust_1", "fact", "A person", subject="Alice", external_id=f"cognee:{ALICE}#description"),
@@ -34,7 +34,7 @@ def test_what_cognee_exports_keeps_types_validity_and_evidence(tmp_path: Path) -
         Episode(
             "cust_1",
             "note",
-            "2026-02-01T00:00:00.000Z",
+            "2026-02-01T00:00:00.000+00:00",
             (Turn(None, "Alice lives in Berlin."),),
             external_id=f"cognee:{CHUNK}",
         ),
@@ -42,7 +42,7 @@ def test_what_cognee_exports_keeps_types_validity_and_evidence(tmp_path: Path) -
             "cust_1",
             "note",
             "Alice is a Berlin resident.",
-            valid_to="2026-01-01T00:00:00.000Z",
+            valid_to="2026-01-01T00:00:00.000+00:00",
             external_id=f"cognee:{SUMMARY}",
         ),
         Memory(

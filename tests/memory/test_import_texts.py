@@ -27,7 +27,7 @@ def test_a_note_is_an_episode_with_what_its_front_matter_says(tmp_path: Path) ->
     assert (found.account_id, found.title, found.occurred_at) == (
         "cust_1",
         "Renewal call",
-        "2026-03-01T00:00:00.000Z",
+        "2026-03-01T00:00:00.000+00:00",
     )
     assert [turn.text for turn in found.turns] == ["(tags: renewal, price)", "They want 12 months.\n\nWe said yes."]
     assert {turn.speaker for turn in found.turns} == {"Dana"}
@@ -96,7 +96,7 @@ def test_a_message_is_what_was_new_in_it_said_by_its_sender(tmp_path: Path) -> N
     assert found == Episode(
         "cust_1",
         "email",
-        "2026-01-05T09:00:00.000Z",
+        "2026-01-05T09:00:00.000+00:00",
         (
             Turn(
                 "Dana Reyes",

@@ -41,9 +41,9 @@ def test_a_memory_of_mem0_belongs_to_its_user_and_is_valid_through_its_last_day(
         "alex",
         "preference",
         "Alex prefers vegetarian restaurants\n(categories: food; agent_id: planner; source: slack)",
-        occurred_at="2026-01-05T23:30:00.000Z",
-        recorded_at="2026-01-05T23:30:00.000Z",
-        valid_to="2026-04-01T00:00:00.000Z",
+        occurred_at="2026-01-05T23:30:00.000+00:00",
+        recorded_at="2026-01-05T23:30:00.000+00:00",
+        valid_to="2026-04-01T00:00:00.000+00:00",
         external_id="mem0:f4cbdb08",
     )
 
@@ -55,7 +55,7 @@ def test_where_the_account_is_given_the_user_is_whom_the_memory_is_about() -> No
 
 def test_a_memory_that_another_replaced_is_no_longer_believed() -> None:
     (memory,) = records(MEM0, json.dumps([{**MEM0_ITEM, "replaced_by": "x"}]))
-    assert isinstance(memory, Memory) and memory.retired_at == "2026-01-06T00:00:00.000Z"
+    assert isinstance(memory, Memory) and memory.retired_at == "2026-01-06T00:00:00.000+00:00"
 
 
 def test_every_wrong_memory_is_named_by_its_line() -> None:
@@ -126,11 +126,11 @@ def test_a_session_of_locomo_is_an_episode_and_captions_are_said() -> None:
     assert first == Episode(
         "conv-26",
         "chat",
-        "2023-05-08T13:56:00.000Z",
+        "2023-05-08T13:56:00.000+00:00",
         (Turn("Ann", "Look!\n[picture: a photo of a dog]"), Turn("Bob", "Nice.")),
         external_id="conv-26/D1",
     )
-    assert isinstance(second, Episode) and second.occurred_at == "2023-05-25T00:05:00.000Z"
+    assert isinstance(second, Episode) and second.occurred_at == "2023-05-25T00:05:00.000+00:00"
 
 
 def test_our_own_samples_have_accounts_channels_and_iso_times() -> None:
@@ -141,7 +141,7 @@ def test_our_own_samples_have_accounts_channels_and_iso_times() -> None:
         "conversation": {"session_1_date_time": "2026-01-05T10:00Z", "session_1_channel": "email", "session_1": turns},
     }
     found = episode(LOCOMO, json.dumps([ours]))
-    assert (found.account_id, found.channel, found.occurred_at) == ("cust_1", "email", "2026-01-05T10:00:00.000Z")
+    assert (found.account_id, found.channel, found.occurred_at) == ("cust_1", "email", "2026-01-05T10:00:00.000+00:00")
     assert episode(LOCOMO, json.dumps([ours]), account="cust_2").account_id == "cust_2"
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, StringCons
 from .records import CommitmentStatus
 
 AccountId = Annotated[str, Field(max_length=200, description="Empty: the caller's own notes")]
-PassageId = Annotated[str, StringConstraints(pattern=r"^(mem_[0-9a-f]{20}|ep_[0-9a-f]{20}#[1-9][0-9]{0,8})$")]
+PassageId = Annotated[str, StringConstraints(pattern=r"^(mem|ep)_[0-9a-f]{20}(#[0-9]{1,9})?$")]
 PassageKind = Literal["turn", "fact", "preference", "decision", "event", "commitment", "note"]
 
 

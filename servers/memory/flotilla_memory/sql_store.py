@@ -31,12 +31,15 @@ from .settings import Settings
 from .store import Caller, Question
 from .writing import entities as entity_writes
 from .writing import episodes, forgetting, ids, memories
-from .writing.accounts import lock
+from .writing.accounts import lock, lock_known
 
 MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
 MOST_HITS = 300  # the best of a search, that pages can show
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
 LONGEST = 500  # characters of an entry's text in a list
+LONGEST_CONFLICT = 200  # of what a memory conflicts with
+SHORTEST = 40  # of a text, before other parts of an item that is too large are left out:
+DISPENSABLE: Mapping[str, Any] = {"source": None, "sources": None, "evidence": [], "title": None, "by": None, "why": ""}
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -135,7 +138,8 @@ class SqlMemoryStore:
 
         found = await self.database.read(read)
         position = {commitment.memory_id: at for at, commitment in found}
-        return page_within([c for _, c in found], max_bytes, lambda c: position[c.memory_id], limit=limit)
+        items = [commitment for _, commitment in found]
+        return page_within(items, max_bytes, lambda one: position[one.memory_id], limit=limit, shorten=_shorter)
 
     async def remember(
         self, caller: Caller, effect: Effect, memory: Memory, relations: Sequence[Relation]
@@ -151,10 +155,10 @@ class SqlMemoryStore:
         self, caller: Caller, effect: Effect, account_id: str | None, target: str, mode: str, *, dry_run: bool
     ) -> Forgotten:
         asked = partial(_forget, caller=caller, account_id=account_id, target=target, mode=mode, dry_run=dry_run)
-        if dry_run and effect.mode != "evaluating":
+        if _previews(effect, dry_run=dry_run):
             return Forgotten.model_validate(await self.database.read(asked, effect))
         outcome = await self._once(asked, effect)
-        if mode == "erase":
+        if mode == "erase" and not dry_run:
             await self.database.truncate_log()
         return Forgotten.model_validate(outcome)
 
@@ -194,13 +198,14 @@ def _remember(
 def _said(conn: Connection, outcome: Mapping[str, Any]) -> Remembered:
     """An outcome, with the texts of what it conflicts with: those are in no record of effects."""
     p = passages.c
-    texts = dict(conn.execute(select(p.passage_id, p.text).where(p.passage_id.in_(outcome["conflicts_with"]))).tuples())
+    found = select(p.passage_id, p.text).where(p.passage_id.in_(outcome["conflicts_with"]))
+    texts = {str(passage_id): str(said) for passage_id, said in conn.execute(found)}
     conflict = outcome["outcome"] == "conflict"
     return Remembered(
         outcome=outcome["outcome"],
         memory_id=outcome["memory_id"],
         conflicts_with=[
-            Conflicting(memory_id=passage_id, text=texts.get(passage_id, "")[:LONGEST])
+            Conflicting(memory_id=passage_id, text=texts.get(passage_id, "")[:LONGEST_CONFLICT])
             for passage_id in outcome["conflicts_with"]
         ]
         or None,
@@ -232,10 +237,10 @@ def _forget(
     mode: str,
     dry_run: bool,
 ) -> dict[str, Any]:
-    previewing = dry_run and effect.mode != "evaluating"
+    previewing = _previews(effect, dry_run=dry_run)
     wanted = account_id or caller.account_id or ""
-    key = _one_account(conn, caller, wanted) if previewing else lock(conn, caller.tenant_id, [wanted])[wanted]
-    if not previewing and (earlier := effects.recorded(conn, effect)) is not None:
+    key = _one_account(conn, caller, wanted) if previewing else lock_known(conn, caller.tenant_id, wanted)
+    if (earlier := effects.recorded(conn, effect)) is not None:
         return earlier
     if key is None:
         raise NotFound("There is nothing with that id.", suggestion="Pass an id as search answers have it.")
@@ -243,17 +248,23 @@ def _forget(
     if previewing:
         return forgetting.count(conn, chosen, mode, dry_run=True).model_dump()
     now = times.now()
-    outcome = forgetting.count(conn, chosen, mode, dry_run=False, at=now).model_dump()
+    outcome = forgetting.count(conn, chosen, mode, dry_run=dry_run, at=None if dry_run else now).model_dump()
     facts = {name: value for name, value in outcome.items() if name not in ("dry_run", "forgotten_at")}
     needed = mode == "erase" and not dry_run
     effect = approvals.require(conn, effect, needed=needed, facts={"account_id": wanted, "target": target, **facts})
     faults.point("consuming")
-    if mode == "erase":
-        forgetting.erase(conn, key, chosen)
-    else:
-        forgetting.expire(conn, chosen, now)
+    if not dry_run:
+        if mode == "erase":
+            forgetting.erase(conn, key, chosen)
+        else:
+            forgetting.expire(conn, chosen, now)
     effects.record(conn, effect, outcome)
     return outcome
+
+
+def _previews(effect: Effect, *, dry_run: bool) -> bool:
+    """Whether it is only counted, which needs neither a key nor, unless the caller's mandate says so, a person."""
+    return dry_run and effect.mode != "evaluating" and not effect.approval_required
 
 
 def _found(conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int) -> list[Hit]:
@@ -320,13 +331,12 @@ def _numbered(found: Sequence[T], start: int, limit: int, max_bytes: int) -> Pag
 
 
 def _shorter(item: T, room: int) -> T:
-    """An item whose text is cut so far that it fits."""
+    """An item that fits: its text cut, then without what it can do without."""
     said: str = getattr(item, "text", "")
-    over = answer_bytes(item) - room
-    if not said or over <= 0:
-        return item
-    kept = len(said)
-    while kept and answer_bytes(item) > room:
-        kept //= 2
-        item = item.model_copy(update={"text": said[:kept], "truncated": True})
+    while len(said) > SHORTEST and answer_bytes(item) > room:
+        said = said[: len(said) // 2]
+        item = item.model_copy(update={"text": said, "truncated": True})
+    for name, nothing in DISPENSABLE.items():
+        if answer_bytes(item) > room and name in type(item).model_fields:
+            item = item.model_copy(update={name: nothing})
     return item

@@ -1,5 +1,6 @@
 """Times: ISO 8601 in UTC with milliseconds, so that they sort as text; or a day."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -7,11 +8,13 @@ from pydantic import AfterValidator, Field
 
 
 def now() -> str:
-    return _text(datetime.now(UTC))
+    """This moment."""
+    return utc(datetime.now(UTC))
 
 
-def today() -> str:
-    return datetime.now(UTC).date().isoformat()
+def utc(moment: datetime) -> str:
+    """A time as the store keeps it; one without a zone is UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def instant(said: str) -> str:
@@ -21,8 +24,7 @@ def instant(said: str) -> str:
         ValueError: it is none, or in no year from 1 to 9999 in UTC.
     """
     try:
-        given = datetime.fromisoformat(said)
-        return _text((given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC))
+        return utc(datetime.fromisoformat(said))
     except (ValueError, OverflowError):
         raise ValueError("an ISO 8601 time, such as 2026-03-01 or 2026-03-01T09:30:00Z") from None
 
@@ -52,10 +54,16 @@ def day(said: str) -> str:
     raise ValueError("a day, such as 2026-03-01")
 
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z").zfill(len("2026-03-01T09:30:00.000Z"))
+def _checked(read: Callable[[str], str]) -> AfterValidator:
+    """A text that `read` understands, as it was given: bounds and approvals are of what a caller wrote."""
+
+    def check(said: str) -> str:
+        read(said)
+        return said
+
+    return AfterValidator(check)
 
 
-Instant = Annotated[str, Field(max_length=40, description="ISO 8601"), AfterValidator(instant)]
-InstantOrDay = Annotated[str, Field(max_length=40, description="ISO 8601"), AfterValidator(instant_or_day)]
-Day = Annotated[str, Field(max_length=40, description="YYYY-MM-DD"), AfterValidator(day)]
+Instant = Annotated[str, Field(max_length=40, description="ISO 8601"), _checked(instant)]
+InstantOrDay = Annotated[str, Field(max_length=40, description="ISO 8601"), _checked(instant_or_day)]
+Day = Annotated[str, Field(max_length=40, description="YYYY-MM-DD"), _checked(day)]

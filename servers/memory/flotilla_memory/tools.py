@@ -1,13 +1,18 @@
 """What the model sees of the history. Each tool is a line over the store; bad input never reaches it."""
 
-from typing import Annotated, Literal
+from typing import (
+    Annotated,
+    Literal,
+    NotRequired,  # Pydantic wants these before Python 3.12
+)
 
 from fastmcp.tools import tool
 from flotilla_kit import tools
 from flotilla_kit.effects import IdempotencyKey
 from flotilla_kit.paging import Cursor, Limit, Page
 from flotilla_kit.tools import DESTROY, READ, WRITE, declare, store_of
-from pydantic import BaseModel, Field
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from . import records
 from .knowledge.tools import get_document, search_knowledge
@@ -26,10 +31,10 @@ from .models import (
 from .reading.commitments import Wanted
 from .records import CommitmentStatus, MemoryKind
 from .store import Caller, MemoryStore, Question
-from .times import Day, Instant, InstantOrDay
+from .times import Day, Instant, InstantOrDay, instant, instant_or_day
 
 BY_ACCOUNT = "the store looks at the record's account and tenant"
-LARGEST = 8_000  # bytes of an answer that nobody asked to be longer
+DEFAULT = 2_000  # bytes of an answer that nobody asked to be longer
 
 Query = Annotated[str, Field(min_length=1, max_length=2_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -37,17 +42,14 @@ MaxChars = Annotated[int, Field(ge=500, le=100_000, description="of the whole an
 TargetId = Annotated[str, Field(pattern=r"^(account|(mem|ep|ent)_[0-9a-f]{20})$", description="An id, or account")]
 
 
-class TurnSaid(BaseModel):
-    """A turn as a caller gives it."""
-
-    speaker: Name | None = None
+# What callers give. No docstrings: they would be in the schema, which a model is shown.
+class TurnSaid(TypedDict):
+    speaker: NotRequired[Name]
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
-    occurred_at: Instant | None = None
+    occurred_at: NotRequired[Instant]
 
 
-class Related(BaseModel):
-    """A relation as a caller gives it, between two names."""
-
+class Related(TypedDict):
     subject: Name
     predicate: Name
     object: Name
@@ -61,7 +63,15 @@ def _caller() -> Caller:
     return Caller(**tools.scope())
 
 
-def _bytes(most: int = LARGEST) -> int:
+def _instant(said: str | None) -> str | None:
+    return None if said is None else instant(said)
+
+
+def _moment(said: str | None) -> str | None:
+    return None if said is None else instant_or_day(said)
+
+
+def _bytes(most: int = DEFAULT) -> int:
     return min(most, tools.most_bytes())
 
 
@@ -92,15 +102,15 @@ async def remember(
         text=text,
         subject=subject,
         attribute=attribute,
-        occurred_at=occurred_at,
-        valid_from=valid_from,
-        valid_to=valid_to,
+        occurred_at=_instant(occurred_at),
+        valid_from=_instant(valid_from),
+        valid_to=_instant(valid_to),
         due_on=due_on,
         status=status,
         sources=tuple(sources),
         supersedes=tuple(supersedes),
     )
-    related = [records.Relation(account_id, one.subject, one.predicate, one.object) for one in relations]
+    related = [records.Relation(account_id, one["subject"], one["predicate"], one["object"]) for one in relations]
     return await _store().remember(_caller(), tools.effect(), memory, related)
 
 
@@ -113,13 +123,12 @@ async def record_episode(
     account_id: AccountId = "",
     title: Name | None = None,
     external_id: Annotated[str, Field(min_length=1, max_length=200, description="The source's own id")] | None = None,
-    uri: Annotated[str, Field(max_length=2_000)] | None = None,
     idempotency_key: IdempotencyKey | None = None,
 ) -> Recorded:
     """Keep a call, e-mail thread, ticket or note word for word. Again with its external_id, it adds further turns."""
     del idempotency_key
-    said = tuple(records.Turn(turn.speaker, turn.text, turn.occurred_at) for turn in turns)
-    episode = records.Episode(account_id, channel, occurred_at, said, title, external_id, uri)
+    said = tuple(records.Turn(turn.get("speaker"), turn["text"], _instant(turn.get("occurred_at"))) for turn in turns)
+    episode = records.Episode(account_id, channel, instant(occurred_at), said, title, external_id)
     return await _store().record(_caller(), tools.effect(), episode)
 
 
@@ -129,7 +138,7 @@ async def recall(
     query: Query,
     account_id: AccountId | None = None,
     limit: Limit = 5,
-    max_chars: MaxChars = 2_000,
+    max_chars: MaxChars = DEFAULT,
     cursor: Cursor | None = None,
 ) -> Page[Hit]:
     """Find what is remembered about anything, best first, each with its citation. Empty: nothing is known."""
@@ -147,11 +156,19 @@ async def search_account_history(
     kinds: Annotated[list[PassageKind], Field(max_length=7)] | None = None,
     entity: Annotated[Name, Field(description="Only by or about it")] | None = None,
     limit: Limit = 5,
-    max_chars: MaxChars = 2_000,
+    max_chars: MaxChars = DEFAULT,
     cursor: Cursor | None = None,
 ) -> Page[Hit]:
     """Find passages in one account's calls, e-mails, tickets and memories, by words, time, kind or person."""
-    question = Question(query, account_id, since, until, as_of, None if kinds is None else frozenset(kinds), entity)
+    question = Question(
+        query,
+        account_id,
+        _instant(since),
+        _moment(until),
+        _moment(as_of),
+        None if kinds is None else frozenset(kinds),
+        entity,
+    )
     return await _store().search(_caller(), question, limit, cursor, _bytes(max_chars))
 
 
@@ -166,11 +183,13 @@ async def get_account_timeline(
     ]
     | None = None,
     limit: Limit = 10,
-    max_chars: MaxChars = 4_000,
+    max_chars: MaxChars = DEFAULT,
     cursor: Cursor | None = None,
 ) -> Page[TimelineEntry]:
     """What happened at an account, newest first: episodes by their first words, and memories."""
-    return await _store().timeline(_caller(), account_id, since, until, kinds, limit, cursor, _bytes(max_chars))
+    return await _store().timeline(
+        _caller(), account_id, _instant(since), _moment(until), kinds, limit, cursor, _bytes(max_chars)
+    )
 
 
 @tool(annotations=READ)

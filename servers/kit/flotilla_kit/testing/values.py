@@ -68,13 +68,14 @@ def wide(text: str) -> str:
 
 def odd_names(name: str) -> list[str]:
     """Names that some layer might take for `name`."""
-    return [
+    names = [
         *("", " ", ".", "*", "💸", "\u0000", "__proto__", "__class__", "../" + name, "tools/" + name, "/" + name),
         *(name + " ", " " + name, name + "\n", name + "\u0000", name + "\u200b", name.upper(), name.title()),
         *(name.replace("_", "-"), f"server_{name}", f"mcp__server__{name}", f"{name}?", f"{name};", f"{name}/"),
         *(f"{'0' * 12}_{name}", f"e3b0c44298fc_{name}", wide(name), "x" * 2000, name * 60, f"{name}%00", f"{name}@1"),
-        *("remember", "exec", "resources/read", "tools/list", "decide_approvals"),
+        *("no_such_tool", "exec", "resources/read", "tools/list", "decide_approvals"),
     ]
+    return [other for other in names if other != name]  # some say the same of a name in one word
 
 
 def not_quite(value: Any) -> list[Any]:

@@ -2,37 +2,44 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from flotilla_kit.exports import Exporter, Progress
 from sqlalchemy import Connection
 
-from .. import times
 from ..records import Record
+from ..times import now
 from . import cogx_export, markdown_export, stored
 from .importing import DEFAULT_TENANT, NOUNS
 
 
-def _exporter(kind: str, write: Callable[[Iterable[Record], Path], None]) -> Exporter:
-    def export(connection: Connection, path: Path, options: Mapping[str, str], progress: Progress) -> Mapping[str, int]:
-        scope = options.get("tenant", DEFAULT_TENANT), options.get("account")
-        progress.total = stored.count(connection, *scope)
-        counts = Counter(dict.fromkeys(NOUNS.values(), 0))
+def _export(
+    write: Callable[[Iterable[Record], Path], None],
+    connection: Connection,
+    path: Path,
+    options: Mapping[str, str],
+    progress: Progress,
+) -> Mapping[str, int]:
+    scope = options.get("tenant", DEFAULT_TENANT), options.get("account")
+    progress.total = stored.count(connection, *scope)
+    counts = Counter(dict.fromkeys(NOUNS.values(), 0))
 
-        def records() -> Iterator[Record]:
-            for record in stored.read(connection, *scope):
-                yield record
-                counts[NOUNS[type(record)]] += 1
-                progress.advance()
+    def records() -> Iterator[Record]:
+        for record in stored.read(connection, *scope):
+            yield record
+            counts[NOUNS[type(record)]] += 1
+            progress.advance()
 
-        write(records(), path)
-        return counts
-
-    return Exporter(kind, export)
+    write(records(), path)
+    return counts
 
 
 def _write_cogx(records: Iterable[Record], path: Path) -> None:
-    cogx_export.write(records, path, times.now())
+    cogx_export.write(records, path, now())
 
 
-EXPORTERS = [_exporter("cogx", _write_cogx), _exporter("markdown", markdown_export.write)]
+EXPORTERS = [
+    Exporter("cogx", partial(_export, _write_cogx)),
+    Exporter("markdown", partial(_export, markdown_export.write)),
+]

@@ -13,7 +13,6 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
 from email import policy
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -24,6 +23,7 @@ from typing import cast
 
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
+from .. import times
 from ..records import Episode, Turn
 from . import values
 from .looks import head
@@ -224,7 +224,7 @@ def _time(message: Message) -> str:
         try:
             moment = parsedate_to_datetime(given.strip())
             if 1970 <= moment.year < 2200:
-                return values.utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+                return times.utc(moment)
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     raise BadRow("it has no Date that is one", column="Date")
@@ -244,4 +244,4 @@ def _recognises(path: Path) -> bool:
     return _FROM_LINE.fullmatch(start.partition("\n")[0].encode()) is not None and _HEADER.search(start) is not None
 
 
-MAIL = Format[Raw, tuple[Episode]]("messages", read, check, kind="email", recognises=_recognises)
+MAIL = Format[Raw, tuple[Episode]]("records", read, check, kind="email", recognises=_recognises)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
+from .. import times
 from ..records import Episode, Record, Turn
 from . import marked, values
 from .looks import head
@@ -100,7 +101,7 @@ def _note(file: Source) -> Note:
     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC) if path is not None else datetime.now(UTC)
     name = file.name or (path.name if path is not None else "note.md")
     # A name need not be UTF-8; what stands for its other bytes is no text.
-    return Note(values.clean(name), file.text().replace("\r\n", "\n"), values.utc(changed), file.options.get("account"))
+    return Note(values.clean(name), file.text().replace("\r\n", "\n"), times.utc(changed), file.options.get("account"))
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -144,4 +145,4 @@ def _recognises(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-NOTES = Format[Note | Marked, tuple[Record, ...]]("notes", read, check, kind="markdown", recognises=_recognises)
+NOTES = Format[Note | Marked, tuple[Record, ...]]("records", read, check, kind="markdown", recognises=_recognises)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from flotilla_kit.imports import BadRow
 
-from .. import times
+from ..times import utc
 
 Object = dict[str, Any]
 """A JSON object."""
@@ -83,11 +83,6 @@ def instant(value: object, column: str) -> str | None:
         return utc(_time_of(value))
     except (ValueError, OverflowError, OSError):
         raise BadRow(f"{column}: '{{value}}' is not a time", column=column, value=str(value)) from None
-
-
-def utc(moment: datetime) -> str:
-    """A time as the store keeps it."""
-    return times.instant(moment.isoformat())
 
 
 def day(value: object, column: str) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -12,6 +13,9 @@ from ..retrieval.search import Found
 from ..schema import accounts, citations, episodes, memories, passages
 
 p, m, e = passages.c, memories.c, episodes.c
+MOST_SOURCES = 20
+LONGEST_TITLE = 100  # characters
+LONGEST_URI = 300
 
 
 def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> list[Hit]:
@@ -49,16 +53,22 @@ def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> 
                 sources=cited.get(one.passage_key),
                 score=round(one.score, 3),
                 why=one.why,
-                source=Source(episode_id=row.episode_id, channel=row.channel, title=row.title, uri=row.uri)
-                if row.episode_id
-                else None,
+                source=_source(row) if row.episode_id else None,
             )
         )
     return answer
 
 
+def _source(row: Any) -> Source:
+    """An episode as a hit names it; half an address would lead nowhere."""
+    uri = row.uri if row.uri and len(row.uri) <= LONGEST_URI else None
+    return Source(
+        episode_id=row.episode_id, channel=row.channel, title=row.title and row.title[:LONGEST_TITLE], uri=uri
+    )
+
+
 def sources(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
-    """The passages that these rest on, by id."""
+    """The passages that these rest on, by id; `MOST_SOURCES` of each."""
     cited: dict[int, list[str]] = defaultdict(list)
     of = citations.c
     rows = conn.execute(
@@ -68,7 +78,8 @@ def sources(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
         .order_by(of.passage_key, of.source_key)
     )
     for key, passage_id in rows:
-        cited[int(key)].append(str(passage_id))
+        if len(cited[int(key)]) < MOST_SOURCES:
+            cited[int(key)].append(str(passage_id))
     return cited
 
 

@@ -10,6 +10,7 @@ from ..schema import aliases, entities, evidence, passages, relations
 from ..writing import ids
 
 e, r = entities.c, relations.c
+MOST_EVIDENCE = 5  # passages that are named for a relation
 
 
 def find_entities(conn: Connection, account_key: int, entity: str) -> list[int]:
@@ -48,7 +49,7 @@ def related(conn: Connection, account_key: int, entity: str, depth: int, now: st
                             depth=level,
                             valid_from=valid_from,
                             valid_to=valid_to,
-                            evidence=cited.get(key, []),
+                            evidence=cited.get(key, [])[:MOST_EVIDENCE],
                         )
                     )
         seen |= frontier
@@ -71,7 +72,7 @@ def _steps(conn: Connection, account_key: int, keys: Collection[int], now: str) 
         )
         .order_by(r.relation_key)
     )
-    return [row._tuple() for row in conn.execute(found)]  # pyright: ignore[reportPrivateUsage]  # SQLAlchemy documents it
+    return [(*row,) for row in conn.execute(found)]
 
 
 def _described(conn: Connection, keys: Collection[int]) -> dict[int, tuple[str, str, str | None]]:

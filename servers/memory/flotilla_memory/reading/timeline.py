@@ -73,11 +73,8 @@ def _within(
 
 
 def _episodes(conn: Connection, keys: list[int], longest: int) -> dict[int, TimelineEntry]:
-    counts = dict(
-        conn.execute(
-            select(p.episode_key, func.count()).where(p.episode_key.in_(keys)).group_by(p.episode_key)
-        ).tuples()
-    )
+    of_each = select(p.episode_key, func.count()).where(p.episode_key.in_(keys)).group_by(p.episode_key)
+    counts = {int(key): int(turns) for key, turns in conn.execute(of_each)}
     rows = conn.execute(
         select(episodes, p.text, p.speaker)
         .outerjoin(passages, (p.episode_key == e.episode_key) & (p.position == 1))

@@ -14,40 +14,38 @@ _MAX_KEYS = 5_000  # bound parameters in a statement
 
 @dataclass(frozen=True)
 class Indexed:
-    """A passage as the index sees it: its speaker's name is part of what is searched."""
+    """A passage as the index sees it: how often each term occurs."""
 
     passage_key: int
-    text: str
-    speaker: str | None
+    counts: Counter[str]
 
 
 def count_terms(speaker: str | None, text: str) -> Counter[str]:
-    """How often each term occurs; the total is what `passages.terms` holds."""
+    """How often each term occurs in a passage, its speaker included; the total is what `passages.terms` holds."""
     return Counter(words.terms(f"{speaker}: {text}" if speaker else text))
 
 
 def add(conn: Connection, account_key: int, indexed: Sequence[Indexed]) -> None:
     """Write the postings of passages that have just been inserted, in the same transaction."""
-    rows: list[dict[str, object]] = []
-    all_terms = 0
-    for passage in indexed:
-        counts = count_terms(passage.speaker, passage.text)
-        total = counts.total()
-        all_terms += total
-        rows.extend(
-            {
-                "account_key": account_key,
-                "term": term,
-                "passage_key": passage.passage_key,
-                "count": count,
-                "terms": total,
-            }
-            for term, count in counts.items()
-        )
+    totals = [passage.counts.total() for passage in indexed]
+    rows = [
+        (account_key, term, passage.passage_key, count, total)
+        for passage, total in zip(indexed, totals, strict=True)
+        for term, count in passage.counts.items()
+    ]
     if rows:
-        rows.sort(key=lambda row: (row["term"], row["passage_key"]))  # the order of the table: fewer pages are touched
-        conn.execute(insert(postings), rows)
-    _count(conn, account_key, len(indexed), all_terms)
+        rows.sort()  # the order of the table: fewer pages are touched
+        _insert(conn, rows)
+    _count(conn, account_key, len(indexed), sum(totals))
+
+
+def _insert(conn: Connection, rows: Sequence[tuple[int, str, int, int, int]]) -> None:
+    if conn.dialect.positional:
+        # As they are: making parameters of dictionaries would cost more than the database does.
+        conn.exec_driver_sql(str(insert(postings).compile(dialect=conn.dialect)), list(rows))
+    else:
+        names = [column.name for column in postings.columns]
+        conn.execute(insert(postings), [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def remove(conn: Connection, account_key: int, passage_keys: Sequence[int]) -> None:

@@ -10,7 +10,7 @@ from . import ranking
 from .candidates import BEFORE, BEHIND, Matches, Passage
 
 Scores = tuple[float, float, float, float, float, float]
-"""Alone, with the passage before and behind, with `BEFORE` and `BEHIND` of them, and of the episode; then, alone, of its
+"""Alone, with one passage before and behind, with `BEFORE` and `BEHIND` of them, of the episode; then, alone, of its
 best passage, and of a question that stands before the passage."""
 
 Turns = Sequence[tuple[int, int]]

@@ -22,6 +22,11 @@ def lock(conn: Connection, tenant_id: str, account_ids: Collection[str]) -> dict
     return known
 
 
+def lock_known(conn: Connection, tenant_id: str, account_id: str) -> int | None:
+    """The key of an account, locked as by `lock`; None if there is none, or no longer when its writer has ended."""
+    return _keys(conn, tenant_id, [account_id]).get(account_id)
+
+
 def _keys(conn: Connection, tenant_id: str, ids: Collection[str]) -> dict[str, int]:
     found = (
         select(a.account_id, a.account_key)

@@ -1,5 +1,6 @@
 """Forgetting: memories that are no longer believed, and data that is gone."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from sqlalchemy.sql.selectable import Select
 from ..models import Forgotten
 from ..retrieval import index
 from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations, vectors
+from . import ids
 from .chunks import chunks
 from .memories import retire
 
@@ -126,10 +128,37 @@ def _account(conn: Connection, account_key: int) -> Chosen:
 
 
 def _of_entity(conn: Connection, account_key: int, keys: Sequence[int]) -> Chosen:
-    names = select(e.name).where(e.entity_key.in_(keys))
-    said = _keys(conn, select(p.passage_key).where(p.account_key == account_key, p.speaker.in_(names)))
+    said: list[int] = []
+    for names in chunks(_spellings(conn, account_key, keys)):
+        said += _keys(conn, select(p.passage_key).where(p.account_key == account_key, p.speaker.in_(names)))
     own = _keys(conn, select(r.relation_key).where(or_(r.subject_key.in_(keys), r.object_key.in_(keys))))
-    return Chosen(said, (), keys, sorted({*own, *_resting_on(conn, said)}))
+    relations_ = sorted({*own, *_resting_on(conn, said)})
+    return Chosen(said, _wholly_of(conn, said), keys, relations_)
+
+
+def _spellings(conn: Connection, account_key: int, keys: Sequence[int]) -> list[str]:
+    """The names of speakers and subjects that mean one of these entities and no other."""
+    a = aliases.c
+    means: dict[str, set[int]] = defaultdict(set)
+    for alias, key in conn.execute(select(a.alias, a.entity_key).where(a.account_key == account_key)):
+        means[str(alias)].add(int(key))
+    given = select(p.speaker).where(p.account_key == account_key, p.speaker.is_not(None)).distinct()
+    spoken = [str(name) for name in conn.execute(given).scalars()]
+    return [name for name in spoken if (of := means.get(ids.folded(name))) and of <= set(keys)]
+
+
+def _wholly_of(conn: Connection, keys: Sequence[int]) -> list[int]:
+    """The episodes that have no other passages than these."""
+    gone = set(keys)
+    found: set[int] = set()
+    for some in chunks(keys):
+        of_these = select(p.episode_key).where(p.passage_key.in_(some), p.episode_key.is_not(None))
+        found.update(_keys(conn, of_these))
+    kept: set[int] = set()
+    for some in chunks(sorted(found)):
+        rows = conn.execute(select(p.episode_key, p.passage_key).where(p.episode_key.in_(some)))
+        kept.update(int(episode) for episode, passage in rows if passage not in gone)
+    return sorted(found - kept)
 
 
 def _resting_on(conn: Connection, keys: Sequence[int]) -> list[int]:

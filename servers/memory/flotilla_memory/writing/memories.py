@@ -13,6 +13,7 @@ from . import entities, ids
 from .passages import add, resolve
 
 m, p = memories.c, passages.c
+MOST_CONFLICTS = 5  # that are named; nearly always there is one
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Remembered:
 def remember(conn: Connection, account_key: int, memory: Memory, now: str) -> Remembered:
     """Write a memory of a locked account, unless it is known or contradicts what is believed.
 
+    A commitment contradicts itself with another status or day: which of the two holds is for the caller to say.
+
     Raises:
         NotFound: a source, or what it supersedes, is not there. Nothing was written.
     """
     if memory.subject:
-        memory = _with_subject(memory, entities.name_of(conn, account_key, memory.subject))
+        memory = replace(memory, subject=entities.name_of(conn, account_key, memory.subject))
     sources = _resolved(conn, account_key, memory.sources, "source")
     replaced = _resolved(conn, account_key, memory.supersedes, "memory to supersede")
     content = content_of(memory)
@@ -45,7 +48,7 @@ def remember(conn: Connection, account_key: int, memory: Memory, now: str) -> Re
     if known is not None and known.passage_key not in replaced:
         return Remembered("duplicate", known.passage_id, passage_key=known.passage_key)
     if conflicts := _conflicts(conn, account_key, memory, replaced):
-        return Remembered("conflict", None, conflicts_with=conflicts)
+        return Remembered("conflict", None, conflicts_with=conflicts[:MOST_CONFLICTS])
     memory_id = ids.new("mem")
     (key,) = insert_all(conn, account_key, [(memory, memory_id)], now)
     retire(conn, replaced, now, memory.valid_from, key)
@@ -83,7 +86,7 @@ def insert_all(conn: Connection, account_key: int, given: Sequence[tuple[Memory,
             "content_hash": content_of(memory),
             "confidence": memory.confidence,
             "due_on": memory.due_on,
-            "status": (memory.status or "open") if memory.kind == "commitment" else None,
+            "status": status_of(memory),
             "external_id": memory.external_id,
         }
         for key, (memory, _) in zip(keys, given, strict=True)
@@ -111,11 +114,13 @@ def retire(conn: Connection, keys: Sequence[int], now: str, valid_to: str | None
 
 def content_of(memory: Memory) -> str:
     """By which a memory said again is known; a commitment's state is part of what is said."""
-    return ids.content_hash(memory.kind, memory.subject, memory.attribute, memory.text, memory.status, memory.due_on)
+    said = (memory.kind, memory.subject, memory.attribute, memory.text)
+    return ids.content_hash(*said, status_of(memory), memory.due_on)
 
 
-def _with_subject(memory: Memory, subject: str) -> Memory:
-    return replace(memory, subject=subject)
+def status_of(memory: Memory) -> str | None:
+    """Of a commitment, which is open until somebody says otherwise."""
+    return (memory.status or "open") if memory.kind == "commitment" else None
 
 
 def _resolved(conn: Connection, account_key: int, names: Sequence[str], noun: str) -> list[int]:
@@ -128,6 +133,8 @@ def _resolved(conn: Connection, account_key: int, names: Sequence[str], noun: st
 
 def _conflicts(conn: Connection, account_key: int, memory: Memory, replaced: Sequence[int]) -> list[str]:
     """What is believed of the same subject and attribute at an overlapping time, and is not replaced."""
+    if memory.kind == "commitment" and not memory.attribute:
+        return _same_commitment(conn, account_key, memory, replaced)
     if not memory.attribute:
         return []
     found = (
@@ -146,6 +153,24 @@ def _conflicts(conn: Connection, account_key: int, memory: Memory, replaced: Seq
     if memory.valid_from:
         found = found.where(or_(m.valid_to.is_(None), m.valid_to > memory.valid_from))
     return [str(passage_id) for passage_id in conn.execute(found.order_by(p.passage_key)).scalars()]
+
+
+def _same_commitment(conn: Connection, account_key: int, memory: Memory, replaced: Sequence[int]) -> list[str]:
+    """The same promise with another status or day."""
+    found = (
+        select(p.passage_id, p.text)
+        .join(memories, m.passage_key == p.passage_key)
+        .where(
+            m.account_key == account_key,
+            m.status.is_not(None),
+            m.retired_at.is_(None),
+            p.speaker == memory.subject if memory.subject else p.speaker.is_(None),
+            m.passage_key.not_in(replaced),
+        )
+        .order_by(p.passage_key)
+    )
+    said = ids.folded(memory.text)
+    return [str(passage_id) for passage_id, text in conn.execute(found) if ids.folded(text) == said]
 
 
 def _cite(conn: Connection, account_key: int, pairs: Sequence[tuple[int, int]]) -> None:

@@ -18,27 +18,27 @@ def add(conn: Connection, account_key: int, rows: Sequence[Mapping[str, Any]]) -
     Args:
         rows: of the table `passages`, without key, account and terms.
     """
+    counts = [index.count_terms(row["speaker"], row["text"]) for row in rows]
     given: list[dict[str, Any]] = [
         {
             "episode_key": None,
             "position": None,
             **row,
             "account_key": account_key,
-            "terms": index.count_terms(row["speaker"], row["text"]).total(),
+            "terms": count.total(),
         }
-        for row in rows
+        for row, count in zip(rows, counts, strict=True)
     ]
     made = insert(passages).returning(p.passage_key, sort_by_parameter_order=True)
     keys = [int(key) for key in conn.execute(made, given).scalars()] if given else []
-    indexed = [index.Indexed(key, row["text"], row["speaker"]) for key, row in zip(keys, given, strict=True)]
-    index.add(conn, account_key, indexed)
+    index.add(conn, account_key, [index.Indexed(key, count) for key, count in zip(keys, counts, strict=True)])
     return keys
 
 
 def resolve(conn: Connection, account_key: int, sources: Sequence[str]) -> dict[str, int]:
     """The passages of an account that sources name: by a passage's or episode's id, or by what an import called them.
 
-    An episode stands for its first turn; `EXTERNAL:3` is the third turn of the episode with that external id.
+    An episode stands for its first turn; `NAME:3` or `NAME#3` is the third turn of the episode with that external id.
     """
     found: dict[str, int] = {}
     for names in chunks(sorted(set(sources))):
@@ -65,5 +65,5 @@ def resolve(conn: Connection, account_key: int, sources: Sequence[str]) -> dict[
 
 
 def _episode_and_turn(name: str) -> tuple[str, int]:
-    episode, _, turn = name.rpartition(":")
+    episode, _, turn = name.replace("#", ":").rpartition(":")
     return (episode, int(turn)) if episode and turn.isascii() and turn.isdigit() and len(turn) < 10 else (name, 1)
