@@ -99,7 +99,7 @@ def test_one_account_and_one_tenant_are_exported_by_themselves(run: Run, tmp_pat
 def test_an_import_is_repeated_without_doubles_and_a_dry_run_changes_nothing(run: Run, tmp_path: Path) -> None:
     file = mem0(tmp_path / "m.json", 1200)
     assert run(tmp_path, "import", file, "--dry-run")["counts"]["added"] == 1200
-    assert run(tmp_path, "import", file)["counts"] == {"added": 1200, "changed": 0, "known": 0, "memories": 1200}
+    assert run(tmp_path, "import", file)["counts"] == {"added": 1200, "changed": 0, "known": 0}
     assert run(tmp_path, "import", file)["counts"]["known"] == 1200
 
 
@@ -151,7 +151,7 @@ def test_names_of_nothing_but_marks_stop_nothing(run: Run, tmp_path: Path) -> No
     rows = [{"type": "entity", "name": name, "entityType": "x", "observations": ["seen"]} for name in odd]
     rows += [{"type": "relation", "from": odd[0], "to": odd[1], "relationType": "knows"}]
     (tmp_path / "g.jsonl").write_text(jsonl(*rows))
-    assert run(tmp_path, "import", tmp_path / "g.jsonl")["counts"]["memories"] == 4
+    assert run(tmp_path, "import", tmp_path / "g.jsonl")["counts"]["added"] >= 4
 
 
 def test_a_kind_that_cannot_be_told_has_to_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,4 +163,4 @@ def test_a_kind_that_cannot_be_told_has_to_be_named(tmp_path: Path, capsys: pyte
 def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:
     command = [BIN / "flotilla-memory", "import", mem0(tmp_path / "many.json", 300)]
     code, shown = at_terminal(command, {**clean_environment(tmp_path), "TERM": "xterm", "COLUMNS": "100"})
-    assert code == 0 and "many.json" in shown and "%" in shown and "imported 300 memories" in shown
+    assert code == 0 and "many.json" in shown and "%" in shown and "imported 300 records" in shown

@@ -24,6 +24,11 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
+def _never(path: Path) -> bool:
+    del path
+    return False
+
+
 @dataclass(frozen=True)
 class Format(Generic[S, R]):
     """How files of one kind are read.
@@ -43,7 +48,7 @@ class Format(Generic[S, R]):
     check: Callable[[S], R]
     key: Callable[[R], str] | None = None
     kind: str = ""
-    recognises: Callable[[Path], bool] = lambda path: False
+    recognises: Callable[[Path], bool] = _never
 
     @property
     def name(self) -> str:

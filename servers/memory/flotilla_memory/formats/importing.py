@@ -1,6 +1,5 @@
 """The imports of the memory server: each format's records into the store, in parts that are known again."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -52,9 +51,7 @@ def _write(connection: Connection, tenant_id: str, rows: Sequence[Row[tuple[Reco
     records = [record for row in rows for record in row.values]
     with connection.begin_nested():
         written = write(connection, tenant_id, records, now)
-    # What was read, by kind: how much of it was new is the sum before.
-    read = Counter(NOUNS[type(record)] for record in records)
-    return Loaded(written.added, written.changed, written.known, read)
+    return Loaded(written.added, written.changed, written.known)
 
 
 def _batches(rows: Iterable[Row[tuple[Record, ...]]]) -> Iterator[list[Row[tuple[Record, ...]]]]:

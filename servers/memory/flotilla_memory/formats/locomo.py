@@ -86,4 +86,4 @@ def _recognises(path: Path) -> bool:
     return start.startswith("[") and ('"conversation"' in start or ('"qa"' in start and '"evidence"' in start))
 
 
-LOCOMO = Format[Given, tuple[Episode, ...]]("conversations", read, check, kind="locomo", recognises=_recognises)
+LOCOMO = Format[Given, tuple[Episode, ...]]("records", read, check, kind="locomo", recognises=_recognises)

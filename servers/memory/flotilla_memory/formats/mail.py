@@ -244,4 +244,4 @@ def _recognises(path: Path) -> bool:
     return _FROM_LINE.fullmatch(start.partition("\n")[0].encode()) is not None and _HEADER.search(start) is not None
 
 
-MAIL = Format[Raw, tuple[Episode]]("messages", read, check, kind="email", recognises=_recognises)
+MAIL = Format[Raw, tuple[Episode]]("records", read, check, kind="email", recognises=_recognises)

@@ -97,4 +97,4 @@ def _recognises(path: Path) -> bool:
     return start.startswith(("[", "{")) and '"memory"' in start and '"conversation"' not in start
 
 
-MEM0 = Format[Given, tuple[Memory]]("memories", read, check, kind="mem0", recognises=_recognises)
+MEM0 = Format[Given, tuple[Memory]]("records", read, check, kind="mem0", recognises=_recognises)

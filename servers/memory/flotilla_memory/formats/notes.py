@@ -145,4 +145,4 @@ def _recognises(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-NOTES = Format[Note | Marked, tuple[Record, ...]]("notes", read, check, kind="markdown", recognises=_recognises)
+NOTES = Format[Note | Marked, tuple[Record, ...]]("records", read, check, kind="markdown", recognises=_recognises)

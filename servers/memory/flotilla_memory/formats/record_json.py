@@ -1,6 +1,7 @@
 """Records as JSON objects that say all of them, for our own exports: `{"record": "memory", "text": …, …}`."""
 
 from dataclasses import asdict, fields
+from functools import cache
 from typing import Any, cast
 
 from flotilla_kit.imports import BadRow
@@ -12,7 +13,6 @@ from .values import Object
 
 _KINDS: dict[str, type[Any]] = {"episode": Episode, "memory": Memory, "entity": Entity, "relation": Relation}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
-_ADAPTERS = {name: TypeAdapter[Any](kind) for name, kind in _KINDS.items()}
 _TIMES = ("occurred_at", "valid_from", "valid_to", "recorded_at", "retired_at")
 
 
@@ -32,11 +32,16 @@ def load(value: Object) -> Record:
     if not isinstance(kind, str) or kind not in _KINDS:
         raise BadRow("this is no episode, memory, entity or relation", column="record")
     try:
-        return cast(Record, _ADAPTERS[kind].validate_python(_as_kept(value, _KINDS[kind])))
+        return cast(Record, _adapter(kind).validate_python(_as_kept(value, _KINDS[kind])))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise BadRow(f"{where}: {first['msg']}", column=where) from None
+
+
+@cache  # and not at every start of the server
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter[Any](_KINDS[kind])
 
 
 def _as_kept(value: Object, kind: type[Any]) -> Object:

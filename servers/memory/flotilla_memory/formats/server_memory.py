@@ -56,6 +56,4 @@ def _recognises(path: Path) -> bool:
     return _FIRST.match(head(path)) is not None
 
 
-SERVER_MEMORY = Format[Given, tuple[Record, ...]](
-    "entities and relations", read, check, kind="server-memory", recognises=_recognises
-)
+SERVER_MEMORY = Format[Given, tuple[Record, ...]]("records", read, check, kind="server-memory", recognises=_recognises)
