@@ -115,6 +115,7 @@ async def let_loose(
                 "ANTHROPIC_API_KEY": "rehearsal",
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
                 "DISABLE_AUTOUPDATER": "1",
+                "BUN_JSC_useDFGJIT": "0",
                 "ENABLE_TOOL_SEARCH": "false",
                 **tokens,
             },

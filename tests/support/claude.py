@@ -55,6 +55,7 @@ async def play(
             "ANTHROPIC_API_KEY": "rehearsal",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_AUTOUPDATER": "1",
+            "BUN_JSC_useDFGJIT": "0",
             **(env or {}),
         },
     )
