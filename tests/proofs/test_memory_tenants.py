@@ -175,9 +175,8 @@ async def take(own: Tenant, other: Tenant, tool: str, said: dict[str, Any], log:
         own.heard += 1
     if result.is_error:
         (content,) = result.content
-        assert isinstance(content, TextContent) and "internal_error" not in content.text, (
-            f"{tool} {said}: {content.text}"
-        )
+        assert isinstance(content, TextContent)
+        assert "internal_error" not in content.text, f"{tool} {said}: {content.text}"
         return
     if cursor:
         own.cursors = [*own.cursors[-20:], cursor]
