@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from flotilla_kit.testing import Change, Guarantees, Read, ServerUnderTest
 from flotilla_memory.records import Entity, Episode, Memory, Record, Relation, Turn
+from flotilla_memory.schema import metadata
 from flotilla_memory.server import SPEC
 from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
 from flotilla_memory.writing.bulk import write
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Integer, Table, Text, func, select, text
 
 OURS, THEIRS = "cust_12345", "cust_quillfeather"
 NOW = "2026-03-01T09:00:00.000+00:00"
@@ -18,7 +19,7 @@ DOCUMENTS = {
     "policies/refunds": "# Refunds\n\nWe refund.\n\n## Late\n\nA late refund is refunded too.",
     "policies/returns": "# Returns\n\nA return is a refund without the parcel.",
 }
-FORGETTABLE = 240
+FORGETTABLE = 6_000  # each is forgotten once
 
 
 def given(home: Path) -> dict[str, Any]:
@@ -86,10 +87,25 @@ def _happened(conn: Connection) -> int:
     return int(written.scalar_one()) + 10**9 * int(retired.scalar_one())
 
 
-def forgetting(mode: str, first: int) -> Any:
+async def state(store: SqlMemoryStore) -> object:
+    """Of each table what any change to it changes: all rows of thousands would be read before and after every call."""
+    return await store.database.read(_state)
+
+
+def _state(conn: Connection) -> dict[str, tuple[object, ...]]:
+    def of(table: Table) -> tuple[object, ...]:
+        numbers = [column for column in table.columns if isinstance(column.type, BigInteger | Integer)]
+        texts = [column for column in table.columns if isinstance(column.type, Text)]
+        sums = [func.sum(column) for column in numbers] + [func.sum(func.length(column)) for column in texts]
+        return tuple(conn.execute(select(func.count(), *sums).select_from(table)).one())
+
+    return {table.name: of(table) for table in metadata.sorted_tables}
+
+
+def forgetting(first: int, **how: str) -> Any:
     def arguments(number: int) -> dict[str, Any]:
-        target = f"mem_{first + number % (FORGETTABLE // 2):020x}"
-        return {"account_id": OURS, "target_id": target, "mode": mode, "dry_run": False}
+        assert number < FORGETTABLE // 2, "there are too few"
+        return {"account_id": OURS, "target_id": f"mem_{first + number:020x}", "dry_run": False, **how}
 
     return arguments
 
@@ -121,13 +137,14 @@ MEMORY = ServerUnderTest(
         Read("get_account_timeline", {"account_id": OURS, "until": "2026-02-28"}, out_of_scope=OTHERS),
         Read("get_related_entities", {"account_id": OURS, "entity": "Maya Lindqvist"}, out_of_scope=OTHERS),
         Read("list_commitments", {"account_id": OURS}, out_of_scope=OTHERS),
-        Change("forget", forgetting("expire", 0)),
-        Change("forget", forgetting("erase", FORGETTABLE // 2), waits=True),
+        Change("forget", forgetting(0)),
+        Change("forget", forgetting(FORGETTABLE // 2, mode="erase"), waits=True),
         Read("search_knowledge", {"query": "refund"}),
         Read("get_document", {"document_id": "policies/refunds"}),
     ],
     given=given,
     prepare=prepare,
+    state=state,
     count=happened,
     scope={"account_id": OURS},
     canaries=["Quillfeather", "quillwork"],

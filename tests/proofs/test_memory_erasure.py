@@ -71,7 +71,7 @@ def noise(start: int) -> list[Record]:
     words = [f"word{n}" for n in range(2_000)]
     return [
         Memory(
-            f"acct_{random.randrange(MEMORIES // 200)}",
+            f"acct_{start // 200 + n % 5}",
             "note",
             f"Note {start + n}: {' '.join(random.choices(words, k=12))}",
         )

@@ -1,7 +1,7 @@
 """Arguments of the tools, listed in few bytes: a model reads every tool before every call.
 
 A schema says the type and what cannot be guessed; what else an argument must be is checked here and said when it is
-not. None is changed: bounds and approvals are of what a caller wrote. An optional argument is left out, not null.
+not. None is changed: bounds and approvals are of what a caller wrote. An optional argument but the cursor is left out, not null.
 """
 
 from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ TimelineKinds = Annotated[list[MemoryKind | Literal["episode"]] | None, _GIVEN, 
 Depth = Annotated[int, Field(ge=1, le=2)]
 MaxChars = Annotated[int, Field(ge=500, le=100_000), _NUMBER]
 Limit = Annotated[paging.Limit, _NUMBER]
-Cursor = Annotated[paging.Cursor | None, _GIVEN, _TEXT]
+Cursor = Annotated[paging.Cursor | None, WithJsonSchema({"type": ["string", "null"]})]  # as the last page has it
 IdempotencyKey = Annotated[effects.IdempotencyKey | None, _GIVEN, _TEXT]
 
 

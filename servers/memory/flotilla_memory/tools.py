@@ -112,7 +112,7 @@ async def record_episode(
     external_id: OptionalName = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Recorded:
-    """Keep a call, email, ticket or note word for word. Again by its external_id, further turns are added."""
+    """Keep a call, email or note word for word. Again by its external_id, further turns are added."""
     del idempotency_key
     said = tuple(records.Turn(turn.get("speaker"), turn["text"], _instant(turn.get("occurred_at"))) for turn in turns)
     episode = records.Episode(account_id or NOTES, channel, instant(occurred_at), said, title, external_id)
@@ -128,7 +128,7 @@ async def recall(
     max_chars: MaxChars = DEFAULT,
     cursor: Cursor = None,
 ) -> Page[Hit]:
-    """Find what is remembered, best first, each passage with its citation. Empty: nothing is known."""
+    """Find what is remembered, best first, with citations. Empty: nothing is known."""
     return await _store().search(_caller(), Question(query, account_id), limit, cursor, _bytes(max_chars))
 
 
@@ -185,7 +185,7 @@ async def get_related_entities(
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[RelatedEntity]:
-    """People, companies and things related to one, with the passages that say so."""
+    """People and things related to one, with the passages that say so."""
     return await _store().related(_caller(), account_id, entity, depth, limit, cursor, _bytes())
 
 

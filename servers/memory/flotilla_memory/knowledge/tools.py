@@ -33,7 +33,7 @@ async def get_document(
     document_id: DocumentId,
     offset: Offset = 0,
 ) -> Document:
-    """Read a document whole, in pieces from next_offset on. One section of it, search_knowledge shows."""
+    """Read a document whole, in pieces from next_offset on."""
     title, text = await _store().get_document(document_id)
     piece, next_offset = piece_within(text, offset, PIECE)
     return Document(document_id=document_id, title=title, uri=uri_of(document_id), text=piece, next_offset=next_offset)
