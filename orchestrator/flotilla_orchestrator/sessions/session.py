@@ -88,7 +88,7 @@ def _options(session: Session, talk: Talk) -> ClaudeAgentOptions:
         "API_TIMEOUT_MS": str(int(session.model_call_s * 1000)),
         "CLAUDE_CODE_MAX_RETRIES": str(session.retries),
         "MCP_TIMEOUT": str(_CONNECT_S * 1000),
-        # A session's CLI mostly starts: without the second of its engine's compilers it takes a third less processor time.
+        # A session's CLI mostly starts: without its engine's second compiler that takes a third less processor time.
         "BUN_JSC_useDFGJIT": "0",
     }
     environment = {**session.environment, **own}

@@ -1,7 +1,8 @@
 """Arguments of the tools, listed in few bytes: a model reads every tool before every call.
 
 A schema says the type and what cannot be guessed; what else an argument must be is checked here and said when it is
-not. None is changed: bounds and approvals are of what a caller wrote. An optional argument but the cursor is left out, not null.
+not. None is changed: bounds and approvals are of what a caller wrote. An optional argument but the cursor is left out,
+not null.
 """
 
 from collections.abc import Callable, Sequence
