@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from flotilla_kit.testing import Change, Guarantees, Read, ServerUnderTest
 from flotilla_memory.records import Entity, Episode, Memory, Record, Relation, Turn
-from flotilla_memory.schema import metadata
+from flotilla_memory.schema import accounts, memories, metadata, passages
 from flotilla_memory.server import SPEC
 from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
 from flotilla_memory.writing.bulk import write
-from sqlalchemy import BigInteger, Connection, Integer, Table, Text, func, select, text
+from sqlalchemy import BigInteger, Connection, Integer, Table, Text, func, insert, select, text, update
 
 OURS, THEIRS = "cust_12345", "cust_quillfeather"
 NOW = "2026-03-01T09:00:00.000+00:00"
@@ -19,7 +19,7 @@ DOCUMENTS = {
     "policies/refunds": "# Refunds\n\nWe refund.\n\n## Late\n\nA late refund is refunded too.",
     "policies/returns": "# Returns\n\nA return is a refund without the parcel.",
 }
-FORGETTABLE = 6_000  # each is forgotten once
+FORGETTABLE = 40_000  # each is forgotten once, and nearly every call of the suite is about another
 
 
 def given(home: Path) -> dict[str, Any]:
@@ -61,16 +61,20 @@ def history(account_id: str, name: str, product: str) -> list[Record]:
 async def prepare(store: SqlMemoryStore) -> None:
     await store.database.write(write, "default", history(OURS, "Maya Lindqvist", "licence"), NOW)
     await store.database.write(write, "default", history(THEIRS, "Zebulon Quillfeather", "quillwork"), NOW)
-    forgettable = [Memory(OURS, "note", f"Note {n} may go.") for n in range(FORGETTABLE)]
-    await store.database.write(write, "default", forgettable, NOW)
-    await store.database.write(_name_the_ids)
+    await store.database.write(_add_notes)
 
 
-def _name_the_ids(conn: Connection) -> None:
-    """Ids that samples can name: the notes' count up, and what is theirs is known."""
-    numbered = "UPDATE passages SET passage_id = :id WHERE text = :text"
-    notes = [{"id": f"mem_{n:020x}", "text": f"Note {n} may go."} for n in range(FORGETTABLE)]
-    conn.execute(text(numbered), [*notes, {"id": THEIR_MEMORY, "text": "Send the quillwork offer, part 1"}])
+def _add_notes(conn: Connection) -> None:
+    """Notes whose ids samples can name, and an id for what is theirs. Past the index: no sample looks for a note."""
+    counted = update(accounts).where(accounts.c.account_id == OURS).values(passages=accounts.c.passages + FORGETTABLE)
+    of = {"account_key": conn.execute(counted.returning(accounts.c.account_key)).scalar_one()}
+    note = {**of, "kind": "note", "text": "It may go.", "occurred_at": NOW, "terms": 0}
+    keys = range(10**6, 10**6 + FORGETTABLE)
+    conn.execute(insert(passages), [{**note, "passage_key": k, "passage_id": f"mem_{k - 10**6:020x}"} for k in keys])
+    written = {**of, "recorded_at": NOW, "content_hash": ""}
+    conn.execute(insert(memories), [{**written, "passage_key": key} for key in keys])
+    theirs = update(passages).where(passages.c.text == "Send the quillwork offer, part 1")
+    conn.execute(theirs.values(passage_id=THEIR_MEMORY))
 
 
 THEIR_MEMORY = "mem_" + "f" * 20
