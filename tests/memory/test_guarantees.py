@@ -1,10 +1,12 @@
 """What every server guarantees, of memory: over documents, an account of ours, and one that nobody may find out."""
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flotilla_kit.testing import Change, Guarantees, Read, ServerUnderTest
+from flotilla_kit.testing import FULL, Change, Guarantees, Read, ServerUnderTest
+from flotilla_kit.testing.rules import RULES, paging, scopes
 from flotilla_memory.records import Entity, Episode, Memory, Record, Relation, Turn
 from flotilla_memory.schema import accounts, memories, metadata, passages
 from flotilla_memory.server import SPEC
@@ -12,6 +14,7 @@ from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
 from flotilla_memory.writing.bulk import write
 from sqlalchemy import BigInteger, Connection, Integer, Table, Text, func, insert, select, text, update
+from support.postgres import fresh_database
 
 OURS, THEIRS = "cust_12345", "cust_quillfeather"
 NOW = "2026-03-01T09:00:00.000+00:00"
@@ -160,3 +163,16 @@ MEMORY = ServerUnderTest(
 @pytest.mark.prove
 class TestMemory(Guarantees):
     server = MEMORY
+
+
+@pytest.mark.prove
+class TestMemoryOnPostgreSQL(Guarantees, rules=RULES if FULL else [*paging.RULES, *scopes.RULES]):
+    """In `make test` what the databases are likeliest to differ in: order, and whose records a statement finds."""
+
+    server = MEMORY
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def database_url(cls, postgres_cluster: str) -> Generator[str]:
+        with fresh_database(postgres_cluster, "memory_guarantees") as address:
+            yield address
