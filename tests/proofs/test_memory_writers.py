@@ -90,7 +90,7 @@ async def test_of_what_was_acknowledged_nothing_is_lost(database_url: str, tmp_p
         assert all(terms == indexed == len(words.terms(_as_indexed(text))) for _, text, terms, indexed in rows)
         assert await store.database.read(counted) == (len(rows), sum(terms for _, _, terms, _ in rows))
         for account, text in random.sample(sorted(acknowledged), 20):
-            page = await store.search(Caller(), Question(text, account), 3, None, 2_000)
+            page = await store.search(Caller(), Question(text, account), 20, None, 20_000)
             assert text in [hit.text for hit in page.items]
     finally:
         await store.close()
