@@ -59,7 +59,7 @@ class House:
     def outcomes(self, subject: str) -> "Counter[tuple[str, str]]":
         """How the audit says that a caller's calls ended, by tool."""
         found: Counter[tuple[str, str]] = Counter()
-        for name in ("billing", "memory-audit"):
+        for name in ("billing", "memory"):
             with closing(sqlite3.connect(self.home / f"{name}.db")) as database:
                 rows = database.execute("SELECT tool, outcome FROM audit WHERE subject = ?", (subject,)).fetchall()
                 found.update((tool, outcome) for tool, outcome in rows)

@@ -61,29 +61,31 @@ class Served:
         )
 
     def flags(self) -> list[str]:
-        return [*_keys(self.home), *_UNLIMITED, *(("--knowledge", str(self.home / "knowledge")) if self._reads else ())]
+        return [
+            *_keys(self.home),
+            *_UNLIMITED,
+            *(("--knowledge", str(self.home / "knowledge")) if self.name == "memory" else ()),
+        ]
 
     def environment(self, token: str) -> dict[str, str]:
         return clean_environment(self.home, {"FLOTILLA_MANDATE": token})
 
     @property
-    def _reads(self) -> bool:
-        return self.name == "memory"
+    def _database(self) -> Path:
+        return self.home / f"{self.name}.db"
 
     def contents(self) -> str:
-        """Everything that a call could change, byte for byte: all tables but the audit's, or all files."""
-        if self._reads:
-            files = sorted(path for path in (self.home / "knowledge").rglob("*") if path.is_file())
-            return json.dumps([(str(path), path.read_bytes().hex()) for path in files])
-        with closing(sqlite3.connect(self.home / "billing.db")) as books:
-            names = books.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'audit%'")
+        """Everything that a call could change, byte for byte: all tables but the audit's, and all documents."""
+        files = sorted(path for path in (self.home / "knowledge").rglob("*") if path.is_file())
+        with closing(sqlite3.connect(self._database)) as store:
+            names = store.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'audit%'")
             tables = sorted(name for (name,) in names)
-            return json.dumps({table: books.execute(f"SELECT * FROM {table}").fetchall() for table in tables})
+            rows = {table: store.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+        return json.dumps([rows, [(str(path), path.read_bytes().hex()) for path in files]])
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Of the database that has the records of calls."""
-        database = self.home / ("memory-audit.db" if self._reads else "billing.db")
-        with closing(sqlite3.connect(database)) as audit:
+        with closing(sqlite3.connect(self._database)) as audit:
             return audit.execute(statement, values).fetchall()
 
     def recorded(self) -> "Counter[str]":
