@@ -54,8 +54,9 @@ class Request:
 def main(address: str) -> None:
     """Serve until standard input ends; in each fork, run the program and return."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(address)
+    listener.bind(f"{address}.bound")
     listener.listen(64)  # whoever is early waits
+    Path(f"{address}.bound").rename(address)  # whoever sees it there may connect
     commands = {found.name: found for found in entry_points(group="console_scripts") if "flotilla" in found.name}
     for package in map(import_module, PACKAGES):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
