@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flotilla_memory import records, schema
-from flotilla_memory.records import Episode
+from flotilla_memory import schema
 from flotilla_memory.retrieval import candidates, ranking, words
 from flotilla_memory.retrieval.search import Examined, Query, examine, search
 from flotilla_memory.writing.bulk import write
 from sqlalchemy import Connection, select
 
-from .data import Question, Sample
+from .data import Question, Sample, turn_id
 
 TENANT = "default"
-NOW = "2030-01-01T00:00:00.000Z"
+NOW = "2030-01-01T00:00:00.000+00:00"
 
 
 @dataclass(frozen=True)
@@ -59,36 +58,18 @@ class Account:
 
 def fill(conn: Connection, samples: Sequence[Sample]) -> list[Account]:
     """Write the samples into an empty store, each as an account."""
-    written = [record for sample in samples for record in _records(sample)]
-    write(conn, TENANT, written, NOW)
-    keys = {
-        name: key for key, name in conn.execute(select(schema.accounts.c.account_key, schema.accounts.c.account_id))
-    }
-    return [Account(keys[sample.sample_id], sample, _turns(conn, keys[sample.sample_id], sample)) for sample in samples]
+    write(conn, TENANT, [episode for sample in samples for episode in sample.episodes], NOW)
+    a = schema.accounts.c
+    keys = {str(name): int(key) for name, key in conn.execute(select(a.account_id, a.account_key))}
+    return [Account(key := keys[sample.account_id], sample, _turns(conn, key)) for sample in samples]
 
 
-def _records(sample: Sample) -> list[Episode]:
-    return [
-        Episode(
-            sample.sample_id,
-            session.channel,
-            session.occurred_at,
-            tuple(records.Turn(turn.speaker, turn.text) for turn in session.turns),
-            external_id=str(number),
-        )
-        for number, session in enumerate(sample.sessions)
-    ]
-
-
-def _turns(conn: Connection, account_key: int, sample: Sample) -> dict[int, tuple[str, str]]:
+def _turns(conn: Connection, account_key: int) -> dict[int, tuple[str, str]]:
     """Id and text of the turn that each passage of the account is."""
     p, e = schema.passages.c, schema.episodes.c
     rows = conn.execute(
-        select(p.passage_key, e.external_id, p.position)
+        select(p.passage_key, e.external_id, p.position, p.text)
         .join(schema.episodes, e.episode_key == p.episode_key)
         .where(p.account_key == account_key)
     )
-    turns = {
-        int(key): sample.sessions[int(number or 0)].turns[int(position or 0) - 1] for key, number, position in rows
-    }
-    return {key: (turn.turn_id, turn.text) for key, turn in turns.items()}
+    return {int(key): (turn_id(name, int(position or 0)), str(text)) for key, name, position, text in rows}

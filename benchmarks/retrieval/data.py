@@ -1,40 +1,23 @@
-"""Conversations with questions whose evidence is known, read from files in LoCoMo's format.
+"""Conversations with questions whose evidence is known, in LoCoMo's format (see `flotilla_memory.formats.locomo`).
 
-A file is a list of samples, `{"sample_id", "conversation": {"session_1_date_time", "session_1": [{"speaker", "dia_id",
-"text"}], …}, "qa": [{"question", "evidence", "category"}]}`. Questions may come from a file of their own, as
-`{"account_id", "question", "kind", "evidence"}`; sessions may have a `session_1_channel`.
+Beside its `conversation`, which the server's own import reads, a sample has `"qa": [{"question", "evidence",
+"category"}]`. Questions may also come from a file of their own, as `{"account_id", "question", "kind", "evidence"}`.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from flotilla_kit.imports import Source
+from flotilla_memory.formats.locomo import LOCOMO
+from flotilla_memory.records import Episode, Turn
 
 ABSENT = "not-in-memory"
 KINDS = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: ABSENT}  # LoCoMo's numbers
 _IDS = re.compile(r"D:?(\d+):(\d+)")
-_WRITTEN = re.compile(r"(\d+):(\d+) ([ap]m) on (\d+) (\w+),? (\d{4})")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one speaker said; `turn_id` is the file's `dia_id`."""
-
-    turn_id: str
-    speaker: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Session:
-    """One conversation, ticket or e-mail. `occurred_at` is ISO 8601 in UTC."""
-
-    occurred_at: str
-    channel: str
-    turns: tuple[Turn, ...]
 
 
 @dataclass(frozen=True)
@@ -50,9 +33,23 @@ class Question:
 class Sample:
     """One account: its history, and what is asked about it."""
 
-    sample_id: str
-    sessions: tuple[Session, ...]
+    account_id: str
+    episodes: tuple[Episode, ...]
     questions: tuple[Question, ...]
+
+
+def turn_id(episode: str | None, position: int) -> str:
+    """A turn as evidence names it: `D3:4` is the fourth of the episode with the external id `conv-26/D3`."""
+    return f"{str(episode).rpartition('/')[2]}:{position}"
+
+
+def turns(episodes: Sequence[Episode]) -> dict[str, Turn]:
+    """All turns, by their ids."""
+    return {
+        turn_id(episode.external_id, position): turn
+        for episode in episodes
+        for position, turn in enumerate(episode.turns, 1)
+    }
 
 
 def read(paths: Sequence[Path]) -> list[Sample]:
@@ -60,44 +57,20 @@ def read(paths: Sequence[Path]) -> list[Sample]:
     files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
     rows: list[dict[str, Any]] = [row for file in files for row in json.loads(file.read_text())]
     asked = [row for row in rows if "conversation" not in row]
-    return [_sample(row, asked) for row in rows if "conversation" in row]
+    told = [row for row in rows if "conversation" in row]
+    histories = LOCOMO.parse(Source(json.dumps(told)))
+    return [_sample(row, episodes, asked) for row, episodes in zip(told, histories, strict=True)]
 
 
-def _sample(row: dict[str, Any], asked: Sequence[dict[str, Any]]) -> Sample:
-    sessions = tuple(_sessions(row["conversation"]))
-    turn_ids = {turn.turn_id for session in sessions for turn in session.turns}
-    own = [*row.get("qa", []), *(q for q in asked if q["account_id"] == row.get("account_id", row["sample_id"]))]
+def _sample(row: dict[str, Any], episodes: tuple[Episode, ...], asked: Sequence[dict[str, Any]]) -> Sample:
+    account_id, turn_ids = episodes[0].account_id, turns(episodes).keys()
+    own = [*row.get("qa", []), *(question for question in asked if question["account_id"] == account_id)]
     questions = [_question(question, turn_ids) for question in own]
     # Some questions of LoCoMo have no evidence that exists; they cannot be measured.
-    return Sample(str(row["sample_id"]), sessions, tuple(q for q in questions if q.evidence or q.kind == ABSENT))
+    return Sample(account_id, episodes, tuple(q for q in questions if q.evidence or q.kind == ABSENT))
 
 
-def _question(row: dict[str, Any], turn_ids: set[str]) -> Question:
+def _question(row: dict[str, Any], turn_ids: Set[str]) -> Question:
     kind = str(row["kind"]) if "kind" in row else KINDS[row["category"]]
     named = {f"D{int(a)}:{int(b)}" for entry in row.get("evidence", []) for a, b in _IDS.findall(entry)}
     return Question(str(row["question"]), kind, frozenset() if kind == ABSENT else frozenset(named & turn_ids))
-
-
-def _sessions(conversation: dict[str, Any]) -> list[Session]:
-    sessions: list[Session] = []
-    number = 0
-    while f"session_{(number := number + 1)}_date_time" in conversation:
-        if turns := conversation.get(f"session_{number}"):
-            when = _time(str(conversation[f"session_{number}_date_time"]))
-            channel = str(conversation.get(f"session_{number}_channel", "chat"))
-            sessions.append(Session(when, channel, tuple(_turn(turn) for turn in turns)))
-    return sessions
-
-
-def _turn(row: dict[str, Any]) -> Turn:
-    caption = row.get("blip_caption")  # of a picture that was sent with it
-    return Turn(str(row["dia_id"]), str(row["speaker"]), f"{row['text']} {caption}" if caption else str(row["text"]))
-
-
-def _time(written: str) -> str:
-    if match := _WRITTEN.search(written):
-        hour, minute, half, day, month, year = match.groups()
-        moment = datetime.strptime(f"{day} {month} {year} {hour}:{minute} {half}", "%d %B %Y %I:%M %p")
-    else:
-        moment = datetime.fromisoformat(written.removesuffix("Z"))
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"

@@ -15,7 +15,7 @@ from fastmcp.client.transports import StdioTransport
 from flotilla_memory.retrieval import words
 
 from .accounts import Hit
-from .data import Sample
+from .data import Sample, turns
 from .measures import Measured
 
 _PROGRAM = Path(__file__).parent.parent / "node_modules/@modelcontextprotocol/server-memory/dist/index.js"
@@ -34,10 +34,10 @@ async def ask(node: str, samples: Sequence[Sample], every: int, folder: Path) ->
         environment = {"MEMORY_FILE_PATH": str(folder / f"{number}.jsonl")}
         transport = StdioTransport(node, [str(_PROGRAM)], env=environment, log_file=folder / "log", keep_alive=False)
         async with Client(transport) as client:
-            texts = {turn.turn_id: turn for session in sample.sessions for turn in session.turns}
+            texts = turns(sample.episodes)
             entities = [
-                {"name": turn.turn_id, "entityType": "turn", "observations": [f"{turn.speaker}: {turn.text}"]}
-                for turn in texts.values()
+                {"name": turn_id, "entityType": "turn", "observations": [f"{turn.speaker}: {turn.text}"]}
+                for turn_id, turn in texts.items()
             ]
             for start in range(0, len(entities), _BATCH):
                 await client.call_tool("create_entities", {"entities": entities[start : start + _BATCH]})

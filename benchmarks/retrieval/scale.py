@@ -25,7 +25,7 @@ from sqlalchemy import text
 
 from ..servers import BIN, resident
 
-NOW = "2026-06-01T00:00:00.000Z"
+NOW = "2026-06-01T00:00:00.000+00:00"
 LARGE = 12_000
 WORDS = 20_000
 BATCH = 1_000
@@ -52,7 +52,7 @@ class Writer:
 
     def time(self) -> str:
         draw = self.random.randint
-        return f"{draw(2024, 2025)}-{draw(1, 12):02}-{draw(1, 28):02}T09:00:00.000Z"
+        return f"{draw(2024, 2025)}-{draw(1, 12):02}-{draw(1, 28):02}T09:00:00.000+00:00"
 
     def question(self) -> str:
         person = f"{self.name()} " if self.random.random() < 0.5 else ""
