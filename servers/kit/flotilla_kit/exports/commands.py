@@ -9,7 +9,7 @@ from typing import Any
 
 from ..settings import ServerSettings, SettingsError, closest
 from ..storage import Store
-from ..terminal.arguments import add_json
+from ..terminal.arguments import add_json, add_options, given_options
 from ..terminal.output import say, visible
 from ..terminal.progress import progress_bar
 from .exporter import Exporter, Progress, export_to
@@ -23,9 +23,7 @@ def describe(parser: argparse.ArgumentParser, options: Mapping[str, str]) -> Non
     """
     parser.add_argument("path", type=Path, metavar="PATH", help="a new file or folder")
     parser.add_argument("--kind", metavar="NAME", help="what to write, where a server writes several kinds")
-    for name, meaning in options.items():
-        parser.add_argument(f"--{name}", help=meaning, metavar=name.upper())
-    parser.set_defaults(options=list(options))
+    add_options(parser, options)
     add_json(parser)
 
 
@@ -46,7 +44,7 @@ def run(
 
 
 async def _run(exporter: Exporter, store: Store, arguments: argparse.Namespace) -> int:
-    options = {name: value for name in arguments.options if (value := getattr(arguments, name)) is not None}
+    options = given_options(arguments)
     await store.open()
     try:
         if store.database is None:

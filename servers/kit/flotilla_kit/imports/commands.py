@@ -9,7 +9,7 @@ from typing import Any
 
 from ..settings import ServerSettings, SettingsError, closest
 from ..storage import Store
-from ..terminal.arguments import add_json
+from ..terminal.arguments import add_json, add_options, given_options
 from ..terminal.output import say, tell, visible
 from ..terminal.progress import progress_bar
 from .importer import Importer, import_into
@@ -33,9 +33,7 @@ def describe(parser: argparse.ArgumentParser, options: Mapping[str, str]) -> Non
         metavar="THEIRS=OURS",
         help="which of the file's columns one of ours is; can be repeated",
     )
-    for name, meaning in options.items():
-        parser.add_argument(f"--{name}", help=meaning, metavar=name.upper())
-    parser.set_defaults(options=list(options))
+    add_options(parser, options)
     parser.add_argument("--dry-run", action="store_true", help="check everything against the store, change nothing")
     add_json(parser)
 
@@ -60,7 +58,7 @@ def run(
 
 async def _run(importer: Importer[Any, Any], store: Store, arguments: argparse.Namespace) -> int:
     noun, dry_run = importer.format.noun, bool(arguments.dry_run)
-    options = {name: value for name in arguments.options if (value := getattr(arguments, name)) is not None}
+    options = given_options(arguments)
     source = Source(arguments.file, dict(arguments.map), options)
     await store.open()
     try:

@@ -1,7 +1,7 @@
 """How sub-commands describe their arguments. Read at every start, so nothing heavy is imported here."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Add = Callable[..., argparse.ArgumentParser]
@@ -36,6 +36,18 @@ def add_actions(parser: argparse.ArgumentParser) -> Add:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="answer as JSON")
+
+
+def add_options(parser: argparse.ArgumentParser, options: Mapping[str, str]) -> None:
+    """Give a sub-command flags that only some server has, with what each means."""
+    for name, meaning in options.items():
+        parser.add_argument(f"--{name}", help=meaning, metavar=name.upper())
+    parser.set_defaults(options=list(options))
+
+
+def given_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """Those of the flags of `add_options` that were given."""
+    return {name: value for name in arguments.options if (value := getattr(arguments, name)) is not None}
 
 
 def whole_number(text: str) -> int:
