@@ -19,6 +19,7 @@ from pathlib import Path
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
 from .. import times
+from ..knowledge.markdown import after_front_matter
 from ..records import Episode, Record, Turn
 from . import marked, values
 from .looks import head
@@ -105,20 +106,20 @@ def _note(file: Source) -> Note:
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
-    """What it says, by key in lower case, and the text below; a rule at the start is none."""
+    """What it says, by key in lower case, and the text below."""
     lines = text.split("\n")
-    if lines[0].rstrip() != "---" or len(lines) < 2 or not lines[1].strip():
+    start = after_front_matter(lines)
+    if not start:
         return {}, text
-    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")), 0)
     said: dict[str, str] = {}
     key = ""
-    for line in lines[1:end]:
+    for line in lines[1 : start - 1]:
         if found := _KEY.fullmatch(line.rstrip()[:4000]):
             key = found[1].strip().lower()
             said[key] = (found[2] or "").strip().strip("[]\"'")
         elif key and line.strip():  # a list or a longer text below its key
             said[key] = f"{said[key]}, {line.strip().removeprefix('-').strip()}".removeprefix(", ")
-    return said, "\n".join(lines[end + 1 :]) if end else text
+    return said, "\n".join(lines[start:])
 
 
 def _first(front: dict[str, str], keys: tuple[str, ...]) -> str | None:

@@ -33,7 +33,7 @@ class Parsed:
 def parse(text: str, name: str) -> Parsed:
     """Split a document; front matter and headings inside code fences are not headings."""
     lines = text.splitlines()
-    start = _after_front_matter(lines)
+    start = after_front_matter(lines)
     title, path, fence = "", list[tuple[int, str]](), ""
     sections: list[Section] = []
     first, body = start, list[str]()
@@ -74,7 +74,8 @@ def excerpt(text: str, at: int, limit: int) -> tuple[int, int]:
     return start, end
 
 
-def _after_front_matter(lines: list[str]) -> int:
+def after_front_matter(lines: list[str]) -> int:
+    """How many lines the front matter of a document takes, its rules included; 0 if it has none."""
     # A rule, and not front matter, has an empty line below it (as Pandoc has it).
     if len(lines) < 2 or lines[0].rstrip() != "---" or not lines[1].strip():
         return 0
