@@ -30,8 +30,6 @@ _PASSAGE = "SELECT snippet(sections, 3, '', '', '', 64) FROM sections WHERE sect
 class FtsKnowledgeStore:
     """A `KnowledgeStore` over the Markdown files of one folder."""
 
-    database = None
-
     # Made by open(), anew each time.
     _index: sqlite3.Connection
     _stamps: dict[str, Stamp]
@@ -52,9 +50,6 @@ class FtsKnowledgeStore:
 
     async def close(self) -> None:
         self._index.close()
-
-    async def ping(self) -> None:
-        self._index.execute("SELECT 1")
 
     async def search(self, query: str, limit: int, cursor: str | None) -> Page[Hit]:
         self._require_documents()

@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from flotilla_kit.paging import Page
-from flotilla_kit.storage import Database
 
 from .models import Hit, Listed
 
@@ -11,14 +10,9 @@ from .models import Hit, Listed
 class KnowledgeStore(Protocol):
     """Answers follow the documents as they are now. Every read raises `StoreEmpty` while there is none."""
 
-    @property
-    def database(self) -> Database | None: ...
-
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
-
-    async def ping(self) -> None: ...
 
     async def search(self, query: str, limit: int, cursor: str | None) -> Page[Hit]:
         """The sections that fit best first. Raises `InvalidArguments` for a query without words, `InvalidCursor`."""
