@@ -4,7 +4,7 @@ Every row belongs to one account of one tenant, by `account_key`; an erased acco
 integers, ids are what callers see. Times are ISO 8601 in UTC with milliseconds, so they sort as text.
 """
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData()
 # SQLite gives keys of its own only to a column of the type INTEGER.
@@ -132,13 +132,4 @@ evidence = Table(
     Column("relation_key", Key, ForeignKey("relations.relation_key"), primary_key=True),
     Column("passage_key", Key, ForeignKey("passages.passage_key"), primary_key=True),
     Column("account_key", Key, ForeignKey("accounts.account_key"), nullable=False),
-)
-
-# Only with the extra `semantic`: int8 components, scaled by 127.
-vectors = Table(
-    "vectors",
-    metadata,
-    Column("passage_key", Key, ForeignKey("passages.passage_key"), primary_key=True),
-    Column("account_key", Key, ForeignKey("accounts.account_key"), nullable=False),
-    Column("vector", LargeBinary, nullable=False),
 )

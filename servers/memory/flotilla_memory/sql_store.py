@@ -1,46 +1,37 @@
 """The embedded backend: SQLite or PostgreSQL by one code path, and a folder of documents beside it."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from itertools import count
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec
 
-from flotilla_kit import approvals, effects
-from flotilla_kit.effects import Effect, faults
-from flotilla_kit.errors import InvalidCursor, NotFound
-from flotilla_kit.paging import Page, answer_bytes, decode_cursor, page_within
+from flotilla_kit.effects import Effect
+from flotilla_kit.paging import Page, decode_cursor, page_within
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
-from pydantic import BaseModel
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
-from . import sample, times
+from . import changes, sample, times
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
 from .reading.commitments import Wanted, commitments
 from .reading.hits import hits
+from .reading.pages import MOST_HITS, numbered, shorter, start_of, time_and_id_of
 from .reading.related import related
 from .reading.timeline import timeline
 from .records import Episode, Memory, Relation
+from .retrieval import words
 from .retrieval.search import Query, search
 from .schema import accounts, aliases, entities, passages
 from .settings import Settings
 from .store import Caller, Question
-from .writing import entities as entity_writes
-from .writing import episodes, forgetting, ids, memories
-from .writing.accounts import lock, lock_known
 
 MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
-MOST_HITS = 300  # the best of a search, that pages can show
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
 LONGEST = 500  # characters of an entry's text in a list
 LONGEST_CONFLICT = 200  # of what a memory conflicts with
-SHORTEST = 40  # of a text, before other parts of an item that is too large are left out:
-DISPENSABLE: Mapping[str, Any] = {"source": None, "sources": None, "evidence": [], "title": None, "by": None, "why": ""}
-T = TypeVar("T", bound=BaseModel)
+P = ParamSpec("P")
 
 
 class SqlMemoryStore:
@@ -72,9 +63,9 @@ class SqlMemoryStore:
     async def search(
         self, caller: Caller, question: Question, limit: int, cursor: str | None, max_bytes: int
     ) -> Page[Hit]:
-        start = _start(cursor)
+        start = start_of(cursor)
         found = await self.database.read(_found, caller, question, start, limit, max_bytes // HIT_SHARE)
-        return _numbered(found, start, limit, max_bytes)
+        return numbered(found, start, limit, max_bytes)
 
     async def timeline(
         self,
@@ -87,7 +78,7 @@ class SqlMemoryStore:
         cursor: str | None,
         max_bytes: int,
     ) -> Page[TimelineEntry]:
-        after = None if cursor is None else _text_pair(cursor)
+        after = None if cursor is None else time_and_id_of(cursor)
         wanted = None if kinds is None else frozenset(kinds)
 
         def read(conn: Connection) -> list[TimelineEntry]:
@@ -98,7 +89,7 @@ class SqlMemoryStore:
             return timeline(conn, key, since, until, wanted, times.now(), after, limit + 1, longest)
 
         found = await self.database.read(read)
-        return page_within(found, max_bytes, lambda entry: (entry.occurred_at, entry.id), limit=limit, shorten=_shorter)
+        return page_within(found, max_bytes, lambda entry: (entry.occurred_at, entry.id), limit=limit, shorten=shorter)
 
     async def related(
         self,
@@ -110,13 +101,13 @@ class SqlMemoryStore:
         cursor: str | None,
         max_bytes: int,
     ) -> Page[RelatedEntity]:
-        start = _start(cursor)
+        start = start_of(cursor)
 
         def read(conn: Connection) -> list[RelatedEntity]:
             key = _one_account(conn, caller, account_id)
             return [] if key is None else related(conn, key, entity, depth, times.now(), start + limit + 1)[start:]
 
-        return _numbered(await self.database.read(read), start, limit, max_bytes)
+        return numbered(await self.database.read(read), start, limit, max_bytes)
 
     async def commitments(
         self,
@@ -141,132 +132,58 @@ class SqlMemoryStore:
         found = await self.database.read(read)
         position = {commitment.memory_id: at for at, commitment in found}
         items = [commitment for _, commitment in found]
-        return page_within(items, max_bytes, lambda one: position[one.memory_id], limit=limit, shorten=_shorter)
+        return page_within(items, max_bytes, lambda one: position[one.memory_id], limit=limit, shorten=shorter)
 
     async def remember(
         self, caller: Caller, effect: Effect, memory: Memory, relations: Sequence[Relation]
     ) -> Remembered:
-        outcome = await self._once(partial(_remember, caller=caller, memory=memory, relations=relations), effect)
-        return await self.database.read(_said, outcome)
+        outcome = await self._once(changes.remember, effect, caller.tenant_id, memory, relations)
+        if outcome["outcome"] != "conflict":
+            superseded = outcome["superseded"] or None
+            return Remembered.model_validate({**outcome, "conflicts_with": None, "superseded": superseded})
+        conflicting = await self.database.read(_conflicting, outcome["conflicts_with"])
+        suggestion = "If yours is right now, say it again with supersedes."
+        return Remembered(outcome="conflict", conflicts_with=conflicting, suggestion=suggestion)
 
     async def record(self, caller: Caller, effect: Effect, episode: Episode) -> Recorded:
-        outcome = await self._once(partial(_record, caller=caller, episode=episode), effect)
-        return Recorded.model_validate(outcome)
+        return Recorded.model_validate(await self._once(changes.record, effect, caller.tenant_id, episode))
 
     async def forget(
         self, caller: Caller, effect: Effect, account_id: str | None, target: str, mode: str, *, dry_run: bool
     ) -> Forgotten:
-        asked = partial(_forget, caller=caller, account_id=account_id, target=target, mode=mode, dry_run=dry_run)
-        if _previews(effect, dry_run=dry_run):
-            return Forgotten.model_validate(await self.database.read(asked, effect))
-        outcome = await self._once(asked, effect)
+        wanted = account_id or caller.account_id or ""
+        # Only to count needs neither a key nor, unless the caller's mandate says so, a person.
+        if dry_run and effect.mode != "evaluating" and not effect.approval_required:
+
+            def preview(conn: Connection) -> dict[str, Any]:
+                return changes.preview(conn, effect, _one_account(conn, caller, wanted), target, mode)
+
+            return Forgotten.model_validate(await self.database.read(preview))
+        outcome = await self._once(changes.forget, effect, caller.tenant_id, wanted, target, mode, dry_run=dry_run)
         if mode == "erase" and not dry_run:
             await self.database.truncate_log()
         return Forgotten.model_validate(outcome)
 
-    async def _once(self, f: "partial[dict[str, Any]]", effect: Effect) -> dict[str, Any]:
+    async def _once(
+        self,
+        change: Callable[Concatenate[Connection, Effect, P], changes.Outcome],
+        effect: Effect,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> changes.Outcome:
         try:
-            return await self.database.write(f, effect)
+            return await self.database.write(change, effect, *args, **kwargs)
         except IntegrityError:
             # Another transaction recorded this key, or made the same account, first; a new one can see it.
-            return await self.database.write(f, effect)
+            return await self.database.write(change, effect, *args, **kwargs)
 
 
-def _remember(
-    conn: Connection, effect: Effect, *, caller: Caller, memory: Memory, relations: Sequence[Relation]
-) -> dict[str, Any]:
-    key = lock(conn, caller.tenant_id, [memory.account_id])[memory.account_id]
-    earlier = effects.recorded(conn, effect)
-    if earlier is not None:
-        return earlier
-    effect = approvals.require(conn, effect, needed=False, facts={"account_id": memory.account_id})
-    faults.point("consuming")
-    now = times.now()
-    done = memories.remember(conn, key, memory, now)
-    if done.outcome != "conflict":
-        for relation in relations:
-            also = [] if done.passage_key is None else [done.passage_key]
-            entity_writes.relate(conn, key, relation, now, also)
-    outcome = {
-        "outcome": done.outcome,
-        "memory_id": done.memory_id,
-        "conflicts_with": list(done.conflicts_with),
-        "superseded": list(done.superseded),
-    }
-    effects.record(conn, effect, outcome)
-    return outcome
-
-
-def _said(conn: Connection, outcome: Mapping[str, Any]) -> Remembered:
-    """An outcome, with the texts of what it conflicts with: those are in no record of effects."""
+def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicting]:
+    """What is believed, by ids; of what is gone by now, no text."""
     p = passages.c
-    found = select(p.passage_id, p.text).where(p.passage_id.in_(outcome["conflicts_with"]))
+    found = select(p.passage_id, p.text).where(p.passage_id.in_(passage_ids))
     texts = {str(passage_id): str(said) for passage_id, said in conn.execute(found)}
-    conflict = outcome["outcome"] == "conflict"
-    return Remembered(
-        outcome=outcome["outcome"],
-        memory_id=outcome["memory_id"],
-        conflicts_with=[
-            Conflicting(memory_id=passage_id, text=texts.get(passage_id, "")[:LONGEST_CONFLICT])
-            for passage_id in outcome["conflicts_with"]
-        ]
-        or None,
-        superseded=outcome["superseded"] or None,
-        suggestion="If yours is right now, say it again with supersedes." if conflict else None,
-    )
-
-
-def _record(conn: Connection, effect: Effect, *, caller: Caller, episode: Episode) -> dict[str, Any]:
-    key = lock(conn, caller.tenant_id, [episode.account_id])[episode.account_id]
-    earlier = effects.recorded(conn, effect)
-    if earlier is not None:
-        return earlier
-    effect = approvals.require(conn, effect, needed=False, facts={"account_id": episode.account_id})
-    faults.point("consuming")
-    episode_id, done = episodes.record(conn, key, episode, times.now())
-    outcome = {"outcome": done, "episode_id": episode_id, "turns": len(episode.turns)}
-    effects.record(conn, effect, outcome)
-    return outcome
-
-
-def _forget(
-    conn: Connection,
-    effect: Effect,
-    *,
-    caller: Caller,
-    account_id: str | None,
-    target: str,
-    mode: str,
-    dry_run: bool,
-) -> dict[str, Any]:
-    previewing = _previews(effect, dry_run=dry_run)
-    wanted = account_id or caller.account_id or ""
-    key = _one_account(conn, caller, wanted) if previewing else lock_known(conn, caller.tenant_id, wanted)
-    if (earlier := effects.recorded(conn, effect)) is not None:
-        return earlier
-    if key is None:
-        raise NotFound("There is nothing with that id.", suggestion="Pass an id as search answers have it.")
-    chosen = forgetting.choose(conn, key, target, mode)
-    if previewing:
-        return forgetting.count(conn, chosen, mode, dry_run=True).model_dump()
-    now = times.now()
-    outcome = forgetting.count(conn, chosen, mode, dry_run=dry_run, at=None if dry_run else now).model_dump()
-    facts = {name: value for name, value in outcome.items() if name not in ("dry_run", "forgotten_at")}
-    needed = mode == "erase" and not dry_run
-    effect = approvals.require(conn, effect, needed=needed, facts={"account_id": wanted, "target": target, **facts})
-    faults.point("consuming")
-    if not dry_run:
-        if mode == "erase":
-            forgetting.erase(conn, key, chosen)
-        else:
-            forgetting.expire(conn, chosen, now)
-    effects.record(conn, effect, outcome)
-    return outcome
-
-
-def _previews(effect: Effect, *, dry_run: bool) -> bool:
-    """Whether it is only counted, which needs neither a key nor, unless the caller's mandate says so, a person."""
-    return dry_run and effect.mode != "evaluating" and not effect.approval_required
+    return [Conflicting(memory_id=one, text=texts.get(one, "")[:LONGEST_CONFLICT]) for one in passage_ids]
 
 
 def _found(conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int) -> list[Hit]:
@@ -309,36 +226,6 @@ def _names(conn: Connection, within: Select[int], by: str) -> list[str]:
     named = (
         select(of.name)
         .join(aliases, a.entity_key == of.entity_key)
-        .where(of.account_key.in_(within), a.alias == ids.folded(by))
+        .where(of.account_key.in_(within), a.alias == words.folded(by))
     )
     return sorted({by, *conn.execute(named).scalars()})
-
-
-def _start(cursor: str | None) -> int:
-    start = 0 if cursor is None else int(decode_cursor(cursor, int)[0])
-    if not 0 <= start <= MOST_HITS:
-        raise InvalidCursor("That cursor is none of this tool's.", suggestion="Leave it out to start over.")
-    return start
-
-
-def _text_pair(cursor: str) -> tuple[str, str]:
-    time, identifier = decode_cursor(cursor, str, str)
-    return str(time), str(identifier)
-
-
-def _numbered(found: Sequence[T], start: int, limit: int, max_bytes: int) -> Page[T]:
-    """A page of a list that is computed anew for every page; the cursor counts its items."""
-    end = count(start + 1)
-    return page_within(found, max_bytes, lambda _: (next(end),), limit=limit, shorten=_shorter)
-
-
-def _shorter(item: T, room: int) -> T:
-    """An item that fits: its text cut, then without what it can do without."""
-    said: str = getattr(item, "text", "")
-    while len(said) > SHORTEST and answer_bytes(item) > room:
-        said = said[: len(said) // 2]
-        item = item.model_copy(update={"text": said, "truncated": True})
-    for name, nothing in DISPENSABLE.items():
-        if answer_bytes(item) > room and name in type(item).model_fields:
-            item = item.model_copy(update={name: nothing})
-    return item

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, select
 
 from ..records import Entity, Episode, Memory, Record, Relation, Turn
+from ..retrieval import words
 from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations
-from ..writing.ids import folded
 
 _AT_ONCE = 400
 _TURN = "turn"
@@ -80,7 +80,7 @@ def _entities(connection: Connection, key: int, account_id: str) -> Iterator[Ent
         for row in connection.execute(select(aliases).where(of_page).order_by(aliases.c.alias)):
             called[row.entity_key].append(row.alias)
         for row in page:
-            own = folded(row.name)
+            own = words.folded(row.name)
             yield Entity(account_id, row.name, row.type, tuple(a for a in called[row.entity_key] if a != own))
 
 

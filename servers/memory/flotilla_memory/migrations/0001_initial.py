@@ -139,10 +139,3 @@ def upgrade() -> None:
         _account(),
     )
     op.create_index("evidence_of_passage", "evidence", ["passage_key"])
-    op.create_table(
-        "vectors",
-        _key("passage_key", "passages.passage_key", primary=True),
-        _account(),
-        sa.Column("vector", sa.LargeBinary, nullable=False),
-    )
-    op.create_index("vectors_of_account", "vectors", ["account_key"])

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from sqlalchemy import Connection, or_, select
 
 from ..models import RelatedEntity
+from ..retrieval import words
 from ..schema import aliases, entities, evidence, passages, relations
-from ..writing import ids
 
 e, r = entities.c, relations.c
 MOST_EVIDENCE = 5  # passages that are named for a relation
@@ -19,7 +19,7 @@ def find_entities(conn: Connection, account_key: int, entity: str) -> list[int]:
         found = select(e.entity_key).where(e.account_key == account_key, e.entity_id == entity)
     else:
         a = aliases.c
-        found = select(a.entity_key).where(a.account_key == account_key, a.alias == ids.folded(entity))
+        found = select(a.entity_key).where(a.account_key == account_key, a.alias == words.folded(entity))
     return sorted(int(key) for key in conn.execute(found).scalars())
 
 
@@ -36,7 +36,7 @@ def related(conn: Connection, account_key: int, entity: str, depth: int, now: st
         for key, predicate, one, other, valid_from, valid_to in steps:
             # From either end: `works at` to the company, `works at (from)` to the person.
             for near, far, said in ((one, other, predicate), (other, one, f"{predicate} (from)")):
-                if near in seen and far not in seen and far not in frontier and near not in frontier:
+                if near in seen and far not in seen | frontier:
                     frontier.add(far)
                     entity_id, name, kind = names[far]
                     answer.append(

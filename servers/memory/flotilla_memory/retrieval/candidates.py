@@ -191,8 +191,7 @@ def through(column: ColumnElement[str], time: str) -> ColumnElement[bool]:
 
 def naming(conn: Connection, query: Query, entity: str) -> frozenset[int]:
     """The passages that have an entity's name, or one of its other names, in them or as their speaker."""
-    folded = " ".join(words.fold(entity).split())
-    of = entities.c
+    of, folded = entities.c, words.folded(entity)
     known = (
         select(of.entity_key)
         .outerjoin(aliases, aliases.c.entity_key == of.entity_key)

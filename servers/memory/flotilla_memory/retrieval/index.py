@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, select, text, update
 
 from ..schema import accounts, passages, postings
+from ..statements import chunks
 from . import words
 
 _MAX_KEYS = 5_000  # bound parameters in a statement
+_FROM_VALUES = "INSERT INTO postings (account_key, term, passage_key, count, terms) VALUES (?, ?, ?, ?, ?)"
 _FROM_ARRAYS = text(
     "INSERT INTO postings (account_key, term, passage_key, count, terms) SELECT * FROM unnest("
     "CAST(:a AS bigint[]), CAST(:b AS text[]), CAST(:c AS bigint[]), CAST(:d AS integer[]), CAST(:e AS integer[]))"
@@ -46,15 +48,14 @@ def add(conn: Connection, account_key: int, indexed: Sequence[Indexed]) -> None:
 def _insert(conn: Connection, rows: Sequence[tuple[int, str, int, int, int]]) -> None:
     # So many small rows go to each database the way it takes them fastest: anything else costs more than the rest.
     if conn.dialect.name == "sqlite":
-        conn.exec_driver_sql(str(insert(postings).compile(dialect=conn.dialect)), list(rows))
+        conn.exec_driver_sql(_FROM_VALUES, list(rows))
     else:
         conn.execute(_FROM_ARRAYS, dict(zip("abcde", map(list, zip(*rows, strict=True)), strict=True)))
 
 
 def remove(conn: Connection, account_key: int, passage_keys: Sequence[int]) -> None:
     """Delete the postings of passages that are about to go: their rows in `passages` are still there."""
-    for start in range(0, len(passage_keys), _MAX_KEYS):
-        keys = passage_keys[start : start + _MAX_KEYS]
+    for keys in chunks(passage_keys, _MAX_KEYS):
         of_these = (passages.c.account_key == account_key, passages.c.passage_key.in_(keys))
         gone, all_terms = conn.execute(select(func.count(), func.sum(passages.c.terms)).where(*of_these)).one()
         _count(conn, account_key, -gone, -(all_terms or 0))

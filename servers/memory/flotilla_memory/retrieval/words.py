@@ -41,6 +41,11 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
+def folded(text: str) -> str:
+    """As `fold`, with single spaces: how names and texts are compared."""
+    return " ".join(fold(text).split())
+
+
 def terms(text: str) -> list[str]:
     """The terms of a text in order, with repetitions."""
     folded = fold(text)

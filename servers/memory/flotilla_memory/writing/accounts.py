@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..schema import accounts
+from ..statements import insert_new
 
 a = accounts.c
 
@@ -15,9 +15,7 @@ def lock(conn: Connection, tenant_id: str, account_ids: Collection[str]) -> dict
     ids = sorted(account_ids)  # in one order, so that two writers never wait for each other
     known = _keys(conn, tenant_id, ids)
     if new := [account_id for account_id in ids if account_id not in known]:
-        insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-        rows = [{"tenant_id": tenant_id, "account_id": account_id} for account_id in new]
-        conn.execute(insert(accounts).on_conflict_do_nothing(), rows)
+        insert_new(conn, accounts, [{"tenant_id": tenant_id, "account_id": account_id} for account_id in new])
         known = _keys(conn, tenant_id, ids)
     return known
 

@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
 from ..records import Entity, Episode, Memory, Record, Relation
-from ..schema import citations, memories, passages
+from ..schema import memories
+from ..statements import chunks
 from . import accounts, entities, episodes, ids
-from .chunks import chunks
-from .memories import content_of, insert_all
+from .memories import cite, content_of, insert_all
 from .passages import resolve
 
-m, p = memories.c, passages.c
+m = memories.c
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,7 @@ def _refer(conn: Connection, account_key: int, written: Sequence[tuple[int, Memo
         return
     found = resolve(conn, account_key, names)
     cited = {(key, found[name]) for key, memory in written for name in memory.sources if found.get(name, key) != key}
-    if cited:
-        rows = [{"passage_key": key, "source_key": source, "account_key": account_key} for key, source in sorted(cited)]
-        conn.execute(insert(citations), rows)
+    cite(conn, account_key, cited)
     for key, memory in written:
         for name in memory.supersedes:
             if found.get(name, key) != key:

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..records import Entity, Relation
+from ..retrieval import words
 from ..schema import aliases, entities, evidence, relations
+from ..statements import chunks, insert_new
 from . import ids
-from .chunks import chunks
 from .passages import resolve
 
 e, a, r = entities.c, aliases.c, relations.c
@@ -21,9 +21,9 @@ def find_or_make(conn: Connection, account_key: int, names: Mapping[str, str | N
     Args:
         names: to the type that a new one gets.
     """
-    folded = {name: alias for name in names if (alias := ids.folded(name))}
-    known = _by_alias(conn, account_key, sorted(set(folded.values())))
-    new = {alias: name for name, alias in reversed(folded.items()) if alias not in known}
+    by_name = {name: alias for name in names if (alias := words.folded(name))}
+    known = _by_alias(conn, account_key, sorted(set(by_name.values())))
+    new = {alias: name for name, alias in reversed(by_name.items()) if alias not in known}
     if new:
         rows = [
             {"entity_id": ids.new("ent"), "account_key": account_key, "name": name.strip(), "type": names[name]}
@@ -33,7 +33,7 @@ def find_or_make(conn: Connection, account_key: int, names: Mapping[str, str | N
         keys = [int(key) for key in conn.execute(made, rows).scalars()]
         _call(conn, account_key, [(alias, key) for alias, key in zip(new, keys, strict=True)])
         known |= dict(zip(new, keys, strict=True))
-    return {name: known[alias] for name, alias in folded.items()}
+    return {name: known[alias] for name, alias in by_name.items()}
 
 
 def name_of(conn: Connection, account_key: int, name: str) -> str:
@@ -41,7 +41,7 @@ def name_of(conn: Connection, account_key: int, name: str) -> str:
     found = conn.execute(
         select(e.name)
         .join(aliases, a.entity_key == e.entity_key)
-        .where(a.account_key == account_key, a.alias == ids.folded(name))
+        .where(a.account_key == account_key, a.alias == words.folded(name))
     ).scalars()
     names = [str(found_name) for found_name in found]
     return names[0] if len(names) == 1 else name
@@ -49,13 +49,13 @@ def name_of(conn: Connection, account_key: int, name: str) -> str:
 
 def describe(conn: Connection, account_key: int, entity: Entity) -> bool:
     """Write an entity with its aliases; whether it, or one of them, is new."""
-    if not ids.folded(entity.name):
+    if not words.folded(entity.name):
         return False  # a name of nothing but marks
-    before = _by_alias(conn, account_key, [ids.folded(entity.name)])
+    before = _by_alias(conn, account_key, [words.folded(entity.name)])
     key = find_or_make(conn, account_key, {entity.name: entity.type})[entity.name]
     if entity.type and before:
         conn.execute(entities.update().where(e.entity_key == key, e.type.is_(None)).values(type=entity.type))
-    given = [(alias, key) for name in entity.aliases if (alias := ids.folded(name))]
+    given = [(alias, key) for name in entity.aliases if (alias := words.folded(name))]
     return _call(conn, account_key, given) or not before
 
 
@@ -89,7 +89,7 @@ def relate(conn: Connection, account_key: int, relation: Relation, now: str, als
         }
         key = conn.execute(insert(relations).returning(r.relation_key), row).scalar_one()
     passages = {*also, *resolve(conn, account_key, relation.sources).values()}
-    _insert_new(
+    insert_new(
         conn,
         evidence,
         [{"relation_key": key, "passage_key": passage, "account_key": account_key} for passage in sorted(passages)],
@@ -108,10 +108,4 @@ def _by_alias(conn: Connection, account_key: int, folded: Sequence[str]) -> dict
 
 def _call(conn: Connection, account_key: int, given: Sequence[tuple[str, int]]) -> bool:
     rows = [{"account_key": account_key, "alias": alias, "entity_key": key} for alias, key in given]
-    return _insert_new(conn, aliases, rows) > 0
-
-
-def _insert_new(conn: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows that are not there yet; how many."""
-    insert_into = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    return sum(conn.execute(insert_into(table).on_conflict_do_nothing(), row).rowcount for row in rows)
+    return insert_new(conn, aliases, rows) > 0

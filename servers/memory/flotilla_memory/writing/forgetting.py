@@ -2,17 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flotilla_kit.errors import InvalidArguments, NotFound
-from sqlalchemy import Connection, and_, delete, exists, func, not_, or_, select, update
+from sqlalchemy import Column, Connection, and_, delete, exists, func, not_, or_, select, update
 from sqlalchemy.sql.selectable import Select
 
 from ..models import Forgotten
-from ..retrieval import index
-from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations, vectors
-from . import ids
-from .chunks import chunks
+from ..retrieval import index, words
+from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations
+from ..statements import chunks
 from .memories import retire
 
 p, m, e, r = passages.c, memories.c, entities.c, relations.c
@@ -26,7 +25,7 @@ class Chosen:
     passages: Sequence[int] = ()
     episodes: Sequence[int] = ()
     entities: Sequence[int] = ()
-    relations: Sequence[int] = field(default_factory=list[int])
+    relations: Sequence[int] = ()
     account: bool = False
 
 
@@ -106,7 +105,6 @@ def erase(conn: Connection, account_key: int, chosen: Chosen) -> None:
     for keys in chunks(chosen.passages):
         conn.execute(delete(citations).where(or_(of.passage_key.in_(keys), of.source_key.in_(keys))))
         conn.execute(delete(evidence).where(evidence.c.passage_key.in_(keys)))
-        conn.execute(delete(vectors).where(vectors.c.passage_key.in_(keys)))
         conn.execute(update(memories).where(m.superseded_by.in_(keys)).values(superseded_by=None))
         conn.execute(delete(memories).where(m.passage_key.in_(keys)))
         conn.execute(delete(passages).where(p.passage_key.in_(keys)))
@@ -144,35 +142,27 @@ def _spellings(conn: Connection, account_key: int, keys: Sequence[int]) -> list[
         means[str(alias)].add(int(key))
     given = select(p.speaker).where(p.account_key == account_key, p.speaker.is_not(None)).distinct()
     spoken = [str(name) for name in conn.execute(given).scalars()]
-    return [name for name in spoken if (of := means.get(ids.folded(name))) and of <= set(keys)]
+    return [name for name in spoken if (of := means.get(words.folded(name))) and of <= set(keys)]
 
 
 def _wholly_of(conn: Connection, keys: Sequence[int]) -> list[int]:
     """The episodes that have no other passages than these."""
-    gone = set(keys)
-    found: set[int] = set()
-    for some in chunks(keys):
-        of_these = select(p.episode_key).where(p.passage_key.in_(some), p.episode_key.is_not(None))
-        found.update(_keys(conn, of_these))
-    kept: set[int] = set()
-    for some in chunks(sorted(found)):
-        rows = conn.execute(select(p.episode_key, p.passage_key).where(p.episode_key.in_(some)))
-        kept.update(int(episode) for episode, passage in rows if passage not in gone)
-    return sorted(found - kept)
+    return _with_no_other(conn, p.episode_key, p.passage_key, keys)
 
 
 def _resting_on(conn: Connection, keys: Sequence[int]) -> list[int]:
     """The relations that only these passages are evidence of."""
-    found: set[int] = set()
+    return _with_no_other(conn, evidence.c.relation_key, evidence.c.passage_key, keys)
+
+
+def _with_no_other(conn: Connection, group: Column[int], passage: Column[int], keys: Sequence[int]) -> list[int]:
+    """Of the groups that these passages are in, those that no other passage is in."""
+    gone, found, kept = set(keys), set[int](), set[int]()
     for some in chunks(keys):
-        of = evidence.c
-        found.update(_keys(conn, select(of.relation_key).where(of.passage_key.in_(some))))
-    kept: set[int] = set()
+        found.update(_keys(conn, select(group).where(passage.in_(some), group.is_not(None))))
     for some in chunks(sorted(found)):
-        of = evidence.c
-        rows = conn.execute(select(of.relation_key, of.passage_key).where(of.relation_key.in_(some)))
-        gone = set(keys)
-        kept.update(int(relation) for relation, passage in rows if passage not in gone)
+        rows = conn.execute(select(group, passage).where(group.in_(some)))
+        kept.update(int(of) for of, key in rows if key not in gone)
     return sorted(found - kept)
 
 

@@ -13,11 +13,6 @@ def new(prefix: str) -> str:
 
 
 def content_hash(*parts: str | None) -> str:
-    """Of texts as `folded` has them."""
-    said = [None if part is None else folded(part) for part in parts]
+    """Of texts as `words.folded` has them."""
+    said = [None if part is None else words.folded(part) for part in parts]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
-
-
-def folded(text: str) -> str:
-    """Lower case, no marks, single spaces: how names and texts are compared."""
-    return " ".join(words.fold(text).split())

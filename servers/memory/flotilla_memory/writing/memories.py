@@ -1,6 +1,6 @@
 """Writes of memories: created, known already, or in conflict with what is believed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ from flotilla_kit.errors import NotFound
 from sqlalchemy import Connection, insert, or_, select, update
 
 from ..records import Memory
+from ..retrieval import words
 from ..schema import citations, memories, passages
 from . import entities, ids
 from .passages import add, resolve
@@ -51,8 +52,9 @@ def remember(conn: Connection, account_key: int, memory: Memory, now: str) -> Re
         return Remembered("conflict", None, conflicts_with=conflicts[:MOST_CONFLICTS])
     memory_id = ids.new("mem")
     (key,) = insert_all(conn, account_key, [(memory, memory_id)], now)
-    retire(conn, replaced, now, memory.valid_from, key)
-    _cite(conn, account_key, [(key, source) for source in sources])
+    if replaced:
+        retire(conn, replaced, now, memory.valid_from, key)
+    cite(conn, account_key, {(key, source) for source in sources})
     return Remembered("created", memory_id, superseded=memory.supersedes, passage_key=key)
 
 
@@ -95,13 +97,11 @@ def insert_all(conn: Connection, account_key: int, given: Sequence[tuple[Memory,
     return keys
 
 
-def retire(conn: Connection, keys: Sequence[int], now: str, valid_to: str | None = None, by: int | None = None) -> int:
-    """End the belief in these memories, and their validity where it was open; how many were believed.
+def retire(conn: Connection, keys: Sequence[int], now: str, valid_to: str | None = None, by: int | None = None) -> None:
+    """End the belief in these memories, and their validity where it was open.
 
     Their validity does not end in the past: until now it was believed to go on, and `as_of` says so.
     """
-    if not keys:
-        return 0
     end = max(valid_to or now, now)
     believed = (m.passage_key.in_(keys), m.retired_at.is_(None))
     conn.execute(
@@ -109,7 +109,7 @@ def retire(conn: Connection, keys: Sequence[int], now: str, valid_to: str | None
         .where(*believed, or_(m.valid_to.is_(None), m.valid_to > end), or_(m.valid_from.is_(None), m.valid_from < end))
         .values(valid_to=end)
     )
-    return conn.execute(update(memories).where(*believed).values(retired_at=now, superseded_by=by)).rowcount
+    conn.execute(update(memories).where(*believed).values(retired_at=now, superseded_by=by))
 
 
 def content_of(memory: Memory) -> str:
@@ -132,50 +132,34 @@ def _resolved(conn: Connection, account_key: int, names: Sequence[str], noun: st
 
 
 def _conflicts(conn: Connection, account_key: int, memory: Memory, replaced: Sequence[int]) -> list[str]:
-    """What is believed of the same subject and attribute at an overlapping time, and is not replaced."""
-    if memory.kind == "commitment" and not memory.attribute:
-        return _same_commitment(conn, account_key, memory, replaced)
-    if not memory.attribute:
+    """What is believed of the same subject, is not replaced, and contradicts the memory."""
+    if not memory.attribute and memory.kind != "commitment":
         return []
-    found = (
-        select(p.passage_id)
-        .join(memories, m.passage_key == p.passage_key)
-        .where(
-            m.account_key == account_key,
-            m.attribute == memory.attribute,
-            m.retired_at.is_(None),
-            p.speaker == memory.subject if memory.subject else p.speaker.is_(None),
-            m.passage_key.not_in(replaced),
-        )
-    )
-    if memory.valid_to:
-        found = found.where(or_(m.valid_from.is_(None), m.valid_from < memory.valid_to))
-    if memory.valid_from:
-        found = found.where(or_(m.valid_to.is_(None), m.valid_to > memory.valid_from))
-    return [str(passage_id) for passage_id in conn.execute(found.order_by(p.passage_key)).scalars()]
-
-
-def _same_commitment(conn: Connection, account_key: int, memory: Memory, replaced: Sequence[int]) -> list[str]:
-    """The same promise with another status or day."""
-    found = (
+    believed = (
         select(p.passage_id, p.text)
         .join(memories, m.passage_key == p.passage_key)
         .where(
             m.account_key == account_key,
-            m.status.is_not(None),
             m.retired_at.is_(None),
             p.speaker == memory.subject if memory.subject else p.speaker.is_(None),
             m.passage_key.not_in(replaced),
         )
         .order_by(p.passage_key)
     )
-    said = ids.folded(memory.text)
-    return [str(passage_id) for passage_id, text in conn.execute(found) if ids.folded(text) == said]
+    if not memory.attribute:  # the same promise with another status or day
+        said = words.folded(memory.text)
+        rows = conn.execute(believed.where(m.status.is_not(None)))
+        return [str(passage_id) for passage_id, text in rows if words.folded(text) == said]
+    believed = believed.where(m.attribute == memory.attribute)  # at an overlapping time
+    if memory.valid_to:
+        believed = believed.where(or_(m.valid_from.is_(None), m.valid_from < memory.valid_to))
+    if memory.valid_from:
+        believed = believed.where(or_(m.valid_to.is_(None), m.valid_to > memory.valid_from))
+    return [str(passage_id) for passage_id, _ in conn.execute(believed)]
 
 
-def _cite(conn: Connection, account_key: int, pairs: Sequence[tuple[int, int]]) -> None:
-    if pairs:
-        conn.execute(
-            insert(citations),
-            [{"passage_key": key, "source_key": source, "account_key": account_key} for key, source in set(pairs)],
-        )
+def cite(conn: Connection, account_key: int, pairs: Collection[tuple[int, int]]) -> None:
+    """Note of new memories, by their passages, what they rest on."""
+    rows = [{"passage_key": key, "source_key": source, "account_key": account_key} for key, source in sorted(pairs)]
+    if rows:
+        conn.execute(insert(citations), rows)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 
 from ..retrieval import index
 from ..schema import episodes, memories, passages
-from .chunks import chunks
+from ..statements import chunks
 
 p = passages.c
 
