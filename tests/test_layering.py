@@ -31,7 +31,20 @@ KIT_LAYERS = [
     {"money", "paging"},
     {"errors", "settings"},
 ]
-SERVER_LAYERS = [{"__main__"}, {"server"}, {"tools", "resources", "sql_store", "fts_store"}, {"store"}, {"models"}]
+# Of files and folders; a server has some of them.
+SERVER_LAYERS = [
+    {"__main__"},
+    {"server"},
+    {"tools", "sql_store"},
+    {"sample"},
+    {"changes", "formats"},
+    {"store"},
+    {"knowledge", "reading"},
+    {"writing"},
+    {"retrieval"},
+    {"arguments", "models"},
+    {"records", "schema", "settings", "statements", "times"},
+]
 # Of files and folders.
 ORCHESTRATOR_LAYERS = [
     {"__main__"},

@@ -1,4 +1,4 @@
-"""A memory server over a folder of two documents."""
+"""A memory server over a folder of two documents, and an empty one on each database."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -8,6 +8,7 @@ from fastmcp import Client
 from fastmcp.client import FastMCPTransport
 from flotilla_memory.server import create_server
 from flotilla_memory.settings import Settings
+from support.memory_client import Memory
 
 POLICY = """---
 owner: finance
@@ -41,3 +42,10 @@ def knowledge(tmp_path: Path) -> Path:
 async def client(tmp_path: Path, knowledge: Path) -> AsyncGenerator[Client[FastMCPTransport]]:
     async with Client(create_server(Settings.load({"home": tmp_path, "knowledge": knowledge}))) as connected:
         yield connected
+
+
+@pytest.fixture
+async def memory(database_url: str, tmp_path: Path) -> AsyncGenerator[Memory]:
+    settings = Settings.load({"home": tmp_path, "database_url": database_url})
+    async with Client(create_server(settings)) as client:
+        yield Memory(client, settings)

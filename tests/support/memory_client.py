@@ -1,0 +1,68 @@
+"""The owner's client of a memory server, in the words of its tests."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastmcp import Client
+from fastmcp.client import FastMCPTransport
+from flotilla_memory.settings import Settings
+
+from .answers import answer_of
+from .approving import approve_all
+
+Answer = dict[str, Any]
+ACME, OTHER = "acct_acme", "acct_other"
+CALL = [
+    {"speaker": "Dana Whitfield", "text": "Before we start: did the invoice for the second warehouse arrive?"},
+    {"speaker": "Omar", "text": "It did, on Monday. We will pay it this week."},
+]
+
+
+@dataclass
+class Memory:
+    """The owner's client of a memory server."""
+
+    client: Client[FastMCPTransport]
+    settings: Settings
+    keys: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    async def call(self, tool: str, **arguments: Any) -> Answer:
+        return answer_of(await self.client.call_tool(tool, arguments, raise_on_error=False))
+
+    async def change(self, tool: str, **arguments: Any) -> Answer:
+        """A call with a key of its own, unless one is given."""
+        return await self.call(tool, **{"idempotency_key": f"key-{next(self.keys)}", "account_id": ACME, **arguments})
+
+    async def remember(self, text: str, **arguments: Any) -> Answer:
+        return await self.change("remember", text=text, **arguments)
+
+    async def fact(self, text: str, **arguments: Any) -> str:
+        """The id of a memory that is new."""
+        done = await self.remember(text, **arguments)
+        assert done["outcome"] == "created", done
+        return str(done["memory_id"])
+
+    async def record(self, turns: Sequence[Mapping[str, Any]] = CALL, **arguments: Any) -> Answer:
+        said = {"channel": "call", "occurred_at": "2026-02-03T10:00:00Z", "turns": turns, **arguments}
+        return await self.change("record_episode", **said)
+
+    async def hits(self, query: str, **arguments: Any) -> list[Answer]:
+        found = await self.call("search_account_history", **{"account_id": ACME, "query": query, **arguments})
+        return list(found["items"])
+
+    async def texts(self, query: str, **arguments: Any) -> list[str]:
+        return [hit["text"] for hit in await self.hits(query, **arguments)]
+
+    async def timeline(self, **arguments: Any) -> list[Answer]:
+        return list((await self.call("get_account_timeline", **{"account_id": ACME, **arguments}))["items"])
+
+    async def forget(self, target: str, mode: str = "expire", **arguments: Any) -> Answer:
+        """For good, with the approval that it may need."""
+        said = {"target_id": target, "mode": mode, "dry_run": False, "idempotency_key": f"key-{next(self.keys)}"}
+        done = await self.change("forget", **said, **arguments)
+        if done.get("code") == "approval_required":
+            assert await approve_all(self.settings) == 1
+            done = await self.change("forget", **said, **arguments)
+        return done
