@@ -81,7 +81,7 @@ def _said(problem: Mapping[str, Any]) -> str:
         return "this tool has no such argument"
     if problem["type"] in ("missing_argument", "missing"):
         return "is required"
-    return problem["msg"]
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _unexpected(error: Exception, tool: str) -> FlotillaError:
