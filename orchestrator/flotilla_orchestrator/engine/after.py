@@ -67,7 +67,7 @@ async def _called(case: Case, lookups: Said, call: ToolCall, arguments: Said, ke
     for number in range(_TRIES):
         try:
             token = mandates.call_token(case.playbook.name, call, arguments)
-            answer = await server.call(token, call.short, arguments, key)
+            answer = await case.steering.unless_cancelled(server.call(token, call.short, arguments, key))
             faults.point("after_called")
             return answer or {}
         except Failure as failure:
