@@ -5,11 +5,12 @@ measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, o
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
@@ -78,8 +79,8 @@ class Database:
         if self._reader is None:
             self._reader = engine.connect().execution_options(read_only=True)
         # Transactions of the one reader are the driver's: SQLAlchemy's objects for them would cost as much as a read.
-        driver = self._reader.connection
-        driver.execute("BEGIN")  # pyright: ignore[reportAttributeAccessIssue]  # sqlite3's connection has it
+        driver = cast(sqlite3.Connection, self._reader.connection.driver_connection)
+        driver.execute("BEGIN")
         try:
             return f(self._reader, *args, **kwargs)
         finally:
@@ -214,7 +215,7 @@ def _database_errors() -> Generator[None]:
     """A database that does not answer is said so, without its address."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, sqlite3.OperationalError) as error:
         raise _unavailable(
             "The store's database does not answer.",
             suggestion="Try again; if it goes on, check that it is running.",
