@@ -11,7 +11,7 @@ from flotilla_kit.storage.addresses import store_url
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
-from . import changes, sample, times
+from . import changes, times
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
@@ -53,10 +53,16 @@ class SqlMemoryStore:
         self.database = await Database.open(
             url, [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only, secure_delete=True
         )
-        if settings.demo_data and not settings.read_only and await self.database.read(sample.is_empty):
-            await self.database.write(sample.load)
+        if settings.demo_data and not settings.read_only:
+            await self._load_sample()
         await self._empty_log()
         await self.knowledge.open()
+
+    async def _load_sample(self) -> None:
+        from . import sample  # with the formats of imports, which no other start has to pay for
+
+        if await self.database.read(sample.is_empty):
+            await self.database.write(sample.load)
 
     async def close(self) -> None:
         await self.knowledge.close()
