@@ -104,10 +104,13 @@ class Database:
             async with engine.begin() as connection:
                 return await connection.run_sync(f, *args, **kwargs)
 
-    async def truncate_log(self) -> bool:
+    async def truncate_log(self, wait_ms: int = BUSY_TIMEOUT_MS) -> bool:
         """Empty SQLite's write-ahead log, in which what was deleted still is; false while others read from it.
 
         PostgreSQL's log and dead rows are its own: true, as there is nothing to do here.
+
+        Args:
+            wait_ms: how long to wait for others; nobody writes meanwhile.
         """
         engine = self._engine
         if not isinstance(engine, Engine):
@@ -115,7 +118,11 @@ class Database:
 
         def checkpoint() -> bool:
             with engine.connect().execution_options(read_only=True) as connection:
-                return connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={wait_ms}")
+                try:
+                    return connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+                finally:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
         with _database_errors():
             return await asyncio.get_running_loop().run_in_executor(self._writer, checkpoint)
