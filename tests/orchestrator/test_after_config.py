@@ -62,7 +62,7 @@ def test_a_call_is_made_only_within_a_mandate(folder: Folder) -> None:
 
 
 async def test_a_tool_that_its_server_does_not_have_ends_the_run_before_the_first_model_call(stage: Stage) -> None:
-    stage.worker("lead")
+    stage.worker("lead", "close_ticket")
     stage.playbook["after"] = {"closed": {"tool": "mcp__desk__close_tickets"}}
     played = await stage.play({"lead": [answer("done")]})
     assert played.error["code"] == "missing_tools"
