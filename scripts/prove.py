@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-PROOFS = Path(__file__).parent.parent / "tests" / "proofs"
-MINUTES = PROOFS / "minutes.json"
+TESTS = Path(__file__).parent.parent / "tests"
+MINUTES = TESTS / "proofs" / "minutes.json"
 
 
 class Clock:
@@ -30,12 +30,19 @@ class Clock:
 
 
 def name_of(file: Path) -> str:
-    return file.stem.removeprefix("test_")
+    name = file.stem.removeprefix("test_")
+    return name if file.parent.name == "proofs" else f"{file.parent.name}_{name}"
+
+
+def proofs() -> dict[str, Path]:
+    """The file of each proof, by its name; some stand beside the tests of what they are about."""
+    files = sorted(TESTS.glob("*/test_*.py"), key=lambda file: (file.parent.name != "proofs", file))
+    return {name_of(file): file for file in files if "mark.prove" in file.read_text()}
 
 
 def main(arguments: list[str]) -> int:
     expected: dict[str, float] = json.loads(MINUTES.read_text())
-    files = {name_of(file): file for file in sorted(PROOFS.glob("test_*.py")) if "mark.prove" in file.read_text()}
+    files = proofs()
     save = "--save" in arguments
     words = [word for word in arguments if word and word != "--save"]
     if words[:1] == ["list"]:
