@@ -77,11 +77,14 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         )
     ).one()
     distinct = list(dict.fromkeys(asked))[:MAX_ASKED]
-    having = conn.execute(
-        select(func.count(), postings.c.term)
+    # By account first, as the index is ordered: SQLite would sort all of the postings to group them by term alone.
+    of_accounts = (
+        select(postings.c.term, func.count().label("found"))
         .where(_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
-        .group_by(postings.c.term)
+        .group_by(postings.c.account_key, postings.c.term)
+        .subquery()
     )
+    having = conn.execute(select(func.sum(of_accounts.c.found), of_accounts.c.term).group_by(of_accounts.c.term))
     found_in = sorted((int(found), str(term)) for found, term in having)
     used = found_in[:MAX_TERMS]
     of = max(FEWEST, int(passages_in_all))
