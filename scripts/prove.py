@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-PROOFS = Path(__file__).parent.parent / "tests" / "proofs"
+TESTS = Path(__file__).parent.parent / "tests"
+PROOFS = TESTS / "proofs"
 MINUTES = PROOFS / "minutes.json"
+SESSIONS = "real_cli"  # not one file: every test marked `cli_double`, with the CLI itself
 
 
 class Clock:
@@ -30,12 +32,13 @@ class Clock:
 
 
 def name_of(file: Path) -> str:
-    return file.stem.removeprefix("test_")
+    return file.stem.removeprefix("test_") if file.parent.name == PROOFS.name else SESSIONS
 
 
 def main(arguments: list[str]) -> int:
     expected: dict[str, float] = json.loads(MINUTES.read_text())
     files = {name_of(file): file for file in sorted(PROOFS.glob("test_*.py")) if "mark.prove" in file.read_text()}
+    files[SESSIONS] = TESTS
     save = "--save" in arguments
     words = [word for word in arguments if word and word != "--save"]
     if words[:1] == ["list"]:
@@ -52,7 +55,10 @@ def main(arguments: list[str]) -> int:
     print(f"{len(named)} proofs, about {_about(sum(known))} on two cores{also}", flush=True)
     os.environ["FLOTILLA_PROVE"] = "1"
     clock = Clock()
-    code = pytest.main(["-m", "prove", *(str(files[name]) for name in named), *words], plugins=[clock])
+    code = 0
+    for names, mark in (([name for name in named if name != SESSIONS], "prove"), ([SESSIONS], "cli_double and not prove")):
+        if where := [str(files[name]) for name in names if name in named]:
+            code = max(code, pytest.main(["-m", mark, *where, *words], plugins=[clock]))
     for name, seconds in clock.seconds.items():
         print(f"{name:20} {_about(seconds / 60):>8}  (expected {_about(expected.get(name))})")
     if save and code == 0:
@@ -67,6 +73,8 @@ def _about(minutes: float | None) -> str:
 
 def _summary(file: Path) -> str:
     """The first sentence of its docstring."""
+    if file == TESTS:
+        return "Every test that `make test` runs with a double of the Claude CLI, with the CLI itself"
     said = " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split())
     return said.partition(". ")[0].rstrip(".")
 
