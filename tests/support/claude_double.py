@@ -33,7 +33,7 @@ from .claude_transcript import Transcript
 STRUCTURED = "StructuredOutput"
 AGAIN = (429, 500, 529)  # statuses of answers that are asked for again
 ATTEMPTS = 5  # at a structured result that fits
-REMINDERS = 2  # that there is none yet
+REMINDERS = 1  # that there is none yet
 REMINDER = (
     f"[structured-output-enforce] You MUST call the {STRUCTURED} tool to complete this request. Call this tool now."
 )
@@ -157,7 +157,7 @@ class Cli:
         self._turn: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._usage: defaultdict[str, Json] = defaultdict(lambda: {"inputTokens": 0, "outputTokens": 0, "costUSD": 0.0})
-        self._turns = self._misfits = 0
+        self._turns = self._misfits = self._reminders = 0
         self.transcript = Transcript(self.session_id, self.tell)
         configured = json.loads(self.options["mcp-config"] or '{"mcpServers": {}}')["mcpServers"]
         self.servers = Servers(self, configured, self.options.names("disallowedTools"))
@@ -266,10 +266,10 @@ class Cli:
             self.tell(type="assistant", message=whole, parent_tool_use_id=None)
         if calls := [block for block in answer["content"] if block["type"] == "tool_use"]:
             await self._calls(calls)
-        elif not self.options["json-schema"] or self._misfits >= REMINDERS:
+        elif not self.options["json-schema"] or self._reminders >= REMINDERS:
             raise Ended("success", result="".join(block["text"] for block in answer["content"]))
         else:
-            self._misfits += 1
+            self._reminders += 1
             self.transcript.said(REMINDER, isMeta=True)
 
     async def _ask(self) -> Json:
