@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
 from . import changes, sample, times
+from .embedder import Embedder
+from .encoding.encoder import Encoder, encoder_of
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
@@ -35,13 +37,19 @@ P = ParamSpec("P")
 
 
 class SqlMemoryStore:
-    """A `MemoryStore` over the embedded database."""
+    """A `MemoryStore` over the embedded database.
+
+    Raises:
+        SettingsError: there is no such encoder.
+    """
 
     knowledge: KnowledgeStore
     database: Database
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._encoder = encoder_of(settings.encoder)
+        self._embedder: Embedder | None = None
         self.knowledge = FtsKnowledgeStore(settings)
 
     async def open(self) -> None:
@@ -52,8 +60,13 @@ class SqlMemoryStore:
         if settings.demo_data and not settings.read_only and await self.database.read(sample.is_empty):
             await self.database.write(sample.load)
         await self.knowledge.open()
+        if self._encoder is not None and not settings.read_only:
+            self._embedder = Embedder(self.database, self._encoder)
+            self._embedder.start()
 
     async def close(self) -> None:
+        if self._embedder is not None:
+            await self._embedder.close()
         await self.knowledge.close()
         await self.database.close()
 
@@ -64,7 +77,7 @@ class SqlMemoryStore:
         self, caller: Caller, question: Question, limit: int, cursor: str | None, max_bytes: int
     ) -> Page[Hit]:
         start = start_of(cursor)
-        found = await self.database.read(_found, caller, question, start, limit, max_bytes // HIT_SHARE)
+        found = await self.database.read(_found, caller, question, start, limit, max_bytes // HIT_SHARE, self._encoder)
         return numbered(found, start, limit, max_bytes)
 
     async def timeline(
@@ -172,10 +185,13 @@ class SqlMemoryStore:
         **kwargs: P.kwargs,
     ) -> changes.Outcome:
         try:
-            return await self.database.write(change, effect, *args, **kwargs)
+            outcome = await self.database.write(change, effect, *args, **kwargs)
         except IntegrityError:
             # Another transaction recorded this key, or made the same account, first; a new one can see it.
-            return await self.database.write(change, effect, *args, **kwargs)
+            outcome = await self.database.write(change, effect, *args, **kwargs)
+        if self._embedder is not None:
+            self._embedder.wake()
+        return outcome
 
 
 def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicting]:
@@ -186,7 +202,9 @@ def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicti
     return [Conflicting(memory_id=one, text=texts.get(one, "")[:LONGEST_CONFLICT]) for one in passage_ids]
 
 
-def _found(conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int) -> list[Hit]:
+def _found(
+    conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int, encoder: Encoder | None
+) -> list[Hit]:
     everywhere = question.account_id is None and caller.account_id is None
     chosen = None if everywhere else list(conn.execute(_within(caller, question.account_id)).scalars())
     if chosen == []:
@@ -202,7 +220,7 @@ def _found(conn: Connection, caller: Caller, question: Question, start: int, lim
         entity=question.entity,
         limit=min(MOST_HITS, start + limit + 1),
     )
-    return hits(conn, search(conn, query, times.now())[start:], question.text, longest)
+    return hits(conn, search(conn, query, times.now(), encoder=encoder)[start:], question.text, longest)
 
 
 def _within(caller: Caller, account_id: str | None) -> Select[int]:

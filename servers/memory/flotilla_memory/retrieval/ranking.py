@@ -36,6 +36,29 @@ FEATURES = tuple(WEIGHTS)
 OF_INDEX = 9
 """So many of the features need no text."""
 
+# Where passages have vectors: the same features with weights of their own, and what vectors say.
+WEIGHTS_WITH_VECTORS: Mapping[str, float] = {
+    "own": 2.18,
+    "near": 0.28,
+    "around": 2.29,
+    "episode": 0.16,
+    "best": 1.3,
+    "answers": 1.2,
+    "speaker": 2.49,
+    "period": 3.41,
+    "day": 2.82,
+    "length": 0.22,
+    "information": 0.31,
+    "question": -0.7,
+    "bigrams": 1.43,
+    "time": 2.27,
+    "meaning": 0.65,  # how near its vector is to the question's, standardised over the account as the next two;
+    "meaning_around": 0.21,  # that of the two before and the two behind it and its own, on average;
+    "meaning_episode": 0.29,  # of the nearest passage of its episode
+    "both": -0.5,  # meaning times own: in part they say the same
+}
+FEATURES_WITH_VECTORS = tuple(WEIGHTS_WITH_VECTORS)
+
 _ASKS_TIME = re.compile(
     r"\s*(?:since )?(?:when|how (?:long|many|much|often)|(?:what|which) (?:date|day|time|year|month))\b", re.I
 )
@@ -90,5 +113,5 @@ def standardised(values: Sequence[float]) -> list[float]:
 
 
 def total(features: Sequence[float], weights: Sequence[float]) -> float:
-    """The weighted sum of features, which are the first of `FEATURES` or all of them."""
+    """The weighted sum of features: of all of them, or of the first."""
     return sum(map(mul, features, weights))
