@@ -59,8 +59,8 @@ async def _run(samples: Sequence[Sample], url: str, folder: Path, options: argpa
     print(f"{len(samples)} accounts, {turns} turns, written in {time.perf_counter() - started:.1f} s\n")
     encoders: list[Encoder | None] = [None]
     if options.semantic:
-        encoders.append(encoder_of(options.encoder))
-        await _encode(database, encoders[-1], turns)
+        encoders.append(encoder := encoder_of(options.encoder))
+        await _encode(database, encoder, turns)
     systems: list[Measured] = []
     for encoder in encoders:
         held_out: Sequence[Mapping[str, float] | None] = [None] * len(accounts)
@@ -77,8 +77,7 @@ async def _run(samples: Sequence[Sample], url: str, folder: Path, options: argpa
     print_table(systems)
 
 
-async def _encode(database: Database, encoder: Encoder | None, turns: int) -> None:
-    assert encoder is not None
+async def _encode(database: Database, encoder: Encoder, turns: int) -> None:
     started = time.process_time()
     await Embedder(database, encoder).finish()
     print(f"{(time.process_time() - started) / turns * 1e3:.1f} ms of processor time to encode a turn\n")

@@ -105,11 +105,10 @@ def test_a_text_has_the_same_direction_in_another_process_and_a_folder_of_the_sa
     tmp_path: Path,
 ) -> None:
     bundled = encoder_of("minilm")
-    assert bundled is not None
     (tmp_path / "model.onnx").symlink_to(bundled.model)
     (tmp_path / "vocab.txt").symlink_to(UNCASED)
     own = encoder_of(str(tmp_path))
-    assert own is not None and own.name == bundled.name and own.encode("Good morning") == bundled.encode("Good morning")
+    assert own.name == bundled.name and own.encode("Good morning") == bundled.encode("Good morning")
 
 
 def test_words_are_cut_into_the_longest_pieces_that_the_vocabulary_has() -> None:

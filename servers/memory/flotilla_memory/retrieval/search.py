@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from math import exp, log1p
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from ..encoding.encoder import Encoder
 from . import candidates, dates, ranking, vectors, words
 from .candidates import Matches, Passage, Query
 from .vectors import Compared
 from .windows import windows_of
+
+if TYPE_CHECKING:
+    from ..encoding.encoder import Encoder
 
 __all__ = ["Found", "Query", "search"]
 
@@ -64,7 +67,7 @@ def search(
     query: Query,
     now: str,
     weights: Mapping[str, float] | None = None,
-    encoder: Encoder | None = None,
+    encoder: "Encoder | None" = None,
 ) -> list[Found]:
     """The passages that answer best, best first; empty when none has much of the question.
 
@@ -93,7 +96,7 @@ def examine(
     query: Query,
     now: str,
     weights: Mapping[str, float] | None = None,
-    encoder: Encoder | None = None,
+    encoder: "Encoder | None" = None,
 ) -> Examined:
     """The candidates for a question with their features, in no particular order."""
     asked = words.terms(query.text)
@@ -140,7 +143,7 @@ def examine(
     return Examined(result, weights, min(1.0, max(best_own / found.asked if found.asked else 0.0, near)))
 
 
-def _compared(conn: Connection, query: Query, encoder: Encoder, passages: Sequence[Passage]) -> Compared | None:
+def _compared(conn: Connection, query: Query, encoder: "Encoder", passages: Sequence[Passage]) -> Compared | None:
     """The vectors against the question without the names of whoever speaks: whose passage it is counts by itself."""
     turns = [passage for passage in passages if passage.episode_key is not None]
     names = {word for speaker in _persons(query.text, turns) for word in words.terms(speaker)}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from ..encoding.encoder import SCALE, Encoder
 from ..schema import encoded, vectors
 from ..statements import chunks
 from .candidates import Query, _scope  # pyright: ignore[reportPrivateUsage]  # of the same room
@@ -14,8 +13,11 @@ from .candidates import Query, _scope  # pyright: ignore[reportPrivateUsage]  # 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..encoding.encoder import Encoder
+
 MAX_SCANNED = 20_000  # vectors are compared in full; of more, only those of passages that words have found
 MAX_NEAREST = 100  # passages that meaning alone may add to the candidates
+LENGTH = 127  # of a vector, as an encoder makes it
 AROUND = 2  # passages before and behind that count as around one
 _MAX_KEYS = 500
 v = vectors.c
@@ -36,7 +38,7 @@ class Compared:
     """The cosine of the nearest, from -1 to 1."""
 
 
-def compare(conn: Connection, query: Query, encoder: Encoder, text: str, found: Sequence[int]) -> Compared | None:
+def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found: Sequence[int]) -> Compared | None:
     """Compare the vectors of the query's accounts with a text; None if they have none of this encoder.
 
     Args:
@@ -68,7 +70,7 @@ def _compared(
     import numpy
 
     matrix = numpy.frombuffer(b"".join(blobs), numpy.int8).reshape(len(blobs), -1).astype(numpy.float32)
-    cosines = (matrix @ numpy.frombuffer(asked, numpy.int8).astype(numpy.float32) / SCALE**2).astype(numpy.float64)
+    cosines = (matrix @ numpy.frombuffer(asked, numpy.int8).astype(numpy.float32) / LENGTH**2).astype(numpy.float64)
     of = numpy.array([-key if episode is None else episode for key, episode in zip(keys, episodes, strict=True)])
     sums, counts = cosines.copy(), numpy.ones(len(of))
     for distance in range(1, min(AROUND, len(of) - 1) + 1):
