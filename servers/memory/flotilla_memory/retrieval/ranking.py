@@ -38,24 +38,24 @@ OF_INDEX = 9
 
 # Where passages have vectors: the same features with weights of their own, and what vectors say.
 WEIGHTS_WITH_VECTORS: Mapping[str, float] = {
-    "own": 2.18,
-    "near": 0.28,
-    "around": 2.29,
-    "episode": 0.16,
-    "best": 1.3,
-    "answers": 1.2,
-    "speaker": 2.49,
-    "period": 3.41,
+    "own": 1.03,
+    "near": 0.35,
+    "around": 3.29,
+    "episode": 0.27,
+    "best": 1.22,
+    "answers": 1.24,
+    "speaker": 2.46,
+    "period": 3.43,
     "day": 2.82,
-    "length": 0.22,
+    "length": 0.25,
     "information": 0.31,
-    "question": -0.7,
-    "bigrams": 1.43,
-    "time": 2.27,
-    "meaning": 0.65,  # how near its vector is to the question's, standardised over the account as the next two;
-    "meaning_around": 0.21,  # that of the two before and the two behind it and its own, on average;
-    "meaning_episode": 0.29,  # of the nearest passage of its episode
-    "both": -0.5,  # meaning times own: in part they say the same
+    "question": -0.72,
+    "bigrams": 1.27,
+    "time": 2.28,
+    "meaning": 0.75,  # how near its vector is to the question's, standardised over the account as the next two;
+    "meaning_around": 0.24,  # that of the two before and the two behind it and its own, on average;
+    "meaning_episode": 0.25,  # of the nearest passage of its episode
+    "both": -0.54,  # meaning times around: in part they say the same
 }
 FEATURES_WITH_VECTORS = tuple(WEIGHTS_WITH_VECTORS)
 

@@ -24,7 +24,7 @@ MAX_READ = 150  # and the best of them by their texts too
 MIN_CONFIDENCE = 0.1  # below it, the memory has next to nothing of what is asked
 _FALL = 5.0  # so much less in the weighted sum is a score less by e
 MIN_COSINE = 0.2  # below it, what is nearest in meaning is not near
-_OWN, _AROUND, _MEANING = (ranking.FEATURES_WITH_VECTORS.index(name) for name in ("own", "around", "meaning"))
+_AROUND, _MEANING = (ranking.FEATURES_WITH_VECTORS.index(name) for name in ("around", "meaning"))
 _CLOSE = 2.0  # standard deviations above the mean: so near in meaning that it is said
 _MAX_LOOKED_AT = 6_000  # keys, before filters that let next to nothing through end the search
 
@@ -111,7 +111,7 @@ def examine(
         return Examined([], weights, 0.0)
     questions = {passage.passage_key for passage in (*eligible, *passages) if ranking.is_question(passage.text)}
     indexed = _of_index(conn, query.text, found, passages, questions, date.fromisoformat(now[:10]))
-    meanings = [_meaning(compared, passage, of[_OWN]) for passage, of in zip(passages, indexed, strict=True)]
+    meanings = [_meaning(compared, passage, of[_AROUND]) for passage, of in zip(passages, indexed, strict=True)]
     in_order = tuple(weights.values())
     # Beside a match by its key alone, a passage has nothing around it: it is of another episode.
     ordered = sorted(
@@ -162,11 +162,11 @@ def _nearest(
     return candidates.passing(conn, query, [key for key in keys if key not in known], now)
 
 
-def _meaning(compared: Compared | None, passage: Passage, own: float) -> tuple[float, ...]:
+def _meaning(compared: Compared | None, passage: Passage, around: float) -> tuple[float, ...]:
     if compared is None:
         return ()
     meaning = compared.meaning.get(passage.passage_key, vectors.UNKNOWN)
-    return (*meaning, meaning[0] * own)
+    return (*meaning, meaning[0] * around)
 
 
 def _of_index(
