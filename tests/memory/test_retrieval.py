@@ -67,7 +67,7 @@ class Notebook:
             insert(schema.passages),
             {**row, "speaker": speaker, "text": text, "occurred_at": at, "terms": counts.total()},
         )
-        index.add(conn, account, [index.Indexed(self.keys, counts)])
+        index.add(conn, {account: [index.Indexed(self.keys, counts)]})
         return self.keys
 
     async def find(self, text: str, accounts: Sequence[int] | None = (ACME,), **filters: Any) -> list[str]:
@@ -256,7 +256,7 @@ async def test_the_one_current_version_is_found_among_hundreds_of_retired_ones(n
         rows = [{**row, "passage_key": key, "passage_id": f"p{key}", "text": text} for key, text in texts.items()]
         conn.execute(insert(schema.passages), rows)
         conn.execute(insert(schema.memories), [{**of, "passage_key": key} for key in texts])
-        index.add(conn, ACME, [index.Indexed(key, index.count_terms(None, text)) for key, text in texts.items()])
+        index.add(conn, {ACME: [index.Indexed(key, index.count_terms(None, text)) for key, text in texts.items()]})
 
     await notebook.database.write(write)
     assert await notebook.find("how many seats has the plan") == ["the plan has many seats"]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from flotilla_kit.effects import Effect
+from flotilla_kit.effects import Effect, faults
 from flotilla_kit.paging import Page, decode_cursor, page_within
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
-from . import changes, sample, times
+from . import changes, times
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
@@ -26,6 +26,7 @@ from .retrieval.search import Query, search
 from .schema import accounts, aliases, entities, passages
 from .settings import Settings
 from .store import Caller, Question
+from .writing import log
 
 if TYPE_CHECKING:
     from .embedder import Embedder
@@ -35,6 +36,7 @@ MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
 LONGEST = 500  # characters of an entry's text in a list
 LONGEST_CONFLICT = 200  # of what a memory conflicts with
+LOG_WAIT_MS = 1_000  # that an erasure waits for those who read
 P = ParamSpec("P")
 
 
@@ -61,17 +63,26 @@ class SqlMemoryStore:
 
     async def open(self) -> None:
         settings = self._settings
+        url = store_url(settings)
+        self._empties_log = url.startswith("sqlite") and not settings.read_only
         self.database = await Database.open(
-            store_url(settings), [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only, secure_delete=True
+            url, [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only, secure_delete=True
         )
-        if settings.demo_data and not settings.read_only and await self.database.read(sample.is_empty):
-            await self.database.write(sample.load)
+        if settings.demo_data and not settings.read_only:
+            await self._load_sample()
+        await self._empty_log()
         await self.knowledge.open()
         if self._encoder is not None and not settings.read_only:
             from .embedder import Embedder
 
             self._embedder = Embedder(self.database, self._encoder)
             self._embedder.start()
+
+    async def _load_sample(self) -> None:
+        from . import sample  # with the formats of imports, which no other start has to pay for
+
+        if await self.database.read(sample.is_empty):
+            await self.database.write(sample.load)
 
     async def close(self) -> None:
         if self._embedder is not None:
@@ -182,9 +193,23 @@ class SqlMemoryStore:
 
             return Forgotten.model_validate(await self.database.read(preview))
         outcome = await self._once(changes.forget, effect, caller.tenant_id, wanted, target, mode, dry_run=dry_run)
-        if mode == "erase" and not dry_run:
-            await self.database.truncate_log()
-        return Forgotten.model_validate(outcome)
+        emptied = await self._empty_log(LOG_WAIT_MS) if mode == "erase" and not dry_run else None
+        return Forgotten.model_validate({**outcome, "log_emptied": emptied})
+
+    async def _empty_log(self, wait_ms: int = 0) -> bool | None:
+        """Empty the log if something was erased since that was done; whether nothing erased is in it now.
+
+        None: it is not ours to empty.
+        """
+        if not self._empties_log:
+            return None
+        number = await self.database.read(log.due)
+        if number is None:
+            return True
+        emptied = await self.database.truncate_log(wait_ms)
+        if emptied:
+            await self.database.write(log.note_emptied, number)
+        return emptied
 
     async def _once(
         self,
@@ -198,8 +223,10 @@ class SqlMemoryStore:
         except IntegrityError:
             # Another transaction recorded this key, or made the same account, first; a new one can see it.
             outcome = await self.database.write(change, effect, *args, **kwargs)
+        faults.point("committed")
         if self._embedder is not None:
             self._embedder.wake()
+        await self._empty_log()  # of an erasure that others' reading held up
         return outcome
 
 

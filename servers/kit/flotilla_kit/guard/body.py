@@ -24,6 +24,7 @@ from ..effects import Effect, digest, faults
 from ..errors import InvalidArguments, OutOfBounds, StoreUnavailable
 from ..settings import ServerSettings
 from ..storage.database import Database
+from .answer import answering
 from .call import CURRENT, Call
 from .declaration import Declaration
 
@@ -89,7 +90,7 @@ class Bodies:
 
     def wrap(self, tool: ToolFunction) -> Function:
         """The function to offer in the tool's place; its signature is the same."""
-        function, properties = tool.function, tuple(tool.signature.parameters)
+        function, properties = answering(tool.function), tuple(tool.signature.parameters)
 
         @functools.wraps(function)
         async def body(**given: Any) -> Any:

@@ -12,6 +12,7 @@ from ..models import Forgotten
 from ..retrieval import index, words
 from ..schema import accounts, aliases, citations, encoded, entities, episodes, evidence, memories, passages, relations
 from ..statements import chunks
+from . import log
 from .memories import retire
 
 p, m, e, r = passages.c, memories.c, entities.c, relations.c
@@ -114,6 +115,7 @@ def erase(conn: Connection, account_key: int, chosen: Chosen) -> None:
     if chosen.account:
         conn.execute(delete(encoded).where(encoded.c.account_key == account_key))
         conn.execute(delete(accounts).where(accounts.c.account_key == account_key))
+    log.note_erased(conn)
 
 
 def _account(conn: Connection, account_key: int) -> Chosen:
