@@ -165,7 +165,7 @@ def _nearest(
 def _meaning(compared: Compared | None, passage: Passage, around: float) -> tuple[float, ...]:
     if compared is None:
         return ()
-    meaning = compared.meaning.get(passage.passage_key, vectors.UNKNOWN)
+    meaning = compared.meaning(passage.passage_key)
     return (*meaning, meaning[0] * around)
 
 

@@ -33,9 +33,19 @@ class Compared:
 
     nearest: Sequence[int]
     """Passages, the nearest first; none where only those of given passages were compared."""
-    meaning: Mapping[int, Meaning]
+    place: Mapping[int, int]
+    """Of each passage its row in the features."""
+    features: "NDArray[Any]"
     best: float
     """The cosine of the nearest, from -1 to 1."""
+
+    def meaning(self, passage_key: int) -> Meaning:
+        """What a passage's vector says of it; nothing in particular if it has none."""
+        at = self.place.get(passage_key)
+        if at is None:
+            return UNKNOWN
+        near, around, episode = self.features[at].tolist()
+        return near, around, episode
 
 
 def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found: Sequence[int]) -> Compared | None:
@@ -57,21 +67,22 @@ def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found
     ]
     if not rows:
         return None
-    # Of an episode in order: passages of one are written, and so numbered, as they follow each other.
-    rows.sort(key=lambda row: (-row[0] if row[1] is None else row[1], row[0]))
-    return _compared(
-        [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], encoder.encode(text), everything
-    )
+    keys, episodes, blobs = zip(*rows, strict=True)
+    return _compared(keys, episodes, blobs, encoder.encode(text), everything=everything)
 
 
 def _compared(
-    keys: Sequence[int], episodes: Sequence[int | None], blobs: Sequence[bytes], asked: bytes, everything: bool
+    keys: Sequence[int], episodes: Sequence[int | None], blobs: Sequence[bytes], asked: bytes, *, everything: bool
 ) -> Compared:
     import numpy
 
     matrix = numpy.frombuffer(b"".join(blobs), numpy.int8).reshape(len(blobs), -1).astype(numpy.float32)
-    cosines = (matrix @ numpy.frombuffer(asked, numpy.int8).astype(numpy.float32) / LENGTH**2).astype(numpy.float64)
-    of = numpy.array([-key if episode is None else episode for key, episode in zip(keys, episodes, strict=True)])
+    # Whole numbers that a float32 holds exactly: the same wherever, and in whatever order, they are summed.
+    products = matrix @ numpy.frombuffer(asked, numpy.int8).astype(numpy.float32)
+    episode = numpy.array([-key if of is None else of for key, of in zip(keys, episodes, strict=True)])
+    # Of an episode in order: passages of one are written, and so numbered, as they follow each other.
+    order = numpy.lexsort((numpy.array(keys), episode))
+    key, of, cosines = numpy.array(keys)[order], episode[order], products[order].astype(numpy.float64) / LENGTH**2
     sums, counts = cosines.copy(), numpy.ones(len(of))
     for distance in range(1, min(AROUND, len(of) - 1) + 1):
         same = of[distance:] == of[:-distance]
@@ -83,12 +94,10 @@ def _compared(
             counts[here] += same
     starts = numpy.flatnonzero(numpy.concatenate(([True], of[1:] != of[:-1])))
     best = numpy.repeat(numpy.maximum.reduceat(cosines, starts), numpy.diff(numpy.append(starts, len(of))))
-    around = sums / counts
-    columns = [_standardised(values).tolist() for values in (cosines, around, best)]
-    meaning = {key: (own, near, episode) for key, own, near, episode in zip(keys, *columns, strict=True)}
-    near = [own + by for own, by in zip(columns[0], columns[1], strict=True)]
-    nearest = sorted(range(len(keys)), key=lambda at: (-near[at], -keys[at]))
-    return Compared([keys[at] for at in nearest] if everything else [], meaning, float(cosines.max()))
+    features = numpy.stack([_standardised(values) for values in (cosines, sums / counts, best)], axis=1)
+    nearest: list[int] = key[numpy.lexsort((-key, -(features[:, 0] + features[:, 1])))].tolist() if everything else []
+    place = {one: at for at, one in enumerate(key.tolist())}
+    return Compared(nearest, place, features, float(cosines.max()))
 
 
 def _standardised(values: "NDArray[Any]") -> "NDArray[Any]":
