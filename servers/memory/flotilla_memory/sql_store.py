@@ -1,6 +1,7 @@
 """The embedded backend: SQLite or PostgreSQL by one code path, and a folder of documents beside it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -25,7 +26,7 @@ from .retrieval import words
 from .retrieval.search import Query, search
 from .schema import accounts, aliases, entities, passages
 from .settings import Settings
-from .store import Caller, Question
+from .store import Caller
 from .writing import log
 
 if TYPE_CHECKING:
@@ -94,10 +95,12 @@ class SqlMemoryStore:
         await self.database.read(lambda conn: conn.execute(text("SELECT 1")) and None)
 
     async def search(
-        self, caller: Caller, question: Question, limit: int, cursor: str | None, max_bytes: int
+        self, caller: Caller, account_id: str | None, query: Query, limit: int, cursor: str | None, max_bytes: int
     ) -> Page[Hit]:
         start = start_of(cursor)
-        found = await self.database.read(_found, caller, question, start, limit, max_bytes // HIT_SHARE, self._encoder)
+        wanted = replace(query, tenant_id=caller.tenant_id, limit=min(MOST_HITS, start + limit + 1))
+        longest = max_bytes // HIT_SHARE
+        found = await self.database.read(_found, caller, account_id, wanted, start, longest, self._encoder)
         return numbered(found, start, limit, max_bytes)
 
     async def timeline(
@@ -241,28 +244,18 @@ def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicti
 def _found(
     conn: Connection,
     caller: Caller,
-    question: Question,
+    account_id: str | None,
+    query: Query,
     start: int,
-    limit: int,
     longest: int,
     encoder: "Encoder | None",
 ) -> list[Hit]:
-    everywhere = question.account_id is None and caller.account_id is None
-    chosen = None if everywhere else list(conn.execute(_within(caller, question.account_id)).scalars())
+    everywhere = account_id is None and caller.account_id is None
+    chosen = None if everywhere else list(conn.execute(_within(caller, account_id)).scalars())
     if chosen == []:
         return []
-    query = Query(
-        text=question.text,
-        tenant_id=caller.tenant_id,
-        account_keys=chosen,
-        since=question.since,
-        until=question.until,
-        as_of=question.as_of,
-        kinds=question.kinds,
-        entity=question.entity,
-        limit=min(MOST_HITS, start + limit + 1),
-    )
-    return hits(conn, search(conn, query, times.now(), encoder=encoder)[start:], question.text, longest)
+    found = search(conn, replace(query, account_keys=chosen), times.now(), encoder=encoder)
+    return hits(conn, found[start:], query.text, longest)
 
 
 def _within(caller: Caller, account_id: str | None) -> Select[int]:

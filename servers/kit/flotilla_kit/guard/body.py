@@ -99,19 +99,19 @@ class Bodies:
             mandate = call.principal.mandate
             if mandate is None and not tool.has_effect:
                 return await function(**given)
-            received = tool.received(given)
-            required = False
+            grant = None
             if mandate is not None:
                 grant = mandate.within(tool.name, properties)
                 if grant is None:
                     raise NotFoundError(tool.name)
-                if breach := grant.breach(received):
-                    raise OutOfBounds(
-                        f"{tool.name}: this mandate bounds {breach.argument}: {breach.bound}.",
-                        suggestion="Stay within the case you were given; nothing was done.",
-                        details={"argument": breach.argument, "bound": breach.bound},
-                    )
-                required = grant.approval_required
+            received = tool.received(given) if tool.has_effect or (grant and grant.bounds) else {}
+            if grant and (breach := grant.breach(received)):
+                raise OutOfBounds(
+                    f"{tool.name}: this mandate bounds {breach.argument}: {breach.bound}.",
+                    suggestion="Stay within the case you were given; nothing was done.",
+                    details={"argument": breach.argument, "bound": breach.bound},
+                )
+            required = grant is not None and grant.approval_required
             if not tool.has_effect:
                 if required:
                     raise OutOfBounds(f"{tool.name}: this mandate wants an approval of what has no effect.")
