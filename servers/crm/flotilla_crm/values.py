@@ -13,6 +13,7 @@ from .records import Field, FieldKind, Type
 
 Value = str | int | None
 MOST_TEXT_OF_AN_ADDRESS = 254
+MOST_MINOR = 10**15  # exact in every JSON reader (2^53)
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -53,7 +54,7 @@ def stored_value(field: Field, value: object, region: str | None = None) -> Valu
     try:
         match field.kind:
             case "money" | "number":
-                return _integer(value, 100 if field.kind == "number" else money.MAX_MINOR)
+                return _integer(value, 100 if field.kind == "number" else MOST_MINOR)
             case "flag":
                 return _flag(value)
             case "phone":
