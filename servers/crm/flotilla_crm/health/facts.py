@@ -132,8 +132,10 @@ def _history(conn: Connection, deal: Row) -> DealHistory:
             slips += 1
         elif row.field == "stage":
             stage_since = row.at
-        elif row.field == "currency":
+        elif row.field == "currency" and old is not None:
             amounts.clear()  # amounts in another currency compare to nothing
         elif row.field == "amount_minor" and new is not None:
             amounts.append(new)
+    if deal["amount_minor"] is not None:
+        amounts.append(int(deal["amount_minor"]))
     return DealHistory(deal, slips, stage_since, max(amounts, default=None))
