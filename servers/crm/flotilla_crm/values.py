@@ -40,7 +40,7 @@ def stored(kind: Type, given: Mapping[str, object], region: str | None = None) -
     for name, value in given.items():
         field = kind.by_name.get(name)
         if field is None:
-            raise BadValue(name[:40], f"is no field of a {kind.name}; its fields: {', '.join(kind.by_name)}")
+            raise BadValue("a field", f"is none of a {kind.name}; its fields: {', '.join(kind.by_name)}")
         found[name] = stored_value(field, value, region)
         if field.required and found[name] is None:
             raise BadValue(name, "cannot be empty")

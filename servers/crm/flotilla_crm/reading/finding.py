@@ -1,6 +1,7 @@
 """Records by what people call them: an account by words, a contact by its e-mail, a deal by its name, a user."""
 
 from collections.abc import Sequence
+from itertools import count
 
 from flotilla_kit.errors import InvalidArguments, InvalidCursor, NotFound
 from flotilla_kit.paging import Page, decode_cursor, page_within
@@ -29,16 +30,25 @@ def search_accounts(
     cursor: str | None,
     max_bytes: int,
 ) -> Page[Record]:
-    """Accounts with all the words of the query, in their own names or their contacts', the closest first."""
+    """Accounts with all the words of the query, in their own names or their contacts'; `contact` is whose name fits."""
     start = 0 if cursor is None else int(decode_cursor(cursor, int)[0])
     if not 0 <= start <= search.MOST_FOUND:
         raise InvalidCursor("That cursor is none of this tool's.", suggestion="Leave it out to start over.")
-    found = search.account_ids(conn, access, query)[start : start + limit + 1]
-    wanted = chosen(ACCOUNT, access, fields)
-    rows = {row["account_id"]: row for row in conn.execute(select(accounts).where(a.account_id.in_(found))).mappings()}
-    end = {account_id: (start + number,) for number, account_id in enumerate(found, 1)}
-    shown = [show(rows[account_id], wanted) for account_id in found]
-    return page_within(shown, max_bytes, lambda record: end[record["account_id"]], limit=limit, shorten=shorter)
+    found = search.fits(conn, access, query)[start : start + limit + 1]
+    wanted, person = chosen(ACCOUNT, access, fields), chosen(CONTACT, access, ("first_name", "last_name", "email"))
+    of_accounts = select(accounts).where(a.account_id.in_({fit.account_id for fit in found}))
+    of_contacts = select(contacts).where(c.contact_id.in_({fit.contact_id for fit in found if fit.contact_id}))
+    rows = {row["account_id"]: row for row in conn.execute(of_accounts).mappings()}
+    people = {row["contact_id"]: row for row in conn.execute(of_contacts).mappings()}
+    shown = [
+        {
+            **show(rows[fit.account_id], wanted),
+            **({"contact": show(people[fit.contact_id], person)} if fit.contact_id else {}),
+        }
+        for fit in found
+    ]
+    end = count(start + 1)
+    return page_within(shown, max_bytes, lambda _: (next(end),), limit=limit, shorten=shorter)
 
 
 def contact_by_email(conn: Connection, access: Access, address: str, fields: Sequence[str] | None) -> Found:

@@ -32,9 +32,10 @@ def stage_kind(conn: Connection, pipeline_id: str, stage: str) -> str:
     """
     known = stages_of(conn, pipeline_id)
     if stage not in known:
-        names = ", ".join(known) if known else f"none; there is no pipeline {pipeline_id[:40]}"
+        if not known:
+            raise InvalidArguments("There is no such pipeline.", suggestion="Leave it out for sales, or pass renewals.")
         raise InvalidArguments(
-            f"stage is none of the pipeline's: {names}.", suggestion="Pass one of them as it is written."
+            f"stage is none of the pipeline's: {', '.join(known)}.", suggestion="Pass one of them as it is written."
         )
     return known[stage]
 
