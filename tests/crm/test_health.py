@@ -64,10 +64,10 @@ async def test_engagement_is_read_from_the_activities_and_finance_from_what_bill
     assert financial["score"] == 100 - (20 + 10) - 15
 
 
-async def test_a_quiet_account_with_an_overdue_invoice_is_told_worst_first(crm: Crm) -> None:
-    made = await crm.contact(role="champion")
-    await crm.activity(contact_id=made["contact_id"], direction="inbound", occurred_at="2026-01-15")
-    answer = await crm.call(RISKS, account_id=ACME, overdue_days=12)
+async def test_a_quiet_account_with_an_overdue_invoice_is_told_worst_first(on_sqlite: Crm) -> None:
+    made = await on_sqlite.contact(role="champion")
+    await on_sqlite.activity(contact_id=made["contact_id"], direction="inbound", occurred_at="2026-01-15")
+    answer = await on_sqlite.call(RISKS, account_id=ACME, overdue_days=12)
     found = {risk["signal"]: risk for risk in answer["risks"]}
     assert list(found) == ["payment_overdue", "no_contact", "no_inbound_contact", "quiet_champion", "single_contact"]
     assert (found["payment_overdue"]["severity"], found["no_contact"]["severity"]) == ("critical", "high")
@@ -109,9 +109,9 @@ async def _age(crm: Crm, deal_id: str) -> None:
     await database.close()
 
 
-async def test_a_p1_ticket_a_champion_who_left_and_a_renewal_without_a_word_are_told(crm: Crm) -> None:
-    made = await crm.contact(role="champion")
-    await crm.change("update_contact", contact_id=made["contact_id"], version=1, changes={"status": "left"})
-    found = {risk["signal"]: risk for risk in (await crm.call(RISKS, account_id=ACME))["risks"]}
+async def test_a_p1_ticket_a_champion_who_left_and_a_renewal_without_a_word_are_told(on_sqlite: Crm) -> None:
+    made = await on_sqlite.contact(role="champion")
+    await on_sqlite.change("update_contact", contact_id=made["contact_id"], version=1, changes={"status": "left"})
+    found = {risk["signal"]: risk for risk in (await on_sqlite.call(RISKS, account_id=ACME))["risks"]}
     assert found["champion_gone"]["record_ids"] == [made["contact_id"]]
     assert "renewal_without_activity" not in found

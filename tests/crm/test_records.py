@@ -24,11 +24,11 @@ async def test_accounts_are_found_by_words_of_theirs_and_of_their_contacts(crm: 
         assert (await crm.call("search_accounts", query=query))["items"] == [], query
 
 
-async def test_a_renamed_contact_is_found_by_its_new_name_alone(crm: Crm) -> None:
-    made = await crm.contact("Oldname")
-    await crm.change("update_contact", contact_id=made["contact_id"], version=1, changes={"last_name": "Newname"})
-    assert (await crm.call("search_accounts", query="oldname"))["items"] == []
-    assert [one["account_id"] for one in (await crm.call("search_accounts", query="newname"))["items"]] == [ACME]
+async def test_a_renamed_contact_is_found_by_its_new_name_alone(on_sqlite: Crm) -> None:
+    made = await on_sqlite.contact("Oldname")
+    await on_sqlite.change("update_contact", contact_id=made["contact_id"], version=1, changes={"last_name": "Newname"})
+    assert (await on_sqlite.call("search_accounts", query="oldname"))["items"] == []
+    assert [one["account_id"] for one in (await on_sqlite.call("search_accounts", query="newname"))["items"]] == [ACME]
 
 
 async def test_an_update_changes_only_what_it_says_and_the_history_says_who_and_why(crm: Crm) -> None:
@@ -45,12 +45,14 @@ async def test_an_update_changes_only_what_it_says_and_the_history_says_who_and_
     assert (first["version"], first["new"]) == (1, "Clerk") and "old" not in first
 
 
-async def test_null_empties_a_field(crm: Crm) -> None:
-    made = await crm.contact(title="Clerk", email="c@acme.example")
-    await crm.change("update_contact", contact_id=made["contact_id"], version=1, changes={"title": None, "email": None})
-    (person,) = await crm.contacts()
+async def test_null_empties_a_field(on_sqlite: Crm) -> None:
+    made = await on_sqlite.contact(title="Clerk", email="c@acme.example")
+    await on_sqlite.change(
+        "update_contact", contact_id=made["contact_id"], version=1, changes={"title": None, "email": None}
+    )
+    (person,) = await on_sqlite.contacts()
     assert "title" not in person and "email" not in person
-    assert (await crm.call("get_contact_by_email", email="c@acme.example"))["code"] == "not_found"
+    assert (await on_sqlite.call("get_contact_by_email", email="c@acme.example"))["code"] == "not_found"
 
 
 async def test_deals_move_through_the_stages_of_their_pipeline(crm: Crm) -> None:
@@ -63,22 +65,22 @@ async def test_deals_move_through_the_stages_of_their_pipeline(crm: Crm) -> None
     assert (won["stage"], won["amount_minor"], won["currency"]) == ("Closed Won", 490_000, "USD")
 
 
-async def test_deals_are_found_by_name_open_ones_first(crm: Crm) -> None:
-    lost = await crm.deal("Licences", stage="Closed Lost")
-    long = await crm.deal("Licences for the depot")
-    found = await crm.call("get_deal_by_name", name="LICENCES")
+async def test_deals_are_found_by_name_open_ones_first(on_sqlite: Crm) -> None:
+    lost = await on_sqlite.deal("Licences", stage="Closed Lost")
+    long = await on_sqlite.deal("Licences for the depot")
+    found = await on_sqlite.call("get_deal_by_name", name="LICENCES")
     assert found["record"]["deal_id"] == lost["deal_id"]
     assert [other["deal_id"] for other in found["others"]] == [long["deal_id"]]
-    assert (await crm.call("get_deal_by_name", name="Licences f"))["record"]["deal_id"] == long["deal_id"]
+    assert (await on_sqlite.call("get_deal_by_name", name="Licences f"))["record"]["deal_id"] == long["deal_id"]
 
 
-async def test_open_deals_come_in_the_order_in_which_they_close(crm: Crm) -> None:
+async def test_open_deals_come_in_the_order_in_which_they_close(on_sqlite: Crm) -> None:
     for name, day in (("Late", "2026-12-01"), ("Soon", "2026-04-01"), ("Never", None)):
-        await crm.deal(name, **({"close_on": day} if day else {}))
+        await on_sqlite.deal(name, **({"close_on": day} if day else {}))
     seen: list[str] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = await crm.call("list_open_deals", limit=1, **cursor)
+        page = await on_sqlite.call("list_open_deals", limit=1, **cursor)
         seen += [deal["name"] for deal in page["items"]]
         if page["next_cursor"] is None:
             break
@@ -110,9 +112,9 @@ async def test_a_merge_fills_only_empty_fields_and_takes_over_activities_and_dea
     assert changes["items"][0]["new"] == [{"contact_id": winner["contact_id"], "role": "buyer"}]
 
 
-async def test_contacts_of_two_accounts_are_not_merged(crm: Crm) -> None:
-    ours, theirs = await crm.contact("Berg"), await crm.contact("Berg", account_id=OTHER)
-    done = await crm.change(
+async def test_contacts_of_two_accounts_are_not_merged(on_sqlite: Crm) -> None:
+    ours, theirs = await on_sqlite.contact("Berg"), await on_sqlite.contact("Berg", account_id=OTHER)
+    done = await on_sqlite.change(
         "merge_contacts", winner_id=ours["contact_id"], winner_version=1, loser_id=theirs["contact_id"], loser_version=1
     )
     assert done["code"] == "conflict"
@@ -164,12 +166,12 @@ async def test_an_unknown_stage_and_an_amount_without_a_currency_are_refused(on_
 @pytest.mark.parametrize(
     "name", ["Þórunn Ægisdóttir", "דנה כהן", "محمد علي", "田中 太郎", "O'Brien-Smith", "💸 Ltd", "%_*'\";--"]
 )
-async def test_names_of_any_script_are_kept_and_found(crm: Crm, name: str) -> None:
-    await crm.contact(name)
-    (person,) = await crm.contacts()
+async def test_names_of_any_script_are_kept_and_found(on_sqlite: Crm, name: str) -> None:
+    await on_sqlite.contact(name)
+    (person,) = await on_sqlite.contacts()
     assert person["last_name"] == name
     if any(character.isalnum() for character in name):
-        assert [one["account_id"] for one in (await crm.call("search_accounts", query=name))["items"]] == [ACME]
+        assert [one["account_id"] for one in (await on_sqlite.call("search_accounts", query=name))["items"]] == [ACME]
 
 
 async def test_get_user_info_finds_by_id_address_and_name(on_sqlite: Crm) -> None:

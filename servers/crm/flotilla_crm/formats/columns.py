@@ -40,8 +40,9 @@ class Table:
 
     def has(self, names: set[str]) -> bool:
         """Whether these column names are such a file's."""
-        if ids := names & {table.kind.id for table in TABLES} - {ACCOUNT.id}:
-            return self.kind.id in ids
+        # Activities name their contacts and deals too, and all of them their accounts.
+        if own := next((kind for kind in (ACTIVITY, DEAL, CONTACT) if kind.id in names), None):
+            return self.kind is own
         known = {self.other_names.get(name, name) for name in names}
         return known >= set(self.required) and not any(sign in names for sign in _SIGNS if sign not in self._signs)
 
