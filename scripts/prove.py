@@ -10,32 +10,43 @@ import json
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-PROOFS = Path(__file__).parent.parent / "tests" / "proofs"
-MINUTES = PROOFS / "minutes.json"
+TESTS = Path(__file__).parent.parent / "tests"
+MINUTES = TESTS / "proofs" / "minutes.json"
+SESSIONS = "real_cli"  # not one file: every test marked `cli_double`, with the CLI itself
 
 
 class Clock:
     """A pytest plugin that adds up the seconds of each proof."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        file = Path(report.nodeid.partition("::")[0])
-        self.seconds[name_of(file)] += report.duration
+        name = name_of(Path(report.nodeid.partition("::")[0]))
+        self.seconds[name if name in self._names else SESSIONS] += report.duration
 
 
 def name_of(file: Path) -> str:
-    return file.stem.removeprefix("test_")
+    name = file.stem.removeprefix("test_")
+    return name if file.parent.name == "proofs" else f"{file.parent.name}_{name}"
+
+
+def proofs() -> dict[str, Path]:
+    """The file of each proof, by its name; some stand beside the tests of what they are about."""
+    files = sorted(TESTS.glob("*/test_*.py"), key=lambda file: (file.parent.name != "proofs", file))
+    found = {name_of(file): file for file in files if "mark.prove" in file.read_text()}
+    return {**found, SESSIONS: TESTS}
 
 
 def main(arguments: list[str]) -> int:
     expected: dict[str, float] = json.loads(MINUTES.read_text())
-    files = {name_of(file): file for file in sorted(PROOFS.glob("test_*.py")) if "mark.prove" in file.read_text()}
+    files = proofs()
     save = "--save" in arguments
     words = [word for word in arguments if word and word != "--save"]
     if words[:1] == ["list"]:
@@ -51,8 +62,11 @@ def main(arguments: list[str]) -> int:
     also = f"; never measured: {', '.join(unknown)}" if unknown else ""
     print(f"{len(named)} proofs, about {_about(sum(known))} on two cores{also}", flush=True)
     os.environ["FLOTILLA_PROVE"] = "1"
-    clock = Clock()
-    code = pytest.main(["-m", "prove", *(str(files[name]) for name in named), *words], plugins=[clock])
+    clock = Clock(files)
+    code = 0
+    for names, mark in ((set(named) - {SESSIONS}, "prove"), (set(named) & {SESSIONS}, "cli_double and not prove")):
+        if where := [str(files[name]) for name in named if name in names]:
+            code = max(code, pytest.main(["-m", mark, *where, *words], plugins=[clock]))
     for name, seconds in clock.seconds.items():
         print(f"{name:20} {_about(seconds / 60):>8}  (expected {_about(expected.get(name))})")
     if save and code == 0:
@@ -67,6 +81,8 @@ def _about(minutes: float | None) -> str:
 
 def _summary(file: Path) -> str:
     """The first sentence of its docstring."""
+    if file == TESTS:
+        return "Every test that `make test` runs with a double of the Claude CLI, with the CLI itself"
     said = " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split())
     return said.partition(". ")[0].rstrip(".")
 

@@ -9,7 +9,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from support import postgres
+from support import postgres, programs
+from support.proofs import FULL
 
 # Whoever starts the tests in the background of a shell has them ignore it, and their children would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -19,6 +20,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def own_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that runs a server's command in this process does not say for others how their servers were started."""
     monkeypatch.setattr("flotilla_kit.terminal.invocation._started", None)
+
+
+@pytest.fixture(autouse=True)
+def claude(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions of tests that are marked so have a double of the Claude CLI, unless proofs run in full."""
+    marked = {mark.name for mark in request.node.iter_markers()}
+    if not FULL and "cli_double" in marked and "real_cli" not in marked:
+        double = str(programs.claude_double())
+        monkeypatch.setattr("flotilla_orchestrator.sessions.session._binary", lambda: double)
+        monkeypatch.setattr(programs, "claude", double)
 
 
 @pytest.fixture(scope="session")

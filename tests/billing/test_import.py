@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import time
@@ -14,7 +15,7 @@ from flotilla_kit import cli
 from flotilla_kit.imports import ImportRefused
 from pytest import mark, raises
 from support import programs
-from support.processes import BIN, clean_environment
+from support.processes import clean_environment
 from support.terminal import at_terminal
 
 Here = Callable[..., tuple[int, str, str]]
@@ -218,33 +219,35 @@ def test_a_customer_is_named_by_whichever_row_names_it(tmp_path: Path, import_he
 def test_a_killed_import_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
     run_import(tmp_path, HEADER + GOOD.replace("ch_1", "ch_before"))
     file, log = tmp_path / "many.csv", tmp_path / "billing.db-wal"
-    file.write_text(many(30_000))
-    command = [BIN / "flotilla-billing", "import", file]
-    with subprocess.Popen(command, env=clean_environment(tmp_path)) as importing:
-        deadline = time.monotonic() + 60
-        # SQLite spills what does not fit its cache: the transaction is in the middle, with thousands of rows in it.
-        while not (log.exists() and log.stat().st_size > 1_000_000) and time.monotonic() < deadline:
-            assert importing.poll() is None
-            time.sleep(0.005)
-        importing.kill()
+    file.write_text(many(10_000))
+    environment = clean_environment(tmp_path)
+    importing = programs.start("flotilla-billing", "import", file, environ=environment, folder=tmp_path)
+    deadline = time.monotonic() + 60
+    # SQLite spills what does not fit its cache: the transaction is in the middle, with thousands of rows in it.
+    while not (log.exists() and log.stat().st_size > 1_000_000) and time.monotonic() < deadline:
+        assert importing.poll() is None
+        time.sleep(0.005)
+    importing.kill()
+    importing.communicate()
+    assert importing.returncode == -signal.SIGKILL
     assert (count_of(tmp_path), count_of(tmp_path, "ledger_entries")) == (1, 2)
-    again = subprocess.run(command, env=clean_environment(tmp_path), capture_output=True, text=True, check=True)
-    assert "imported 30000 payments (999 customers, 30000 invoices)" in again.stdout
+    again = programs.run("flotilla-billing", "import", file, environ=environment, folder=tmp_path)
+    assert "imported 10000 payments (999 customers, 10000 invoices)" in again.stdout
 
 
 def test_two_imports_at_once_take_turns(tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     file.write_text(many(2_000))
-    command = [BIN / "flotilla-billing", "import", file, "--json"]
-    both = [subprocess.Popen(command, env=clean_environment(tmp_path), stdout=subprocess.PIPE) for _ in range(2)]
-    counts = [json.loads(importing.communicate(timeout=60)[0])["counts"] for importing in both]
+    words = ("flotilla-billing", "import", file, "--json")
+    both = [programs.start(*words, environ=clean_environment(tmp_path), folder=tmp_path) for _ in range(2)]
+    counts = [json.loads(importing.communicate()[0])["counts"] for importing in both]
     assert sorted((each["added"], each["known"]) for each in counts) == [(0, 2_000), (2_000, 0)]
 
 
 def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     file.write_text(many(3_000))
-    command = [BIN / "flotilla-billing", "import", file]
+    command = [*programs.command("flotilla-billing"), "import", file]
     code, shown = at_terminal(command, {**clean_environment(tmp_path), "TERM": "xterm", "COLUMNS": "100"})
     assert code == 0 and "many.csv" in shown and "%" in shown and "imported 3000 payments" in shown
     assert "%" not in at_terminal([*command, "--json"], clean_environment(tmp_path))[1]

@@ -53,7 +53,7 @@ class Host:
         return command(BILLING, self.environment, *arguments)
 
     def decide(self, *arguments: str, typed: str | None = None) -> tuple[int, str]:
-        return at_terminal([BILLING, "approvals", *arguments], self.environment, typed)
+        return at_terminal([*programs.command(BILLING.name), "approvals", *arguments], self.environment, typed)
 
 
 def command(
@@ -160,7 +160,8 @@ def test_an_odd_id_is_refused_before_anything_is_looked_up(sqlite_host: Host, ap
 async def test_a_read_only_server_lists_and_decides_nothing(sqlite_host: Host) -> None:
     async with sqlite_host.client() as client:
         approval_id = await waiting(client)
-    code, shown = at_terminal([BILLING, "--read-only", "approvals", "approve", approval_id], sqlite_host.environment)
+    command = [*programs.command(BILLING.name), "--read-only", "approvals", "approve", approval_id]
+    code, shown = at_terminal(command, sqlite_host.environment)
     assert code == 2 and "read-only" in shown
     assert approval_id in sqlite_host.run("--read-only", "approvals", "list").stdout
 

@@ -1,4 +1,7 @@
-"""The command of every server, as real processes with nothing inherited."""
+"""The command of every server, as processes with nothing inherited.
+
+Most are forked from one that has imported the servers; what happens before that is tried with the command itself.
+"""
 
 import json
 import os
@@ -12,20 +15,26 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from mcp_types import LATEST_PROTOCOL_VERSION
+from support import programs
 from support.processes import BIN, clean_environment, http_server
+from support.programs import GENEROUS_S
 
 BILLING = BIN / "flotilla-billing"
 
 
-def run(home: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def run(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return programs.run("flotilla-billing", *arguments, environ=clean_environment(home, environment), folder=home)
+
+
+def started(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command itself."""
     return subprocess.run(
         [BILLING, *arguments],
-        env=clean_environment(home, environment),
+        env=clean_environment(home),
         cwd=home,
-        input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GENEROUS_S,
         check=False,
     )
 
@@ -58,7 +67,7 @@ def test_nothing_but_protocol_is_on_standard_output(tmp_path: Path) -> None:
         server.stdin.writelines(asked)
         server.stdin.flush()
         answers = [json.loads(server.stdout.readline()) for _ in range(4)]
-        rest, _ = server.communicate(timeout=20)
+        rest, _ = server.communicate(timeout=GENEROUS_S)
     assert {answer["id"] for answer in answers} == {1, 2, 3, 4} and rest == ""
     assert server.returncode == 0
     assert all(json.loads(line)["level"] for line in (tmp_path / "log").read_text().splitlines())
@@ -112,7 +121,7 @@ def test_data_is_kept_in_the_home_that_is_set(tmp_path: Path) -> None:
 
 def test_a_dot_env_of_the_folder_is_none_of_its_business(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("FLOTILLA_BILLING_READ_ONLY=true\nFASTMCP_LOG_LEVEL=nonsense\n")
-    assert "in 10 tools" in run(tmp_path, "tools").stdout
+    assert "in 10 tools" in started(tmp_path, "tools").stdout
 
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:

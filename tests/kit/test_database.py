@@ -12,8 +12,20 @@ import pytest
 from flotilla_kit import effects
 from flotilla_kit.effects import Effect
 from flotilla_kit.errors import IdempotencyMismatch, InvalidArguments, StoreUnavailable
-from flotilla_kit.storage import KIT_MIGRATIONS, Database
-from sqlalchemy import Connection, create_engine, make_url, text
+from flotilla_kit.storage import KIT_MIGRATIONS, Database, PreparedSelect
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}), mode="cleared")
@@ -63,6 +75,41 @@ async def test_a_read_sees_one_moment(database: Database, database_url: str) -> 
     assert await database.read(count_around_a_write) == (0, 0)
     assert await database.read(count) == 1
     elsewhere.dispose()
+
+
+async def test_a_prepared_select_answers_what_its_statement_does_in_reads_and_in_writes(database: Database) -> None:
+    table = Table("effects", MetaData(), Column("key", Text), Column("tool", Text))
+    of_tool = select(table).where(table.c.tool == bindparam("tool"), table.c.key != "other").limit(bindparam("limit"))
+    prepared = PreparedSelect(of_tool)
+    asked = {"tool": "issue_refund", "limit": 5}
+
+    def read(connection: Connection) -> bool:
+        rows = prepared.all(connection, asked)
+        first = prepared.first(connection, asked)
+        assert first is None or (first.key, first.tool) == ("key", "issue_refund")
+        assert rows == connection.execute(of_tool, asked).all() == ([first] if first else [])
+        return bool(rows)
+
+    def write_and_read(connection: Connection) -> bool:
+        effects.record(connection, EFFECT, {})
+        return read(connection)
+
+    assert not await database.read(read)
+    assert await database.write(write_and_read)
+    assert await database.read(read)
+
+
+def test_a_prepared_select_takes_no_column_that_sqlite_keeps_otherwise() -> None:
+    with pytest.raises(TypeError, match="settled"):
+        PreparedSelect(select(Table("charges", MetaData(), Column("settled", Boolean))))
+
+
+async def test_a_prepared_select_says_when_the_store_does_not_answer(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/store.db", [KIT_MIGRATIONS])
+    prepared = PreparedSelect(select(Table("none_such", MetaData(), Column("key", Text))))
+    with pytest.raises(StoreUnavailable):
+        await database.read(lambda connection: prepared.all(connection, {}))
+    await database.close()
 
 
 async def test_a_recorded_effect_answers_itself_and_refuses_other_arguments(database: Database) -> None:

@@ -203,6 +203,19 @@ async def test_a_foreign_host_or_origin_is_refused(billing: str, header: str, st
     assert answer.status_code == status
 
 
+async def test_one_foreign_header_is_refused_whoever_was_let_in_with_the_other(billing: str) -> None:
+    mine = f"http://{urlsplit(billing).netloc}"
+    async with httpx2.AsyncClient() as client:
+
+        async def status(**headers: str) -> int:
+            return (await client.post(billing, headers=headers, json={})).status_code
+
+        for _ in range(2):  # what was decided once may be remembered, what it was decided by may not be mixed up
+            assert await status(Origin=mine) == await status() != 403
+            assert await status(Origin="http://evil.example") == 403
+            assert await status(Host="evil.example", Origin=mine) == 421
+
+
 async def test_others_are_served_while_hogs_are_kept_waiting(billing: str) -> None:
     slow_heads = [exchange(billing, POST, until_closed=again_and_again(b"X", 0.1)) for _ in range(50)]
     unfinished = POST + b"Content-Length: 1048576\r\n\r\n" + b"a" * (MB - 1)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,12 +15,13 @@ from flotilla_kit.effects import ExternalEffects
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from light_switch import Device, Settings, create_server
 from pydantic import TypeAdapter
+from support import programs
 from support.approving import approve_all
 from support.device import LATE_S, DeviceProcess, device_process
 from support.processes import clean_environment, http_server
 
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
-COMMAND = (sys.executable, "-m", "flotilla_kit", "light_switch")
+COMMAND = ("flotilla_kit", "light_switch")  # as after `python -m`
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def settings(home: Path, device: DeviceProcess, **given: object) -> Settings:
 
 def run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = clean_environment(home, {"PYTHONPATH": str(EXAMPLES)})
-    return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+    return programs.run(*COMMAND, *arguments, environ=environment, folder=home)
 
 
 async def test_its_approvals_effects_and_audit_are_in_one_database_that_the_command_reads(
@@ -57,7 +57,7 @@ async def test_its_approvals_effects_and_audit_are_in_one_database_that_the_comm
 
 
 def test_it_is_ready_when_the_kits_database_answers(tmp_path: Path) -> None:
-    with http_server("light", tmp_path, program=COMMAND[2:], environment={"PYTHONPATH": str(EXAMPLES)}) as server:
+    with http_server("light", tmp_path, program=COMMAND, environment={"PYTHONPATH": str(EXAMPLES)}) as server:
         assert httpx2.get(server.url.replace("/mcp", "/readyz")).json() == {"status": "ok"}
 
 

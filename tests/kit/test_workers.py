@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 from flotilla_kit.identity.keys import SigningKey, write_jwks
+from support import programs
 from support.commands import Watched, descendants
-from support.processes import BIN, Running, clean_environment, http_server
+from support.processes import Running, clean_environment, http_server
 from support.tokens import worker_claims
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="finds the workers in /proc: Linux only")
@@ -27,6 +27,14 @@ CHARGE = "ch_maya_feb_2"
 @pytest.fixture
 def server(tmp_path: Path) -> Generator[Running]:
     with http_server("billing", tmp_path, "--demo-data", "--workers", str(WORKERS)) as running:
+        yield running
+
+
+@pytest.fixture
+def frail(tmp_path: Path) -> Generator[Running]:
+    """One whose processes can be told to die."""
+    flags = ("--demo-data", "--workers", str(WORKERS))
+    with http_server("billing", tmp_path, *flags, program="support.frail_billing") as running:
         yield running
 
 
@@ -92,8 +100,8 @@ def until(condition: Callable[[], bool], seconds: float = 15) -> None:
 
 def verified(home: Path) -> int:
     """How many records there are in the audit's chain, which is whole."""
-    command = [BIN / "flotilla-billing", "audit", "verify", "--json"]
-    said = subprocess.run(command, env=clean_environment(home), capture_output=True, text=True, check=False)
+    words = ("flotilla-billing", "audit", "verify", "--json")
+    said = programs.run(*words, environ=clean_environment(home), folder=home)
     assert said.returncode == 0, said.stdout + said.stderr
     return int(json.loads(said.stdout)["records"])
 
@@ -148,6 +156,56 @@ def test_a_killed_worker_is_replaced_and_no_acknowledged_effect_is_lost(server: 
     assert verified(tmp_path) >= len(acknowledged)
 
 
+@pytest.mark.parametrize("place", ["after_reserve", "after_send"])
+def test_an_effect_whose_worker_is_killed_in_the_middle_happens_once(
+    frail: Running, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "die-at").write_text(place)
+    with Caller(frail.url) as caller, pytest.raises(httpx2.TransportError):
+        caller.refund("once")
+    with ExitStack() as stack:
+        callers = [stack.enter_context(Caller(frail.url)) for _ in range(4)]
+        until(lambda: [caller.refund("once").get("status") for caller in callers] == ["succeeded"] * 4)
+        assert len({caller.refund("once")["refund_id"] for caller in callers}) == 1
+        assert callers[0].look()["refunded_minor"] == 1
+    until(lambda: len(workers(frail)) == WORKERS)
+
+
+def test_a_worker_that_cannot_start_again_is_tried_less_and_less_often_while_the_other_serves(
+    frail: Running, tmp_path: Path
+) -> None:
+    def pauses() -> list[float]:
+        lines = [json.loads(line) for line in (tmp_path / "billing.log").read_text().splitlines()]
+        return [line["pause_s"] for line in lines if line["event"] == "worker died"]
+
+    (tmp_path / "no-start").touch()
+    os.kill(min(workers(frail)), signal.SIGKILL)
+    until(lambda: len(pauses()) >= 4)
+    assert pauses() == sorted(set(pauses())), "each pause is longer than the one before"
+    with ExitStack() as stack:
+        callers = [stack.enter_context(Caller(frail.url)) for _ in range(4)]
+        assert [caller.look()["transaction_id"] for caller in callers] == [CHARGE] * 4
+    (tmp_path / "no-start").unlink()
+    until(lambda: len(workers(frail)) == WORKERS and len(set(map(connections, workers(frail)))) == 1)
+
+
+def test_a_worker_that_stands_still_has_only_its_own_callers_wait(server: Running, tmp_path: Path) -> None:
+    still = min(workers(server))
+    os.kill(still, signal.SIGSTOP)
+    try:
+        with ExitStack() as stack, ThreadPoolExecutor(4) as threads:
+            callers = [stack.enter_context(Caller(server.url)) for _ in range(4)]
+            answers = [threads.submit(caller.look) for caller in callers]
+            until(lambda: [answer.done() for answer in answers].count(True) == 2)
+            os.kill(still, signal.SIGCONT)
+            assert [answer.result()["transaction_id"] for answer in answers] == [CHARGE] * 4
+    finally:
+        os.kill(still, signal.SIGCONT)
+    server.process.terminate()
+    assert server.process.wait(15) == 0
+    assert verified(tmp_path) == 4
+
+
 def test_a_callers_rate_and_its_revocation_hold_for_all_workers_together(tmp_path: Path) -> None:
     issuer, keys = SigningKey.generate(), tmp_path / "keys.json"
     write_jwks(keys, [issuer.public_jwk()])
@@ -186,9 +244,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed(server: Runnin
 
 def test_a_server_that_cannot_start_says_why_and_leaves_nobody(tmp_path: Path) -> None:
     (tmp_path / "billing.db").write_text("this is no database at all, and never was")
-    command = [BIN / "flotilla-billing", "--http", "127.0.0.1:0", "--auth", "none", "--workers", str(WORKERS)]
-    ended = subprocess.run(
-        command, env=clean_environment(tmp_path), capture_output=True, text=True, timeout=30, check=False
-    )
+    words = ("flotilla-billing", "--http", "127.0.0.1:0", "--auth", "none", "--workers", str(WORKERS))
+    ended = programs.run(*words, environ=clean_environment(tmp_path), folder=tmp_path)
     assert ended.returncode > 0
     assert "not a database" in ended.stderr

@@ -110,3 +110,13 @@ async def test_a_repeat_of_an_erasure_answers_the_same_and_makes_nothing_anew(me
     before = await tables(memory)
     assert done["memories"] == 1 and before["accounts"] == []
     assert await memory.change("forget", **said) == done and await tables(memory) == before
+
+
+async def test_somebody_stays_known_while_something_is_by_them_under_another_name(memory: Memory) -> None:
+    episode = (await memory.record([{"speaker": "DANA", "text": "I like quokkas."}]))["episode_id"]
+    fact = await memory.fact("Dana likes quokkas", subject="dana")
+    before = await tables(memory)
+    await memory.forget(fact, "erase")
+    assert (await tables(memory))["entities"] == before["entities"]
+    await memory.forget(episode, "erase")
+    assert (await tables(memory))["entities"] == []

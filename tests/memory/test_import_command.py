@@ -15,9 +15,10 @@ from flotilla_memory.records import Episode, Record
 from flotilla_memory.server import create_server
 from flotilla_memory.settings import Settings
 from pytest import mark
+from support import programs
 from support.answers import answer_of
 from support.memory_files import ARCHIVE, CHUNK, HEADERS, archive, jsonl, mail, mem0
-from support.processes import BIN, clean_environment
+from support.processes import clean_environment
 from support.terminal import at_terminal
 
 Run = Callable[..., Any]
@@ -161,6 +162,6 @@ def test_a_kind_that_cannot_be_told_has_to_be_named(tmp_path: Path, capsys: pyte
 
 
 def test_a_person_at_a_terminal_sees_a_bar(tmp_path: Path) -> None:
-    command = [BIN / "flotilla-memory", "import", mem0(tmp_path / "many.json", 300)]
+    command = [*programs.command("flotilla-memory"), "import", mem0(tmp_path / "many.json", 300)]
     code, shown = at_terminal(command, {**clean_environment(tmp_path), "TERM": "xterm", "COLUMNS": "100"})
     assert code == 0 and "many.json" in shown and "%" in shown and "imported 300 records" in shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flotilla_kit.storage import Database
 from flotilla_memory import schema
-from flotilla_memory.retrieval import index
+from flotilla_memory.retrieval import index, ranking, words
 from flotilla_memory.retrieval.search import Query, search
 from sqlalchemy import Connection, delete, insert, select
 
@@ -67,7 +67,7 @@ class Notebook:
             insert(schema.passages),
             {**row, "speaker": speaker, "text": text, "occurred_at": at, "terms": counts.total()},
         )
-        index.add(conn, account, [index.Indexed(self.keys, counts)])
+        index.add(conn, {account: [index.Indexed(self.keys, counts)]})
         return self.keys
 
     async def find(self, text: str, accounts: Sequence[int] | None = (ACME,), **filters: Any) -> list[str]:
@@ -256,7 +256,7 @@ async def test_the_one_current_version_is_found_among_hundreds_of_retired_ones(n
         rows = [{**row, "passage_key": key, "passage_id": f"p{key}", "text": text} for key, text in texts.items()]
         conn.execute(insert(schema.passages), rows)
         conn.execute(insert(schema.memories), [{**of, "passage_key": key} for key in texts])
-        index.add(conn, ACME, [index.Indexed(key, index.count_terms(None, text)) for key, text in texts.items()])
+        index.add(conn, {ACME: [index.Indexed(key, index.count_terms(None, text)) for key, text in texts.items()]})
 
     await notebook.database.write(write)
     assert await notebook.find("how many seats has the plan") == ["the plan has many seats"]
@@ -288,6 +288,36 @@ async def test_a_hit_says_in_words_why_it_was_found(notebook: Notebook) -> None:
     query = Query("What did Dana say of the warehouse in January 2026?", "default", (ACME,))
     first = (await notebook.database.read(search, query, NOW))[0]
     assert first.why == "has warehouse; by Dana; on 2026-01-15"
+
+
+async def test_a_hit_says_that_most_of_the_question_is_nowhere(notebook: Notebook) -> None:
+    await notebook.episode(*CALL)
+    query = Query("Which zeppelin flew the invoice to Lisbon?", "default", (ACME,))
+    first = (await notebook.database.read(search, query, NOW))[0]
+    assert first.why == "has invoice; nothing has zeppelin, flew, Lisbon"
+
+
+async def test_a_hit_says_that_it_has_only_what_many_passages_have(notebook: Notebook) -> None:
+    for number in range(60):
+        await notebook.memory(f"invoice {number} was paid")
+    await notebook.memory("the zeppelin is in Lisbon")
+    query = Query("Which zeppelin brought the invoice to Lisbon?", "default", (ACME,))
+    why = [found.why for found in await notebook.database.read(search, query, NOW)]
+    assert why[0] == "has Lisbon, zeppelin" and why[1] == "has only common words: invoice"
+
+
+async def test_a_text_that_names_somebody_is_before_the_same_of_others(notebook: Notebook) -> None:
+    for number in range(100):
+        for name in ("anna", "ben", "carla", "dan"):
+            await notebook.memory(f"{name} says number {number}")
+    assert (await notebook.find("anna says number 94"))[0] == "anna says number 94"
+
+
+@pytest.mark.parametrize("said", ["She is dying to see the invoices", "Lying skies, tied ties", "Café 会社の電話"])
+def test_pairs_of_terms_are_told_without_the_stems_of_all_words(said: str) -> None:
+    for asked in (words.terms(said), words.terms("invoices of the dying sky"), words.terms("会社")):
+        told = words.matching(asked, words.unstemmed(said))
+        assert ranking.bigrams(asked, told) == ranking.bigrams(asked, words.terms(said))
 
 
 async def test_at_most_the_limit_is_answered_and_always_in_the_same_order(notebook: Notebook) -> None:

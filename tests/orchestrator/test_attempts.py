@@ -12,6 +12,8 @@ from support.runs import LOOK, Killed
 from support.stage import Played, Stage, answer, call, delegate
 from support.trees import shown
 
+pytestmark = pytest.mark.cli_double
+
 REPORT = answer("{{ results.delegate.reports[0] | tojson }}")
 LEAD: list[dict[str, Any]] = [delegate(("helper", "look")), answer("{{ results.delegate.reports[0].report }}")]
 OVERLOADED = {"misbehave": 529}
@@ -34,6 +36,7 @@ def report(played: Played) -> dict[str, Any]:
     return json.loads(str(played.run.output["answer"]))
 
 
+@pytest.mark.real_cli
 async def test_a_worker_whose_model_is_overloaded_is_tried_again(stage: Stage) -> None:
     with_helper(stage, "get_ticket")
     helper = [call("get_ticket", ticket_id="t_1"), {**OVERLOADED, "times": 1, "say": "looked"}]

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 
+import pytest
 from flotilla_orchestrator.records.journal import Span
 from support.stage import Played, Stage, answer, call, delegate
+
+pytestmark = pytest.mark.cli_double
 
 
 async def test_a_lead_sees_nothing_but_delegate(stage: Stage) -> None:
@@ -17,6 +20,7 @@ async def test_a_lead_sees_nothing_but_delegate(stage: Stage) -> None:
     assert tools["helper"] == {"mcp__desk__get_ticket"}
 
 
+@pytest.mark.real_cli
 async def test_the_report_of_a_worker_reaches_its_lead(stage: Stage) -> None:
     stage.worker("lead", delegates=["helper"])
     stage.worker("helper", "get_ticket")

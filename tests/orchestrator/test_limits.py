@@ -6,9 +6,12 @@ import pytest
 from support.sessions import claude_processes
 from support.stage import Stage, answer, call, delegate
 
+pytestmark = pytest.mark.cli_double
+
 LOOP = [call("get_ticket", f"again_{n}", ticket_id="t_1") for n in range(12)]
 
 
+@pytest.mark.real_cli
 async def test_a_worker_out_of_turns_comes_back_to_its_lead_as_an_error(stage: Stage) -> None:
     stage.worker("lead", delegates=["helper"])
     stage.worker("helper", "get_ticket", limits={"max_turns": 2})
@@ -32,6 +35,7 @@ async def test_a_run_cannot_use_more_turns_than_it_has_however_many_workers_shar
     assert sum(span.turns for span in played.spans) <= 8
 
 
+@pytest.mark.real_cli
 async def test_a_run_out_of_dollars_says_so(stage: Stage) -> None:
     stage.playbook["limits"] = {"budget_usd": 0.00001}
     stage.worker("lead", "get_ticket")
@@ -47,7 +51,7 @@ async def test_a_run_out_of_dollars_says_so(stage: Stage) -> None:
 
 
 async def test_a_lead_out_of_time_takes_its_workers_with_it(stage: Stage) -> None:
-    stage.worker("lead", delegates=["helper"], limits={"wall_clock_s": 3})
+    stage.worker("lead", delegates=["helper"], limits={"wall_clock_s": 6})
     stage.worker("helper", "wait_forever")
     played = await stage.play(
         {"lead": [delegate(("helper", "one")), answer("never")], "helper": [call("wait_forever")]}

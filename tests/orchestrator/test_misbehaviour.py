@@ -13,6 +13,8 @@ from support.sessions import claude_processes
 from support.stage import Played, Stage, answer, call, delegate
 from support.teller import CHARGE, REFUND, Person, refund, refunds_in
 
+pytestmark = pytest.mark.cli_double
+
 DELEGATE = "mcp__gate__delegate"
 REFUSED = "{{ 'one_at_a_time' in errors.second }}"
 
@@ -47,6 +49,7 @@ def person(tmp_path: Path) -> Person:
     return Person(tmp_path / "person")
 
 
+@pytest.mark.real_cli
 async def test_two_delegations_in_a_turn_are_done_one_after_the_other(stage: Stage) -> None:
     led(stage)
     first, second = delegate(("helper", "one"), id="first"), delegate(("helper", "two"), id="second")
@@ -141,6 +144,7 @@ async def test_a_lead_that_fails_after_its_worker_has_reported_ends_the_run_with
     assert played.span("helper").status == "ok"
 
 
+@pytest.mark.real_cli
 async def test_a_model_that_never_answers_is_given_up_when_its_time_is_over(stage: Stage) -> None:
     stage.worker("lead", delegates=["helper"])
     stage.worker("helper", limits={"wall_clock_s": 8})

@@ -8,6 +8,8 @@ from flotilla_orchestrator.config.files import load
 from support import stage as support
 from support.stage import Stage, answer, call, delegate
 
+pytestmark = pytest.mark.cli_double
+
 HANDED = "mcp__gate__transfer_case"
 
 
@@ -22,6 +24,7 @@ def of_a_case(stage: Stage) -> Stage:
     return stage
 
 
+@pytest.mark.real_cli
 async def test_the_worker_answers_in_place_of_its_lead(stage: Stage) -> None:
     of_a_case(stage)
     expert = [

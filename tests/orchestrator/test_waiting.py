@@ -10,6 +10,8 @@ from support.processes import clean_environment
 from support.stage import Stage, answer, delegate
 from support.teller import CHARGE, REFUND, Person, refund, refunds_in
 
+pytestmark = pytest.mark.cli_double
+
 REPORT = answer("{{ results.delegate.reports[0].report }}")
 
 
@@ -30,6 +32,7 @@ def paid(stage: Stage) -> list[tuple[str, int]]:
     return refunds_in(stage.home / "billing.db")
 
 
+@pytest.mark.real_cli
 async def test_a_refund_is_approved_by_another_process_and_executed_once(stage: Stage) -> None:
     jwks = stage.home / "approver.json"
     with_clerk(stage, ["flotilla-billing", "--demo-data", "--approver-keys", str(jwks)])

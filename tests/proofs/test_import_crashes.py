@@ -1,22 +1,27 @@
 """10,000 memories are imported by processes that are killed at drawn moments: at the end all are there, each once."""
 
 import json
+import signal
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
+from subprocess import DEVNULL
 
+import pytest
+from support import programs
 from support.memory_files import mem0
-from support.processes import BIN, clean_environment
+from support.processes import clean_environment
 from support.proofs import FULL, draw
 
 MEMORIES, KILLS = (10_000, 12) if FULL else (2_000, 1)
 
 
 def command(home: Path, *arguments: str | Path) -> str:
-    program = [BIN / "flotilla-memory", *arguments, "--json"]
-    return subprocess.run(program, env=clean_environment(home), check=True, capture_output=True, text=True).stdout
+    words = ("flotilla-memory", *arguments, "--json")
+    done = programs.run(*words, environ=clean_environment(home), folder=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def there(home: Path) -> int:
@@ -30,14 +35,16 @@ def there(home: Path) -> int:
 
 def kill_once_there_are(number: int, home: Path, file: Path, after_s: float) -> bool:
     """Kill an import some time after it has so many memories in the store; whether it was still at work."""
-    with subprocess.Popen([BIN / "flotilla-memory", "import", file], env=clean_environment(home)) as importing:
-        while there(home) < number and importing.poll() is None:
-            time.sleep(0.01)
-        time.sleep(after_s)
-        importing.kill()
-    return importing.returncode == -9
+    words = ("flotilla-memory", "import", file)
+    importing = programs.start(*words, environ=clean_environment(home), folder=home, stdout=DEVNULL, stderr=DEVNULL)
+    while there(home) < number and importing.poll() is None:
+        time.sleep(0.01)
+    time.sleep(after_s)
+    importing.kill()
+    return importing.wait() == -signal.SIGKILL
 
 
+@pytest.mark.prove
 def test_an_import_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
     file, random = mem0(tmp_path / "m.json", MEMORIES), draw("import crashes")
     home = tmp_path / "home"

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from flotilla_memory.tools import TOOLS
 from mcp_types import TextContent
 from support.proofs import FULL, draw
 
-STEPS = 100_000 if FULL else 200
-RENEW = 5_000  # steps with one token, which lasts an hour
+STORES, STEPS = (20, 5_000) if FULL else (1, 200)  # steps in each store
 ACCOUNTS = ("acct_1", "acct_2", "")
 WORDS = ("invoice", "warehouse", "renewal", "printer", "offer", "Dana", "Omar")
 
@@ -142,23 +141,23 @@ async def connected(stack: AsyncExitStack, home: Path, issuers: Issuers, tenant_
 
 
 @pytest.mark.prove
-async def test_what_one_tenant_wrote_the_other_never_hears_of(tmp_path: Path) -> None:
-    source, log = draw("memory tenants"), Log()
+@pytest.mark.parametrize("number", range(STORES))
+async def test_what_one_tenant_wrote_the_other_never_hears_of(tmp_path: Path, number: int) -> None:
+    source, log = draw(f"memory tenants {number}"), Log()
     steps, issuers = Steps(source), Issuers(tmp_path, "memory")
     logging.getLogger().addHandler(log)
-    known: dict[str, Tenant] = {}
     try:
-        for start in range(0, STEPS, RENEW):
-            async with AsyncExitStack() as stack:
-                for name, canary in (("red", "xqred7zvk"), ("blue", "xqblue7zvk")):
-                    client = await connected(stack, tmp_path, issuers, name)
-                    known[name] = replace(known[name], client=client) if name in known else Tenant(name, canary, client)
-                for _ in range(start, min(STEPS, start + RENEW)):
-                    own, other = source.sample(sorted(known.values(), key=lambda tenant: tenant.name), 2)
-                    await take(own, other, *steps.draw(own, other), log)
+        async with AsyncExitStack() as stack:
+            tenants = [
+                Tenant(name, canary, await connected(stack, tmp_path, issuers, name))
+                for name, canary in (("blue", "xqblue7zvk"), ("red", "xqred7zvk"))
+            ]
+            for _ in range(STEPS):
+                own, other = source.sample(tenants, 2)
+                await take(own, other, *steps.draw(own, other), log)
     finally:
         logging.getLogger().removeHandler(log)
-    assert all(tenant.heard > STEPS / 20 and tenant.ids and tenant.cursors for tenant in known.values()), known
+    assert all(tenant.heard > STEPS / 20 and tenant.ids and tenant.cursors for tenant in tenants), tenants
 
 
 async def take(own: Tenant, other: Tenant, tool: str, said: dict[str, Any], log: Log) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from flotilla_memory.retrieval import words
+from flotilla_memory.retrieval.search import Query
 from flotilla_memory.schema import accounts, memories, passages, postings
 from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
-from flotilla_memory.store import Caller, Question
+from flotilla_memory.store import Caller
 from sqlalchemy import Connection, func, select
 from support.memory_writer import account_of, text_of
 from support.proofs import FULL, draw
@@ -90,7 +91,7 @@ async def test_of_what_was_acknowledged_nothing_is_lost(database_url: str, tmp_p
         assert all(terms == indexed == len(words.terms(_as_indexed(text))) for _, text, terms, indexed in rows)
         assert await store.database.read(counted) == (len(rows), sum(terms for _, _, terms, _ in rows))
         for account, text in random.sample(sorted(acknowledged), 20):
-            page = await store.search(Caller(), Question(text, account), 20, None, 20_000)
+            page = await store.search(Caller(), account, Query(text), 20, None, 20_000)
             assert text in [hit.text for hit in page.items]
     finally:
         await store.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -12,12 +11,13 @@ from flotilla_billing import books, refunding
 from flotilla_billing.models import Scope
 from flotilla_billing.settings import Settings
 from flotilla_billing.sql_store import SqlBillingStore
+from support import programs
 from support.gateway import GatewayProcess, gateway_process
+from support.processes import clean_environment
 from support.proofs import draw, share
 from support.refund_worker import SITES, Job
 
 CHARGES = ("ch_maya_feb_1", "ch_maya_feb_2", "ch_kenji_jan_2")
-TESTS = Path(__file__).parent.parent
 RECOVERY_S = 20  # a generous bound for a loaded machine, not a measurement
 
 
@@ -35,10 +35,12 @@ async def prepare(home: Path, database_url: str) -> None:
 
 async def kill_in_the_middle(job: Job) -> None:
     """Run the job in a process; the kill must have hit before it was done, or it does not count."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "support.refund_worker", job.as_json(), cwd=TESTS
-    )
-    assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
+    home = Path(job.home)
+    process = programs.start("support.refund_worker", job.as_json(), environ=clean_environment(home), folder=home)
+    try:
+        assert await asyncio.to_thread(process.wait, 60) == -signal.SIGKILL
+    finally:
+        process.close()
 
 
 async def recover(job: Job, *, by_repeating: bool) -> None:

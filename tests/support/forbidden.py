@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from flotilla_kit.paging import encode_cursor
+from flotilla_kit.testing.values import not_quite, odd_names, wide
 
 from .mandated import ALLOWED, FORBIDDEN, OURS, THEIRS
 
@@ -53,28 +54,6 @@ HIDDEN = {
     "memory": ("decide_approval", "request_approval"),
 }
 ELSEWHERE = ("remember", "issue_refund_all", "delete_customer", "exec", "resources/read", "get_refunds", "tools/list")
-
-
-def odd_names(name: str) -> list[str]:
-    """Names that some layer might take for `name`."""
-    return [
-        *("", " ", ".", "*", "💸", "\u0000", "__proto__", "__class__", "../" + name, "tools/" + name, "/" + name),
-        *(name + " ", " " + name, name + "\n", name + "\u0000", name + "\u200b", name.upper(), name.title()),
-        *(name.replace("_", "-"), f"billing_{name}", f"mcp__billing__{name}", f"{name}?", f"{name};", f"{name}/"),
-        *(f"{'0' * 12}_{name}", f"e3b0c44298fc_{name}", wide(name), "x" * 2000, name * 60, f"{name}%00", f"{name}@1"),
-    ]
-
-
-def wide(text: str) -> str:
-    """The first letter as its full-width twin, which Unicode's compatibility forms fold back."""
-    return chr(ord(text[0]) + 0xFEE0) + text[1:]
-
-
-def not_quite(text: str) -> list[Any]:
-    """Values that are not `text`, though somebody might take them for it."""
-    alike = [text.swapcase(), text + " ", " " + text, text + "\u200b", text + "\u0000", wide(text), text + "\n", ""]
-    others = [None, True, 0, 12345, 0.5, 1e308, [text], [text, THEIRS], {"const": text}, {"$ne": None}, {}]
-    return [*alike, *others, f"{text}' OR '1'='1", f"{text},{THEIRS}", "*", "%", text * 500, f"{text}%00"]
 
 
 def not_at_most(most: int) -> list[Any]:
@@ -128,12 +107,12 @@ def billing_calls(theirs: Theirs) -> Callable[[Random], Call]:
     key = {"idempotency_key": "k"}
     refund = {"transaction_id": CHARGE, "amount_minor": 100, "currency": "USD", "reason": "duplicate", **key}
     wrong_refund = {
-        "transaction_id": [*not_quite(CHARGE), *theirs.charges, "ch_maya_feb_1"],
+        "transaction_id": [*not_quite(CHARGE, THEIRS), *theirs.charges, "ch_maya_feb_1"],
         "amount_minor": not_at_most(4000),
-        "currency": [*not_quite("USD"), "EUR", "JPY"],
+        "currency": [*not_quite("USD", THEIRS), "EUR", "JPY"],
     }
     find = {"customer_id": OURS, "limit": 5}
-    wrong_find = {"customer_id": [*not_quite(OURS), THEIRS], "limit": not_at_most(5)}
+    wrong_find = {"customer_id": [*not_quite(OURS, THEIRS), THEIRS], "limit": not_at_most(5)}
     decision = {"approval_id": theirs.approval_id, "decision": "approve"}
 
     def draw(random: Random) -> Call:
@@ -177,12 +156,16 @@ def billing_calls(theirs: Theirs) -> Callable[[Random], Call]:
                         Call("", "decide_approval", decision),
                         Call("", "request_approval", {"tool": "issue_refund", "arguments": refund}),
                         Call("", "get_transaction", {"transaction_id": charge}),
-                        Call("", random.choice(odd_names("issue_refund")), refund),
+                        Call("", random.choice(odd_names("issue_refund", "billing")), refund),
                     ]
                 )
                 return Call("ask", "request_approval", {"tool": inner.name, "arguments": inner.arguments})
             case "odd":
-                return Call("odd_name", random.choice(odd_names(random.choice(("issue_refund", "get_refund")))), refund)
+                return Call(
+                    "odd_name",
+                    random.choice(odd_names(random.choice(("issue_refund", "get_refund")), "billing")),
+                    refund,
+                )
             case _:
                 return unreadable(random)
 
@@ -191,8 +174,11 @@ def billing_calls(theirs: Theirs) -> Callable[[Random], Call]:
 
 def memory_calls(random: Random) -> Call:
     """Draws one that `MEMORY` forbids."""
-    search, wrong_query = {"query": "refund", "limit": 3}, [*not_quite("refund"), "quillfeather", "refund OR owes"]
-    wrong_document = [value for value in not_quite(ALLOWED) if not isinstance(value, str)] + [
+    search, wrong_query = (
+        {"query": "refund", "limit": 3},
+        [*not_quite("refund", THEIRS), "quillfeather", "refund OR owes"],
+    )
+    wrong_document = [value for value in not_quite(ALLOWED, THEIRS) if not isinstance(value, str)] + [
         *(FORBIDDEN, f"{FORBIDDEN}.md", f"policies/../{FORBIDDEN}", f"/{ALLOWED}", f"./{ALLOWED}", f" {ALLOWED}"),
         *("Policies/refunds", wide(ALLOWED), "policies\\refunds", "..", "", "/etc/passwd", "file:///etc/passwd"),
         *(f"policies/%2e%2e/{FORBIDDEN}", "policies/", f"{ALLOWED}\u0000", f"{ALLOWED}.md", f"{ALLOWED} ", "p" * 5000),

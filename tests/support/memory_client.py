@@ -60,9 +60,10 @@ class Memory:
 
     async def forget(self, target: str, mode: str = "expire", **arguments: Any) -> Answer:
         """For good, with the approval that it may need."""
-        said = {"target_id": target, "mode": mode, "dry_run": False, "idempotency_key": f"key-{next(self.keys)}"}
-        done = await self.change("forget", **said, **arguments)
+        key = f"key-{next(self.keys)}"
+        said = {"target_id": target, "mode": mode, "dry_run": False, "idempotency_key": key, **arguments}
+        done = await self.change("forget", **said)
         if done.get("code") == "approval_required":
             assert await approve_all(self.settings) == 1
-            done = await self.change("forget", **said, **arguments)
+            done = await self.change("forget", **said)
         return done

@@ -30,6 +30,7 @@ LATE = (  # what these import only once they run
     "rich.tree",
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.dialects.sqlite.pysqlite",
+    "support.claude_transcript",
     "uvicorn",
     "uvloop",
 )
@@ -46,6 +47,8 @@ class Request:
     environ: dict[str, str]
     folder: str
     new_session: bool
+    claude: str = ""
+    """Takes the place of the Claude CLI."""
 
     def as_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -110,6 +113,8 @@ def _become(request: Request, streams: list[int], command: EntryPoint | None) ->
     os.chdir(request.folder)
     sys.path[1:1] = filter(None, request.environ.get("PYTHONPATH", "").split(os.pathsep))
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request.claude:
+        setattr(import_module("flotilla_orchestrator.sessions.session"), "_binary", lambda: request.claude)  # noqa: B010  as tests do
     if command is None:
         sys.argv[1:] = request.arguments
         runpy.run_module(request.program, run_name="__main__", alter_sys=True)

@@ -6,6 +6,7 @@ by its command. Tests of how a command starts use `subprocess` instead.
 
 import atexit
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ from typing import IO
 from .program_server import Request
 
 TESTS = Path(__file__).parent.parent
+claude: str = ""  # what a program of this test takes for the Claude CLI, if not the CLI
 GENEROUS_S = 300  # for a program that takes a second or two, on a busy machine
 
 
@@ -106,7 +108,7 @@ def start(
     given = [reads[0] if reads else os.open(os.devnull, os.O_RDONLY)]
     for pipe, stream in zip(writes, (stdout, stderr), strict=True):
         given.append(pipe[1] if pipe else _writable(stream, given[-1]))
-    request = Request(program, list(map(str, arguments)), dict(environ), str(folder), new_session)
+    request = Request(program, list(map(str, arguments)), dict(environ), str(folder), new_session, claude)
     answers = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     answers.connect(_server())
     socket.send_fds(answers, [request.as_json()], given)
@@ -144,6 +146,18 @@ def run(
 def command(program: str) -> list[str]:
     """A command line for others to start it with; killed, it leaves the program to end with its input."""
     return [sys.executable, "-I", "-S", str(Path(__file__).parent / "as_program.py"), _server(), program]
+
+
+@cache
+def claude_double() -> Path:
+    """A program that takes the Claude CLI's place (see claude_double); its processes are called `claude` as well."""
+    folder = Path(_server()).parent
+    (folder / "claude").symlink_to(Path(sys.executable).resolve())
+    start = folder / "start-claude"
+    words = [str(folder / "claude"), "-I", "-S", *command("support.claude_double")[3:]]
+    start.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    start.chmod(0o755)
+    return start
 
 
 @cache

@@ -78,7 +78,7 @@ async def _check(arguments: argparse.Namespace) -> int:
         async with running(
             config, names, run_id=new_check_id(), logs=home / "check", keys=keys_folder(home), environ=environ_of(home)
         ) as fleet:
-            fleet.require(config.workers.values())
+            fleet.require(config.workers.values(), config.playbooks.values())
             tools = {name: sorted(set(server.tools) - set(APPROVAL_TOOLS)) for name, server in fleet.servers.items()}
             checking = {name: server.minter is not None for name, server in fleet.servers.items()}
     except Failure as failure:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,20 @@ async def demo(arguments: argparse.Namespace) -> int:
     playbook = named_playbook(config, arguments.playbook)
     if playbook.example is None:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
-    model = "claude" if arguments.live else "rehearsal"
-    setting = _setting(arguments, config, model, yes=not arguments.live, sample=True)
-    order = Order(new_run_id(), playbook.name, model, playbook.example.task, dict(playbook.example.inputs), setting)
-    return _ended(arguments, await _play(arguments, config, order))
+    example, model = playbook.example, "claude" if arguments.live else "rehearsal"
+    setting = _setting(arguments, config, model, yes=not arguments.live, sample=new_run_id())
+    first = Order(str(setting["sample"]), playbook.name, model, example.task, dict(example.inputs), setting)
+    if not arguments.later:
+        return _ended(arguments, await _play(arguments, config, first))
+    if arguments.record:
+        raise Failure("invalid_arguments", "--record writes one run, and --later plays two.", "Leave one of them out.")
+    if example.later is None:
+        raise Failure("no_example", f"The example of {playbook.name} has nothing that comes later.", "See `later`.")
+    later = replace(first, run_id=new_run_id(), task=example.later)
+    records = [await _play(arguments, config, order) for order in (first, later)]
+    if arguments.json:
+        print_json({"runs": records})
+    return 0 if all(record["status"] == "ok" for record in records) else 1
 
 
 async def run(arguments: argparse.Namespace) -> int:
@@ -136,9 +147,13 @@ def _model(arguments: argparse.Namespace) -> str:
 
 
 def _setting(
-    arguments: argparse.Namespace, config: Config, model: str, *, yes: bool, sample: bool = False
+    arguments: argparse.Namespace, config: Config, model: str, *, yes: bool, sample: str = ""
 ) -> dict[str, JsonValue]:
-    """What another process has to know to go on with the run."""
+    """What another process has to know to go on with the run.
+
+    Args:
+        sample: the run in whose folder the sample company is.
+    """
     script: Path | None = getattr(arguments, "script", None)
     if script and model != "rehearsal":
         raise Failure("not_a_rehearsal", "--script is what a rehearsal plays.", "Add --rehearse, or leave it out.")

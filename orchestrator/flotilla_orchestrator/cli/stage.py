@@ -53,7 +53,7 @@ class Stage:
     """Everything is opened by the first run that needs it, shared by all, and ends with the block.
 
     Args:
-        folder: for the servers' logs; a demo's servers keep their data there.
+        folder: for the servers' logs.
         progress: shows the only run at a terminal.
     """
 
@@ -88,16 +88,18 @@ class Stage:
         check_inputs(config, order.playbook, order.task, order.inputs)  # the files may have changed since
         script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
         model = await self._models.get((order.model, order.playbook, script))
-        servers, ask = await self._servers.get((bool(order.setting["yes"]), bool(order.setting["sample"])))
+        sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
+        data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
+        servers, ask = await self._servers.get((bool(order.setting["yes"]), data))
         fleet = await servers.fleet(config.servers(config.playbooks[order.playbook]), order.run_id)
         yield Means(config, fleet, model, self._journal, run_folder(self._home, order.run_id), ask, self._recorder)
 
     @asynccontextmanager
-    async def _started(self, which: tuple[bool, bool]) -> "AsyncGenerator[tuple[Servers, Ask]]":
+    async def _started(self, which: tuple[bool, str]) -> "AsyncGenerator[tuple[Servers, Ask]]":
         """Servers that take the stand-in approver's word serve no run that people approve."""
         yes, sample = which
-        # A demo's servers start from the sample each time; their data stays there, to be looked at.
-        data = self._folder / "data" if sample else self._home
+        # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
+        data = run_folder(self._home, sample) / "data" if sample else self._home
         flags = ["--home", str(data), "--demo-data"] if sample else []
         ways, approvers = Ways(self._config, data, environ_of(self._home)), self._folder / "approver-keys.json"
         if yes:

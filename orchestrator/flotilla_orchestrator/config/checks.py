@@ -8,9 +8,9 @@ from pydantic import JsonValue
 
 from ..names import did_you_mean
 from . import template
-from .config import GATE, ROUTER, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, Worker
+from .config import GATE, ROUTER, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, ToolCall, Worker
 from .files import Files, Place, Source
-from .steps import check_steps, circle, step_templates
+from .steps import check_after, check_steps, circle, step_templates
 
 
 def check(fleet: Fleet | None, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> None:
@@ -41,6 +41,9 @@ def _check_mandates(fleet: Fleet, source: Source, workers: Files[Worker], playbo
     for name, playbook in playbooks.models.items():
         for server in none.intersection(playbook.scope):
             playbooks.sources[name].problem(("scope", server), f"scopes {why.format(server)}")
+        for called, call in playbook.after.items():
+            if call.server in none:
+                playbooks.sources[name].problem(("after", called), f"calls after a run {why.format(call.server)}")
     for at, rule in enumerate(fleet.rules):
         matched = _check_rule(rule, at, source, workers, playbooks)
         for server in sorted(none & matched):
@@ -56,6 +59,7 @@ def _check_rule(rule: Rule, at: int, source: Source, workers: Files[Worker], pla
             message = f"`when.{name}` is no input of any playbook{did_you_mean(name, known)}"
             source.problem(("rules", at, "when", name), message)
     named = {tool for worker in workers.models.values() for tool in worker.tools or ()}
+    named |= {call.tool for playbook in playbooks.models.values() for call in playbook.after.values()}
     matched = [TOOL_NAME.fullmatch(tool) for tool in named if rule.matches(tool)]
     if not matched and not workers.broken:
         source.note(("rules", at), f"no worker has a tool that this rule is for: {', '.join(rule.tools)}")
@@ -130,17 +134,19 @@ def _check_bounds(worker: Worker, source: Source, playbook: Playbook) -> None:
 
 
 def _check_scope(playbook: Playbook, source: Source, workers: Files[Worker], servers: list[str] | None) -> None:
-    """The scope of a playbook and the lookups that fill it."""
+    """The scope of a playbook, the lookups that fill it, and the calls that it narrows too."""
     known: list[str] = []
     for name, lookup in playbook.lookups.items():
-        place = ("lookups", name, "tool")
-        if lookup.server is None:
-            source.problem(place, f"`{lookup.tool}` is no MCP tool; name it as mcp__SERVER__TOOL")
-        elif servers is not None and lookup.server not in servers:
-            source.problem(place, f"there is no server `{lookup.server}`{did_you_mean(lookup.server, servers)}")
+        _check_call(lookup, source, ("lookups", name), servers)
         _check_template(lookup.arguments, playbook, known, source, ("lookups", name, "arguments"))
         known.append(name)
+    for name, call in playbook.after.items():
+        _check_call(call, source, ("after", name), servers)
+        for argument, value in call.arguments.items():
+            _check_template(value, playbook, known, source, ("after", name, "arguments", argument))
+            check_after(value, playbook, source, ("after", name, "arguments", argument))
     reached = {server for worker in _team(playbook.workers, workers) for server in worker.servers}
+    reached |= {call.server for call in playbook.after.values() if call.server}
     for server, keys in playbook.scope.items():
         if servers is not None and server not in servers:
             source.problem(("scope", server), f"there is no server `{server}`{did_you_mean(server, servers)}")
@@ -148,6 +154,13 @@ def _check_scope(playbook: Playbook, source: Source, workers: Files[Worker], ser
             source.problem(("scope", server), f"no worker of {playbook.name} has a tool of `{server}`")
         for key, value in keys.items():
             _check_template(value, playbook, known, source, ("scope", server, key))
+
+
+def _check_call(call: ToolCall, source: Source, place: Place, servers: list[str] | None) -> None:
+    if call.server is None:
+        source.problem((*place, "tool"), f"`{call.tool}` is no MCP tool; name it as mcp__SERVER__TOOL")
+    elif servers is not None and call.server not in servers:
+        source.problem((*place, "tool"), f"there is no server `{call.server}`{did_you_mean(call.server, servers)}")
 
 
 def _check_template(value: JsonValue, playbook: Playbook, known: Iterable[str], source: Source, place: Place) -> None:

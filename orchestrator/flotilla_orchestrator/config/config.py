@@ -59,6 +59,7 @@ def _templates(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Capability = Annotated[str, Field(min_length=1, max_length=80)]
 Version = Annotated[str, Field(pattern=r"^[\w.+-]{1,32}$")]
+CallName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Model(BaseModel):
@@ -224,10 +225,11 @@ class Worker(Model):
 class Example(Model):
     task: str
     inputs: dict[str, JsonValue] = {}
+    later: str | None = Field(default=None, description="what comes after it; `flotilla demo --later` plays both")
 
 
-class Lookup(Model):
-    """A tool that only reads, called once before the first session; its answer fills the playbook's templates."""
+class ToolCall(Model):
+    """A call that a run makes itself, once, without a model."""
 
     tool: str = Field(description="full name, mcp__SERVER__TOOL")
     arguments: Annotated[dict[str, JsonValue], AfterValidator(_templates)] = {}
@@ -236,6 +238,11 @@ class Lookup(Model):
     def server(self) -> str | None:
         match = TOOL_NAME.fullmatch(self.tool)
         return match and match["server"]
+
+    @property
+    def short(self) -> str:
+        """The tool's name on its server."""
+        return self.tool.removeprefix(f"mcp__{self.server}__")
 
 
 class Step(Model):
@@ -281,8 +288,11 @@ class Playbook(Model):
     result: Annotated[dict[str, JsonValue], AfterValidator(_templates)] = Field(
         default={}, description="how `output` is made of steps (default: it is the last step's)"
     )
-    lookups: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Lookup] = Field(
-        default={}, description="in this order; a later one may use the answer of an earlier one"
+    lookups: dict[CallName, ToolCall] = Field(
+        default={}, description="of tools that only read, before the first session; a later one may use an earlier one"
+    )
+    after: dict[CallName, ToolCall] = Field(
+        default={}, description="once the run has its result; nobody is asked, and what fails here fails no run"
     )
     scope: dict[str, dict[str, Annotated[str, AfterValidator(_template)]]] = Field(
         default={}, description="by server: the records every worker of a run is narrowed to"
@@ -299,6 +309,11 @@ class Playbook(Model):
         if self.lead and self.result:
             raise ValueError("`result` goes with `steps`; a lead gives the `output` itself")
         return self
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """What its runs call themselves, before and after their sessions."""
+        return [*self.lookups.values(), *self.after.values()]
 
     @property
     def workers(self) -> list[str]:
@@ -355,5 +370,5 @@ class Config:
 
     def servers(self, playbook: Playbook) -> list[str]:
         """The servers that a run of the playbook calls."""
-        looked_up = {lookup.server for lookup in playbook.lookups.values() if lookup.server}
-        return sorted(looked_up.union(*(worker.servers for worker in self.team(playbook))))
+        called = {call.server for call in playbook.calls if call.server}
+        return sorted(called.union(*(worker.servers for worker in self.team(playbook))))

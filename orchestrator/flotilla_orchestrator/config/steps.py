@@ -1,4 +1,6 @@
-"""What the steps of a playbook must say together: ids are unique, needs end, and nothing is read before it is there."""
+"""What the steps of a playbook, and its calls after them, must say together: ids are unique, needs end, and nothing is
+read before it is there.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -9,6 +11,7 @@ from . import template
 from .config import Playbook, Step
 from .files import Place, Source
 
+RUN = ("id", "ended_at")  # what calls after a run may read of it
 YIELDS = ("summary", "output", "status")  # what templates may read of a step
 _KNOWN = ("inputs", "lookups", "steps", "task")
 
@@ -36,6 +39,20 @@ def check_steps(playbook: Playbook, source: Source) -> None:
     if playbook.output and not playbook.result and not last.output:
         message = f"nothing gives this: add `result`, or an `output` to the last step, {last.id}"
         source.problem(("output",), message)
+
+
+def check_after(value: JsonValue, playbook: Playbook, source: Source, place: Place) -> None:
+    """Report what a call after the run reads that is not there then."""
+    known = ("inputs", "lookups", "output", "run", "task")
+    properties = (playbook.output or {}).get("properties", {})
+    for path in sorted(template.reads(value)):
+        if path[0] not in known:
+            source.problem(place, f"`{path[0]}` is nothing to read here{did_you_mean(path[0], known)}")
+        elif path[0] == "run" and (len(path) == 1 or path[1] not in RUN):
+            source.problem(place, f"`{'.'.join(path)}`: of the run there is {' and '.join(RUN)}")
+        elif path[0] == "output" and len(path) > 1 and properties and path[1] not in properties:
+            message = f"`{'.'.join(path)}` is not in the `output` of the playbook{did_you_mean(path[1], properties)}"
+            source.problem(place, message)
 
 
 def step_templates(playbook: Playbook) -> Iterator[tuple[Place, JsonValue, Step | None]]:

@@ -83,7 +83,7 @@ class Case:
         worker = self.worker(job)
         output = self.playbook.output if job.result_wanted else job.output
         return Agent(
-            self.means, self._mandates_of(job), worker, job.task, output, job.session_of or job.span_id, job.depth
+            self.means, self.mandates(job.lookups), worker, job.task, output, job.session_of or job.span_id, job.depth
         )
 
     def worker(self, job: Job) -> Worker:
@@ -121,8 +121,9 @@ class Case:
         """Raises Failure unless the mandates of the whole team can be made."""
         self._mandates = self._made(lookups)
 
-    def _mandates_of(self, job: Job) -> Mandates:
-        self._mandates = self._mandates or self._made(job.lookups)
+    def mandates(self, lookups: Mapping[str, JsonValue]) -> Mandates:
+        """Those of the run, which its lookups narrow."""
+        self._mandates = self._mandates or self._made(lookups)
         return self._mandates
 
     def _made(self, lookups: Mapping[str, JsonValue]) -> Mandates:

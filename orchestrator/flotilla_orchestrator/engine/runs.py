@@ -11,6 +11,7 @@ from ..errors import Failure
 from ..order import Order
 from ..records.journal import Run, Span, Status, named
 from ..servers.lookups import look_up
+from .after import after
 from .agents import internal_error
 from .attempts import agent
 from .cases import Case, Job
@@ -49,7 +50,9 @@ async def _recorded(order: Order, text: str | None) -> Status:
     try:
         async with here().cases.use(order) as case:
             span.attributes["version"] = case.playbook.version
-            record.output = await _result(case, span, text)
+            lookups = await _lookups(case)
+            record.output = await _result(case, span, lookups, text)
+            await after(case, span, lookups, text or order.task, record.output)
         record.status = "ok"
     except Failure as failure:
         record.status, record.error = status(failure), failure.as_dict()
@@ -63,8 +66,8 @@ async def _recorded(order: Order, text: str | None) -> Status:
     return record.status
 
 
-async def _result(case: Case, span: Span, text: str | None) -> Said:
-    lead, lookups = case.playbook.lead, await _lookups(case)
+async def _result(case: Case, span: Span, lookups: Said, text: str | None) -> Said:
+    lead = case.playbook.lead
     if lead is None:
         return await by_steps(case, span, lookups)
     return await (_lead(case, span, lead, lookups) if text is None else _followed(case, span, lead, lookups, text))
@@ -81,7 +84,7 @@ async def _followed(case: Case, span: Span, lead: str, lookups: Said, text: str)
 
 async def _lookups(case: Case) -> Said:
     order, playbook = case.order, case.playbook
-    case.means.fleet.require(case.means.config.team(playbook))
+    case.means.fleet.require(case.means.config.team(playbook), [playbook])
 
     async def lookups() -> Said:
         found = dict((await look_up(playbook, case.means.fleet, order.inputs)).lookups)

@@ -15,19 +15,24 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from flotilla_kit.identity.keys import KeyRing, KeyRingError, SigningKey, write_jwks
+from pydantic import JsonValue
 
-from ..config.config import TOOL_NAME, VARIABLE, Config, Server, Worker
+from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
 from ..names import did_you_mean
+from .approvals import ServerUnavailable, refusal
 from .mandate import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
 from .processes import Process, started
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp.types import RequestParamsMeta
     from mcp.types import Tool as Listed
 
 _START_S = 30  # how long a server may take to listen
 _LIST_S = 15  # how long it may take to list its tools
+_CALL_S = 30  # how long a call of the run's own may take; a server's own limit
+TOOL_USE_ID = "claudecode/toolUseId"  # where servers look for the key of an effect
 _NO_RUN = "fleet"  # `run` of the mandates that tools are listed with
 
 
@@ -77,6 +82,30 @@ class Connected:
         async with http, Client(streamable_http_client(self.url, http_client=http)) as client:
             yield client
 
+    async def call(
+        self, token: str, tool: str, arguments: Mapping[str, JsonValue], key: str = ""
+    ) -> "dict[str, JsonValue] | None":
+        """What a tool answers to whoever presents this mandate, if it is structured.
+
+        Args:
+            key: of the call's effect: under the same key the server makes it once.
+
+        Raises:
+            ServerUnavailable: no answer came. Failure: the server's refusal.
+        """
+        meta: RequestParamsMeta | None = {TOOL_USE_ID: key} if key else None
+        try:
+            async with asyncio.timeout(_CALL_S), self.client(token) as client:
+                result = await client.call_tool(tool, dict(arguments), meta=meta)
+        except Exception as error:  # a connection fails in many ways; they all mean this
+            if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
+                raise asyncio.CancelledError from error
+            said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
+            raise ServerUnavailable(self.name, said) from error
+        if result.is_error:
+            raise refusal(self.name, result)
+        return result.structured_content
+
     async def listed(self, token: str) -> "list[Listed]":
         """Every tool as it lists them to whoever presents this mandate."""
         tools: list[Listed] = []
@@ -95,22 +124,32 @@ class Fleet:
     def __init__(self, servers: Mapping[str, Connected]) -> None:
         self.servers = servers
 
-    def require(self, workers: Iterable[Worker]) -> None:
-        """Check that every tool that the workers name is there.
+    def require(self, workers: Iterable[Worker], playbooks: Iterable[Playbook] = ()) -> None:
+        """Check that every tool is there that the workers name, or that the playbooks have called after a run.
 
         Raises:
-            Failure: `missing_tools`, naming each worker and tool and the closest name there is.
+            Failure: `missing_tools`, naming each worker or playbook and tool and the closest name there is.
         """
         known = {name: set(server.tools) - set(APPROVAL_TOOLS) for name, server in self.servers.items()}
-        problems = [
-            f"{worker.name}: the server {server} has no tool `{tool}`{did_you_mean(tool, known[server])}"
+        wanted = [
+            (worker.name, server, tool)
             for worker in workers
             for server in worker.servers
             for tool in worker.tools_on(server)
+        ]
+        for playbook in playbooks:
+            wanted += [(playbook.name, str(call.server), call.short) for call in playbook.after.values()]
+        problems = [
+            f"{name}: the server {server} has no tool `{tool}`{did_you_mean(tool, known[server])}"
+            for name, server, tool in wanted
             if tool not in self.servers[server].tools
         ]
         if problems:
-            raise Failure("missing_tools", "\n".join(problems), "Correct the `tools` of the workers named.")
+            raise Failure(
+                "missing_tools",
+                "\n".join(problems),
+                "Correct `tools` of the workers, or `after` of the playbooks, named.",
+            )
 
 
 class Servers:
@@ -261,9 +300,8 @@ async def _listed(server: Connected, names: Sequence[str]) -> "list[Listed]":
 
 def _named(config: Config, server: str) -> set[str]:
     """Every tool of a server that the config names, so that a name gone wrong can be told from one that is there."""
-    lookups = [lookup.tool for playbook in config.playbooks.values() for lookup in playbook.lookups.values()]
-    matches = [TOOL_NAME.fullmatch(tool) for tool in lookups]
-    named = {match["tool"] for match in matches if match and match["server"] == server}
+    calls = [call for playbook in config.playbooks.values() for call in playbook.calls]
+    named = {call.short for call in calls if call.server == server}
     return named.union(APPROVAL_TOOLS, *(worker.tools_on(server) for worker in config.workers.values()))
 
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from ..config.config import TOOL_NAME, Lookup, Playbook
+from ..config.config import Playbook, ToolCall
 from ..config.template import TemplateError
-from ..errors import Failure, innermost
-from .approvals import refusal
+from ..errors import Failure
 from .fleet import Fleet
 from .mandate import Facts, tool_details
 
@@ -35,10 +34,9 @@ async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonVal
     return facts
 
 
-async def _answer(lookup: Lookup, fleet: Fleet, facts: Facts) -> JsonValue:
-    match = TOOL_NAME.fullmatch(lookup.tool)
-    assert match, "checked when the config was loaded"
-    server, tool = fleet.servers[match["server"]], match["tool"]
+async def _answer(lookup: ToolCall, fleet: Fleet, facts: Facts) -> JsonValue:
+    assert lookup.server, "checked when the config was loaded"
+    server, tool = fleet.servers[lookup.server], lookup.short
     if tool not in server.tools:
         raise Failure("", f"the server {server.name} has no tool `{tool}`.", "Correct `lookups` in the playbook.")
     if not server.tools[tool].reads:
@@ -47,13 +45,7 @@ async def _answer(lookup: Lookup, fleet: Fleet, facts: Facts) -> JsonValue:
         arguments = {name: facts.fill(value) for name, value in lookup.arguments.items()}
     except TemplateError as error:
         raise Failure("", f"{error}.", "Correct `lookups` in the playbook.") from error
-    try:
-        async with server.client(server.mandate(_CALLER, tool_details([tool]))) as client:
-            result = await client.call_tool(tool, arguments)
-    except Exception as error:  # a connection fails in many ways; they all mean this
-        raise Failure("", f"no answer: {innermost(error)}", "Try again.", retryable=True) from error
-    if result.is_error:
-        raise refusal(server.name, result)
-    if result.structured_content is None:
+    answer = await server.call(server.mandate(_CALLER, tool_details([tool])), tool, arguments)
+    if answer is None:
         raise Failure("", f"{tool} gives no structured result.", "Choose another tool.")
-    return result.structured_content
+    return answer

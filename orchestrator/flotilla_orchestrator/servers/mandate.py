@@ -26,6 +26,7 @@ from ..errors import Failure
 ISSUER = "flotilla"
 LONGEST_S = 59 * 60  # servers refuse a lifetime above an hour
 APPROVAL_TOOLS = ("request_approval", "get_approval")
+_LONGEST_CONST = 200  # characters; all arguments together have to fit into a header
 _MOST_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
 
 Detail = dict[str, JsonValue]
@@ -80,6 +81,27 @@ def details(
             detail["approval"] = "required"
         found.append(detail)
     return found + [{"type": "mcp_resource", "uri": uri} for uri in worker.resources]
+
+
+def call_detail(call: str, arguments: Mapping[str, JsonValue], facts: Facts, rules: Sequence[Rule]) -> Detail:
+    """The `authorization_details` of a call that a run makes itself: its short values are the only ones.
+
+    Args:
+        call: the tool's full name.
+
+    Raises:
+        Failure: `denied_by_rule`: a rule takes the tool away, or wants an approval, and nobody is asked here.
+    """
+    if effect := _effect(call, facts, rules, reads=False):
+        message = f"A rule of fleet.yaml {'takes' if effect == 'deny' else 'wants an approval of'} {call}."
+        raise Failure("denied_by_rule", message, "Nobody is asked for it: correct the rule, or the playbook's `after`.")
+    held: dict[str, JsonValue] = {
+        name: {"const": value}
+        for name, value in arguments.items()
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _LONGEST_CONST)
+    }
+    tool = call.rpartition("__")[2]
+    return {"type": "mcp_tool", "tool": tool, "arguments": {"properties": held, "required": list(held)}}
 
 
 def approval_details(given: Sequence[Detail]) -> list[Detail]:

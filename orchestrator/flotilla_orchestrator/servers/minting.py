@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..config.config import Config, Playbook, Worker
+from pydantic import JsonValue
+
+from ..config.config import Config, Playbook, ToolCall, Worker
 from ..errors import Failure
 from .fleet import Fleet
-from .mandate import LONGEST_S, Detail, Facts, approval_details, details, scopes
+from .mandate import LONGEST_S, Detail, Facts, approval_details, call_detail, details, scopes
 
 _LATE_S = 60  # what a session may take on top of its wall clock, to start and to end
 
@@ -25,6 +27,7 @@ class Mandates:
         self, config: Config, fleet: Fleet, facts: Facts, playbook: Playbook | None, workers: Iterable[Worker]
     ) -> None:
         self._fleet, self._session = fleet, config.fleet.limits.session
+        self._facts, self._rules = facts, config.fleet.rules
         self.scopes: Mapping[str, Mapping[str, str]] = scopes(playbook, facts) if playbook else {}
         self._details = {
             worker.name: {
@@ -66,6 +69,20 @@ class Mandates:
     def approval_token(self, worker: Worker, server: str) -> str:
         """A fresh mandate to ask for approvals in the worker's place; empty if the server checks none."""
         return self._token(worker, server, approval_details(self.details(worker)[server]))
+
+    def call_token(self, subject: str, call: ToolCall, arguments: Mapping[str, JsonValue]) -> str:
+        """A fresh mandate for one call that the run makes itself, within the playbook's scope.
+
+        Raises:
+            Failure: `denied_by_rule`; `mandates_ignored`: its server checks none.
+        """
+        assert call.server, "checked when the config was loaded"
+        server = self._fleet.servers[call.server]
+        if server.minter is None:
+            message = f"{call.tool} is to be called within a mandate, and {server.name} checks none."
+            raise Failure("mandates_ignored", message, "Start it with --mandate-keys.")
+        detail = call_detail(call.tool, arguments, self._facts, self._rules)
+        return server.mandate(subject, [detail], self.scopes.get(server.name), _LATE_S)
 
     def _token(self, worker: Worker, server: str, found: Sequence[Detail]) -> str:
         """It lasts as long as a session of the worker can."""

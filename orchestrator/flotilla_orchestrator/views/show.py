@@ -121,6 +121,9 @@ def result(run: Run, spans: list[Span]) -> RenderableType:
         if "approval" in span.attributes:
             done = {"ok": ", executed once", "denied": ", not executed"}.get(span.status, f", {span.status}")
             parts.append(Text(f"{span.name}, {_approval(span)}{done if span.kind == 'tool' else ''}"))
+    for call in calls_after(spans):
+        if call["status"] != "ok":
+            parts.append(Text(f"{call['name']} ({call['tool']}): {_error(call['error'])}", style="red"))
     parts.append(Text(took(run, spans), style="bold", no_wrap=True, overflow="fold"))
     return Group(*parts)
 
@@ -151,7 +154,22 @@ def totals(spans: list[Span]) -> dict[str, float]:
 
 def as_record(run: Run, spans: list[Span], entries: Sequence[Entry]) -> dict[str, object]:
     """A run as `--json` tells it."""
-    return {**asdict(run), "versions": versions(spans), "totals": totals(spans), "ledger": ledger(entries)}
+    found = {"versions": versions(spans), "totals": totals(spans), "ledger": ledger(entries)}
+    return {**asdict(run), **found, "after": calls_after(spans)}
+
+
+def calls_after(spans: Sequence[Span]) -> list[dict[str, JsonValue]]:
+    """How the calls ended that the playbook has made after a run."""
+    return [
+        {
+            "name": span.attributes["after"],
+            "tool": span.attributes["tool"],
+            "status": span.status,
+            "error": span.attributes.get("error"),
+        }
+        for span in spans
+        if "after" in span.attributes
+    ]
 
 
 def ledger(entries: Sequence[Entry]) -> dict[str, JsonValue] | None:

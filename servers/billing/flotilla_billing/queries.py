@@ -6,7 +6,8 @@ from typing import Any
 
 from flotilla_kit.errors import NotFound, StoreEmpty
 from flotilla_kit.paging import Page, decode_cursor, encode_cursor
-from sqlalchemy import Connection, Row, Select, Text, and_, bindparam, case, func, or_, select
+from flotilla_kit.storage import PreparedSelect
+from sqlalchemy import Connection, Row, Text, and_, bindparam, case, func, or_, select
 
 from .models import CurrencyTotal, CustomerBilling, Invoice, InvoiceDetail, Refund, Scope, Transaction
 from .rows import row_values, to_refund, to_transaction
@@ -19,7 +20,7 @@ LATEST = 5
 
 def transaction(connection: Connection, scope: Scope, transaction_id: str) -> Transaction:
     """Raises `NotFound`."""
-    row = connection.execute(_one(scope.customer_id is not None), _bound(scope, id=transaction_id)).one_or_none()
+    row = _one(scope.customer_id is not None).first(connection, _bound(scope, id=transaction_id))
     if row is None:
         raise missing(connection, "transaction", transaction_id)
     return to_transaction(row)
@@ -36,7 +37,7 @@ def find(
         given["created_to"] += "~"  # sorts after every time of that day
     if scope.customer_id is not None:
         given["scope"] = scope.customer_id
-    rows = connection.execute(_find(frozenset(given)), {**given, "limit": limit + 1}).all()
+    rows = _find(frozenset(given)).all(connection, {**given, "limit": limit + 1})
     if not rows:
         refuse_if_empty(connection)
     items = [to_transaction(row) for row in rows[:limit]]
@@ -182,13 +183,13 @@ def _bound(scope: Scope, **values: Any) -> dict[str, Any]:
 
 
 @cache
-def _one(scoped: bool) -> Select[Any]:
+def _one(scoped: bool) -> PreparedSelect:
     statement = select(transactions).where(t.transaction_id == bindparam("id"))
-    return statement.where(t.customer_id == bindparam("scope")) if scoped else statement
+    return PreparedSelect(statement.where(t.customer_id == bindparam("scope")) if scoped else statement)
 
 
 @cache
-def _find(given: frozenset[str]) -> Select[Any]:
+def _find(given: frozenset[str]) -> PreparedSelect:
     statement = select(transactions).order_by(t.created_at.desc(), t.transaction_id.desc()).limit(bindparam("limit"))
     for name in ("customer_id", "invoice_id", "status", "amount_minor", "currency"):
         if name in given:
@@ -200,4 +201,4 @@ def _find(given: frozenset[str]) -> Select[Any]:
     if "after_time" in given:
         time, identifier = bindparam("after_time", type_=Text), bindparam("after_id", type_=Text)
         statement = statement.where(or_(t.created_at < time, and_(t.created_at == time, t.transaction_id < identifier)))
-    return statement.where(t.customer_id == bindparam("scope")) if "scope" in given else statement
+    return PreparedSelect(statement.where(t.customer_id == bindparam("scope")) if "scope" in given else statement)

@@ -41,10 +41,10 @@ class ServerSpec:
     """None: it keeps nothing of its own."""
     create_server: "Callable[[Any, Any], FastMCP]"
     """Takes settings and the store, which a server that keeps nothing hands on to `build_server` too."""
-    importers: "Sequence[Importer[Any, Any]]" = ()
-    """One for each kind of file that `import` takes."""
-    exporters: "Sequence[Exporter]" = ()
-    """One for each kind of file that `export` writes."""
+    importers: "Sequence[Importer[Any, Any]] | Callable[[], Sequence[Importer[Any, Any]]]" = ()
+    """One for each kind of file that `import` takes; a function that imports them is called for that command alone."""
+    exporters: "Sequence[Exporter] | Callable[[], Sequence[Exporter]]" = ()
+    """One for each kind of file that `export` writes; likewise."""
     import_options: Mapping[str, str] = field(default_factory=dict[str, str])
     """Flags of `import` and `export` that only this server has, such as `account`, with what each means."""
 
@@ -180,9 +180,11 @@ def _manage(spec: ServerSpec, settings: "ServerSettings", arguments: argparse.Na
     room, _ = _COMMANDS[arguments.command]
     try:
         if room == "imports":
-            return _commands_of(room).run(spec.importers, spec.store, settings, arguments)
+            importers = spec.importers() if callable(spec.importers) else spec.importers
+            return _commands_of(room).run(importers, spec.store, settings, arguments)
         if room == "exports":
-            return _commands_of(room).run(spec.exporters, spec.store, settings, arguments)
+            exporters = spec.exporters() if callable(spec.exporters) else spec.exporters
+            return _commands_of(room).run(exporters, spec.store, settings, arguments)
         if room == "audit":
             return _commands_of(room).run(spec.store, settings, arguments)
         return _commands_of(room).run(settings, arguments)

@@ -112,7 +112,7 @@ def build_server(
     for tool in offered:
         added = server.add_tool(bodies.wrap(tool))
         added.parameters = _without_null_defaults(added.parameters)
-    _answer_schema_lookups(server, lambda name: schemas.get(name) if guard.exists(name) else None)
+    _answer_schema_lookups(server, lambda name: schemas[name] if name in schemas and guard.exists(name) else None)
     return server
 
 

@@ -21,14 +21,14 @@ MOST = 20  # in a list
 
 def _given(value: object) -> object:
     if value is None:
-        raise ValueError("leave it out instead of null")
+        raise ValueError("must be left out instead of null")
     return value
 
 
 def _length(longest: int, shortest: int = 1) -> AfterValidator:
     def check(text: str) -> str:
         if not shortest <= len(text) <= longest:
-            raise ValueError(f"a text of {shortest} to {longest} characters")
+            raise ValueError(f"must be a text of {shortest} to {longest} characters")
         return text
 
     return AfterValidator(check)
@@ -44,7 +44,7 @@ def _read_by(read: Callable[[str], str]) -> AfterValidator:
 
 def _few(values: Sequence[object]) -> Sequence[object]:
     if len(values) > MOST:
-        raise ValueError(f"at most {MOST}")
+        raise ValueError(f"must have at most {MOST} entries")
     return values
 
 
@@ -92,7 +92,7 @@ class GivenRelation(TypedDict):
 
 def _turns(turns: Sequence[object]) -> Sequence[object]:
     if not 1 <= len(turns) <= 1_000:
-        raise ValueError("1 to 1000 turns")
+        raise ValueError("must have 1 to 1000 turns")
     return turns
 
 

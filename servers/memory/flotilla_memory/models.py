@@ -115,7 +115,10 @@ class Recorded(Answer):
 
 
 class Forgotten(Answer):
-    """What is gone, or with `dry_run` would be, in counts."""
+    """What is gone, or with `dry_run` would be, in counts.
+
+    `log_emptied` false: another process reads, so the files have the bytes until a later change or start of the server.
+    """
 
     dry_run: bool
     mode: Literal["expire", "erase"]
@@ -126,3 +129,5 @@ class Forgotten(Answer):
     relations: int
     citations: int
     forgotten_at: str | None = None
+    log_emptied: bool | None = None
+    """Of an erasure on SQLite."""

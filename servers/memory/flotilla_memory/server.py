@@ -1,16 +1,21 @@
 """Puts the memory server together."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from fastmcp import FastMCP
 from flotilla_kit.cli import ServerSpec
 from flotilla_kit.server import build_server
 
-from .formats.exporting import EXPORTERS
-from .formats.importing import IMPORTERS, OPTIONS
 from .knowledge.resources import KnowledgeProvider
 from .settings import Settings
 from .sql_store import SqlMemoryStore
 from .store import MemoryStore
 from .tools import TOOLS
+
+if TYPE_CHECKING:
+    from flotilla_kit.exports import Exporter
+    from flotilla_kit.imports import Importer
 
 INSTRUCTIONS = """\
 What is remembered of accounts, and the company's own documents. Search before you decide, and cite passage_id, or
@@ -34,4 +39,21 @@ def create_server(settings: Settings, store: MemoryStore | None = None) -> FastM
     )
 
 
-SPEC = ServerSpec(SqlMemoryStore, create_server, IMPORTERS, EXPORTERS, OPTIONS)
+# The formats cost a start of the server more than the tools do; only two commands need them.
+def _importers() -> "Sequence[Importer[Any, Any]]":
+    from .formats.importing import IMPORTERS
+
+    return IMPORTERS
+
+
+def _exporters() -> "Sequence[Exporter]":
+    from .formats.exporting import EXPORTERS
+
+    return EXPORTERS
+
+
+OPTIONS = {
+    "account": "the account that all of it belongs to (import), or the only one to write (export)",
+    "tenant": 'whose memory it is; "default" is that of whoever needs no tenants',
+}
+SPEC = ServerSpec(SqlMemoryStore, create_server, _importers, _exporters, OPTIONS)

@@ -1,17 +1,18 @@
 """The embedded backend: SQLite or PostgreSQL by one code path, and a folder of documents beside it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
-from flotilla_kit.effects import Effect
+from flotilla_kit.effects import Effect, faults
 from flotilla_kit.paging import Page, decode_cursor, page_within
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
 from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import IntegrityError
 
-from . import changes, sample, times
+from . import changes, times
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
@@ -25,12 +26,14 @@ from .retrieval import words
 from .retrieval.search import Query, search
 from .schema import accounts, aliases, entities, passages
 from .settings import Settings
-from .store import Caller, Question
+from .store import Caller
+from .writing import log
 
 MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
 LONGEST = 500  # characters of an entry's text in a list
 LONGEST_CONFLICT = 200  # of what a memory conflicts with
+LOG_WAIT_MS = 1_000  # that an erasure waits for those who read
 P = ParamSpec("P")
 
 
@@ -46,12 +49,21 @@ class SqlMemoryStore:
 
     async def open(self) -> None:
         settings = self._settings
+        url = store_url(settings)
+        self._empties_log = url.startswith("sqlite") and not settings.read_only
         self.database = await Database.open(
-            store_url(settings), [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only, secure_delete=True
+            url, [KIT_MIGRATIONS, MIGRATIONS], read_only=settings.read_only, secure_delete=True
         )
-        if settings.demo_data and not settings.read_only and await self.database.read(sample.is_empty):
-            await self.database.write(sample.load)
+        if settings.demo_data and not settings.read_only:
+            await self._load_sample()
+        await self._empty_log()
         await self.knowledge.open()
+
+    async def _load_sample(self) -> None:
+        from . import sample  # with the formats of imports, which no other start has to pay for
+
+        if await self.database.read(sample.is_empty):
+            await self.database.write(sample.load)
 
     async def close(self) -> None:
         await self.knowledge.close()
@@ -61,10 +73,11 @@ class SqlMemoryStore:
         await self.database.read(lambda conn: conn.execute(text("SELECT 1")) and None)
 
     async def search(
-        self, caller: Caller, question: Question, limit: int, cursor: str | None, max_bytes: int
+        self, caller: Caller, account_id: str | None, query: Query, limit: int, cursor: str | None, max_bytes: int
     ) -> Page[Hit]:
         start = start_of(cursor)
-        found = await self.database.read(_found, caller, question, start, limit, max_bytes // HIT_SHARE)
+        wanted = replace(query, tenant_id=caller.tenant_id, limit=min(MOST_HITS, start + limit + 1))
+        found = await self.database.read(_found, caller, account_id, wanted, start, max_bytes // HIT_SHARE)
         return numbered(found, start, limit, max_bytes)
 
     async def timeline(
@@ -160,9 +173,23 @@ class SqlMemoryStore:
 
             return Forgotten.model_validate(await self.database.read(preview))
         outcome = await self._once(changes.forget, effect, caller.tenant_id, wanted, target, mode, dry_run=dry_run)
-        if mode == "erase" and not dry_run:
-            await self.database.truncate_log()
-        return Forgotten.model_validate(outcome)
+        emptied = await self._empty_log(LOG_WAIT_MS) if mode == "erase" and not dry_run else None
+        return Forgotten.model_validate({**outcome, "log_emptied": emptied})
+
+    async def _empty_log(self, wait_ms: int = 0) -> bool | None:
+        """Empty the log if something was erased since that was done; whether nothing erased is in it now.
+
+        None: it is not ours to empty.
+        """
+        if not self._empties_log:
+            return None
+        number = await self.database.read(log.due)
+        if number is None:
+            return True
+        emptied = await self.database.truncate_log(wait_ms)
+        if emptied:
+            await self.database.write(log.note_emptied, number)
+        return emptied
 
     async def _once(
         self,
@@ -172,10 +199,13 @@ class SqlMemoryStore:
         **kwargs: P.kwargs,
     ) -> changes.Outcome:
         try:
-            return await self.database.write(change, effect, *args, **kwargs)
+            outcome = await self.database.write(change, effect, *args, **kwargs)
         except IntegrityError:
             # Another transaction recorded this key, or made the same account, first; a new one can see it.
-            return await self.database.write(change, effect, *args, **kwargs)
+            outcome = await self.database.write(change, effect, *args, **kwargs)
+        faults.point("committed")
+        await self._empty_log()  # of an erasure that others' reading held up
+        return outcome
 
 
 def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicting]:
@@ -186,23 +216,15 @@ def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicti
     return [Conflicting(memory_id=one, text=texts.get(one, "")[:LONGEST_CONFLICT]) for one in passage_ids]
 
 
-def _found(conn: Connection, caller: Caller, question: Question, start: int, limit: int, longest: int) -> list[Hit]:
-    everywhere = question.account_id is None and caller.account_id is None
-    chosen = None if everywhere else list(conn.execute(_within(caller, question.account_id)).scalars())
+def _found(
+    conn: Connection, caller: Caller, account_id: str | None, query: Query, start: int, longest: int
+) -> list[Hit]:
+    everywhere = account_id is None and caller.account_id is None
+    chosen = None if everywhere else list(conn.execute(_within(caller, account_id)).scalars())
     if chosen == []:
         return []
-    query = Query(
-        text=question.text,
-        tenant_id=caller.tenant_id,
-        account_keys=chosen,
-        since=question.since,
-        until=question.until,
-        as_of=question.as_of,
-        kinds=question.kinds,
-        entity=question.entity,
-        limit=min(MOST_HITS, start + limit + 1),
-    )
-    return hits(conn, search(conn, query, times.now())[start:], question.text, longest)
+    found = search(conn, replace(query, account_keys=chosen), times.now())
+    return hits(conn, found[start:], query.text, longest)
 
 
 def _within(caller: Caller, account_id: str | None) -> Select[int]:

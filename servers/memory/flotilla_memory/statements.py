@@ -1,11 +1,16 @@
-"""Statements that the two databases take alike: with a bounded number of values, and inserts of what is new."""
+"""Statements that the two databases take alike: with a bounded number of values, and inserts of many rows in one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, TypeVarTuple
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ARRAY, BigInteger, Column, Connection, Select, Table, Text, func, insert, literal, select, text
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+Named: TypeAlias = tuple[int, str]
+"""An account, and a name of something in it."""
+Row = Mapping[str, Any]
 SIZE = 500  # SQLite builds before 3.32 take 999
 
 
@@ -15,11 +20,55 @@ def chunks(values: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def insert_new(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+def find_named(
+    conn: Connection, wanted: Select[*Ts], of: Column[int], name: Column[Any], names: Collection[Named]
+) -> list[Any]:
+    """The rows of a query that have one of these names: one statement, whatever the number of names and accounts.
+
+    Args:
+        of: the column of the account; with `name` the beginning of an index.
+    """
+    if not names:
+        return []
+    if conn.dialect.name == "postgresql":
+        of_names, texts = zip(*names, strict=True)
+        bigints, strings = literal(list(of_names), ARRAY(BigInteger)), literal(list(texts), ARRAY(Text))
+        given = func.unnest(bigints, strings).table_valued("of", "name").render_derived()
+        return list(conn.execute(wanted.join(given, (of == given.c.of) & (name == given.c.name))))
+    # SQLite's JSON ends a text with a NUL.
+    rows = [row for key, said in names if "\0" in said for row in conn.execute(wanted.where(of == key, name == said))]
+    each = func.json_each(json.dumps([named for named in names if "\0" not in named[1]])).table_valued("value")
+    at = [func.json_extract(each.c.value, path) for path in ("$[0]", "$[1]")]
+    return rows + list(conn.execute(wanted.join(each, (of == at[0]) & (name == at[1]))))
+
+
+def insert_keyed(conn: Connection, table: Table, rows: Sequence[Row]) -> list[int]:
+    """Insert rows under new keys; the keys, in order.
+
+    Keys are taken first, as reading them back from an insert costs more than it. On SQLite nobody else writes now.
+    """
+    if not rows:
+        return []
+    (key,) = table.primary_key
+    if conn.dialect.name == "postgresql":
+        taken = text("SELECT nextval(pg_get_serial_sequence(:table, :column)) FROM generate_series(1, :number)")
+        values = {"table": table.name, "column": key.name, "number": len(rows)}
+        keys = sorted(int(one) for one in conn.execute(taken, values).scalars())
+    else:
+        first = int(conn.execute(select(func.coalesce(func.max(key), 0))).scalar_one()) + 1
+        keys = list(range(first, first + len(rows)))
+    conn.execute(insert(table), [{key.name: one, **row} for one, row in zip(keys, rows, strict=True)])
+    return keys
+
+
+def insert_new(conn: Connection, table: Table, rows: Sequence[Row]) -> int:
     """Insert the rows that are not there yet; how many."""
+    if not rows:
+        return 0
     # Here, as a server on SQLite would otherwise import the other at its start.
     if conn.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert
-    return sum(conn.execute(insert(table).on_conflict_do_nothing(), row).rowcount for row in rows)
+    counted = conn.execution_options(preserve_rowcount=True)
+    return counted.execute(insert(table).on_conflict_do_nothing(), rows).rowcount

@@ -12,6 +12,7 @@ from .knowledge.store import KnowledgeStore
 from .models import Commitment, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
 from .reading.commitments import Wanted
 from .records import Episode, Memory, Relation
+from .retrieval.search import Query
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,6 @@ class Caller:
 
     tenant_id: str = "default"
     account_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is searched for, as `retrieval.Query` has it; without an account in all that the caller may see."""
-
-    text: str
-    account_id: str | None = None
-    since: str | None = None
-    until: str | None = None
-    as_of: str | None = None
-    kinds: frozenset[str] | None = None
-    entity: str | None = None
 
 
 class MemoryStore(Protocol):
@@ -51,9 +39,14 @@ class MemoryStore(Protocol):
     async def ping(self) -> None: ...
 
     async def search(
-        self, caller: Caller, question: Question, limit: int, cursor: str | None, max_bytes: int
+        self, caller: Caller, account_id: str | None, query: Query, limit: int, cursor: str | None, max_bytes: int
     ) -> Page[Hit]:
-        """What fits best first; empty when nothing does. Raises `InvalidCursor`."""
+        """What fits best first; empty when nothing does. Raises `InvalidCursor`.
+
+        Args:
+            account_id: None: in all that the caller may see.
+            query: what is asked; where it is searched, and how many are found, is said here.
+        """
         ...
 
     async def timeline(

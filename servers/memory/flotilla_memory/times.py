@@ -22,7 +22,7 @@ def instant(said: str) -> str:
     try:
         return utc(datetime.fromisoformat(said))
     except (ValueError, OverflowError):
-        raise ValueError("an ISO 8601 time, such as 2026-03-01 or 2026-03-01T09:30:00Z") from None
+        raise ValueError("must be an ISO 8601 time, such as 2026-03-01 or 2026-03-01T09:30:00Z") from None
 
 
 def instant_or_day(said: str) -> str:
@@ -47,4 +47,4 @@ def day(said: str) -> str:
             return date.fromisoformat(said).isoformat()
     except ValueError:
         pass
-    raise ValueError("a day, such as 2026-03-01")
+    raise ValueError("must be a day, such as 2026-03-01")

@@ -36,7 +36,8 @@ from .knowledge.tools import get_document, search_knowledge
 from .models import Commitment, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry
 from .reading.commitments import Wanted
 from .records import CommitmentStatus, MemoryKind
-from .store import Caller, MemoryStore, Question
+from .retrieval.search import Query as SearchQuery
+from .store import Caller, MemoryStore
 from .times import instant, instant_or_day
 
 BY_ACCOUNT = "the store looks at the record's account and tenant"
@@ -129,7 +130,7 @@ async def recall(
     cursor: Cursor = None,
 ) -> Page[Hit]:
     """Find what is remembered, best first, with citations. Empty: nothing is known."""
-    return await _store().search(_caller(), Question(query, account_id), limit, cursor, _bytes(max_chars))
+    return await _store().search(_caller(), account_id, SearchQuery(query), limit, cursor, _bytes(max_chars))
 
 
 @tool(annotations=READ)
@@ -147,16 +148,15 @@ async def search_account_history(
     cursor: Cursor = None,
 ) -> Page[Hit]:
     """Find passages in an account's calls, emails, tickets and memories; as_of: as believed then."""
-    question = Question(
+    asked = SearchQuery(
         query,
-        account_id,
-        _instant(since),
-        _moment(until),
-        _moment(as_of),
-        None if kinds is None else frozenset(kinds),
-        entity,
+        since=_instant(since),
+        until=_moment(until),
+        as_of=_moment(as_of),
+        kinds=None if kinds is None else frozenset(kinds),
+        entity=entity,
     )
-    return await _store().search(_caller(), question, limit, cursor, _bytes(max_chars))
+    return await _store().search(_caller(), account_id, asked, limit, cursor, _bytes(max_chars))
 
 
 @tool(annotations=READ)

@@ -16,6 +16,7 @@ _LARGEST = 2**53  # beyond it JSON's readers disagree, and a number can be as lo
 _MOST = 4096  # characters of a record's arguments: a caller chooses them, and the audit keeps them for good
 _CONFINING = {"pattern", "enum", "const", "format"}
 _SHORT = 16  # no secret worth the name fits
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def parameters_of(schema: Mapping[str, Any]) -> Parameters:
@@ -34,7 +35,7 @@ def redacted(arguments: Mapping[str, Any], parameters: Parameters, *, understood
     }
     if unknown := len(arguments) - len(said):
         said["?"] = unknown
-    text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(said)
     return text if len(text) <= _MOST else json.dumps({"?": len(arguments)})
 
 

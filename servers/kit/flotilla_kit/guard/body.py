@@ -24,6 +24,7 @@ from ..effects import Effect, digest, faults
 from ..errors import InvalidArguments, OutOfBounds, StoreUnavailable
 from ..settings import ServerSettings
 from ..storage.database import Database
+from .answer import answering
 from .call import CURRENT, Call
 from .declaration import Declaration
 
@@ -89,7 +90,7 @@ class Bodies:
 
     def wrap(self, tool: ToolFunction) -> Function:
         """The function to offer in the tool's place; its signature is the same."""
-        function, properties = tool.function, tuple(tool.signature.parameters)
+        function, properties = answering(tool.function), tuple(tool.signature.parameters)
 
         @functools.wraps(function)
         async def body(**given: Any) -> Any:
@@ -98,19 +99,19 @@ class Bodies:
             mandate = call.principal.mandate
             if mandate is None and not tool.has_effect:
                 return await function(**given)
-            received = tool.received(given)
-            required = False
+            grant = None
             if mandate is not None:
                 grant = mandate.within(tool.name, properties)
                 if grant is None:
                     raise NotFoundError(tool.name)
-                if breach := grant.breach(received):
-                    raise OutOfBounds(
-                        f"{tool.name}: this mandate bounds {breach.argument}: {breach.bound}.",
-                        suggestion="Stay within the case you were given; nothing was done.",
-                        details={"argument": breach.argument, "bound": breach.bound},
-                    )
-                required = grant.approval_required
+            received = tool.received(given) if tool.has_effect or (grant and grant.bounds) else {}
+            if grant and (breach := grant.breach(received)):
+                raise OutOfBounds(
+                    f"{tool.name}: this mandate bounds {breach.argument}: {breach.bound}.",
+                    suggestion="Stay within the case you were given; nothing was done.",
+                    details={"argument": breach.argument, "bound": breach.bound},
+                )
+            required = grant is not None and grant.approval_required
             if not tool.has_effect:
                 if required:
                     raise OutOfBounds(f"{tool.name}: this mandate wants an approval of what has no effect.")

@@ -16,6 +16,7 @@ from ..errors import FlotillaError, InternalError, InvalidArguments, TimedOut, U
 
 logger = logging.getLogger(__name__)
 _MOST_CHARACTERS = 256 * 1024  # reading them over again (digest, bounds) is what a caller could slow others with
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON escapes it
 
 
@@ -46,7 +47,7 @@ def require_json(arguments: Mapping[str, Any] | None) -> None:
         InvalidArguments: a number is not finite, or text has a lone surrogate or a NUL (PostgreSQL stores none).
     """
     try:
-        said = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+        said = _encode(arguments)
         said.encode()
     except ValueError:
         raise _invalid([{"argument": "arguments", "problem": "numbers must be finite and text valid UTF-8"}]) from None
@@ -81,7 +82,7 @@ def _said(problem: Mapping[str, Any]) -> str:
         return "this tool has no such argument"
     if problem["type"] in ("missing_argument", "missing"):
         return "is required"
-    return problem["msg"]
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _unexpected(error: Exception, tool: str) -> FlotillaError:

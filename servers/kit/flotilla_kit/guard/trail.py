@@ -18,6 +18,7 @@ from .call import Call
 _TOOL_USE_ID = "claudecode/toolUseId"  # Claude Code names each call there, over stdio and HTTP, also after a resume
 _LONGEST_NAME = 64
 _LONGEST_ID = 255
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _TOGETHER_S = 1.0  # calls beyond a caller's rate are counted together: else they would be a way to fill the audit
 
 
@@ -92,7 +93,7 @@ class Trail:
 def _digest(arguments: Mapping[str, Any]) -> str:
     """Of what a caller sent, as it is; the one of a mutation is of its canonical form (effects.digest) instead."""
     try:
-        said = json.dumps(arguments, sort_keys=True, separators=(",", ":"))
+        said = _encode(arguments)
     except (ValueError, RecursionError):
         return "none"
     return hashlib.sha256(said.encode()).hexdigest()

@@ -13,6 +13,7 @@ from ..server import guard_of
 from ..settings import ServerSettings
 from ..storage import Store
 from .audit import HttpAudit
+from .hosts import KnownHosts
 
 
 def http_app(
@@ -31,10 +32,8 @@ def http_app(
         server.auth = Bearer(guard.authority, settings.public_url or address, audit.count)
     _add_health_routes(server, store)
     named = urlsplit(settings.public_url).hostname if settings.public_url else None
-    app = server.http_app(
-        path="/mcp",
-        stateless_http=True,
-        host_origin_protection=True,
+    app = KnownHosts(
+        server.http_app(path="/mcp", stateless_http=True, host_origin_protection=False),
         allowed_hosts=[*settings.allowed_hosts, *([named] if named else [])],
         allowed_origins=[settings.public_url] if settings.public_url else None,
     )

@@ -248,7 +248,7 @@ class _LimitedConnection(h11.Connection):
     def send(self, event: h11.Event) -> bytes | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # overloads
         output = super().send(event)
         # Only where the body follows at once: a stream's head has no length, and its reader waits for the head.
-        if isinstance(event, h11.Response) and any(name == b"content-length" for name, _ in event.headers):
+        if type(event) is h11.Response and any(name == b"content-length" for name, _ in event.headers):
             self._head = output or b""
             return b""
         if self._head and output is not None:
@@ -260,9 +260,9 @@ class _LimitedConnection(h11.Connection):
             self.refusal = HeadersTooLarge(self._limits)
             return h11.NEED_DATA
         event = super().next_event()
-        if isinstance(event, h11.Request):
+        if type(event) is h11.Request:  # not isinstance: h11's events are abstract classes' and it would ask those
             self._pieces = 0
-        elif isinstance(event, h11.Data):
+        elif type(event) is h11.Data:
             self._pieces += 1
             if self._pieces > self._limits.body_pieces:
                 self.refusal = BodyTooLarge(self._limits)

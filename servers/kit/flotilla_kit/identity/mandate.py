@@ -131,7 +131,16 @@ class Mandate:
         scoped = {key: {"const": value} for key, value in self.scope.items() if key in properties}
         if grant is None or not scoped:
             return grant
-        return Grant(tool, (*grant.bounds, {"properties": scoped}), grant.approval_required)
+        known = self._scoped.get((tool, *scoped))
+        if known is None:
+            known = Grant(tool, (*grant.bounds, {"properties": scoped}), grant.approval_required)
+            self._scoped[tool, *scoped] = known
+        return known
+
+    @cached_property
+    def _scoped(self) -> dict[tuple[str, ...], Grant]:
+        """By tool and what the scope fixes of it: to prepare the check of a grant takes longer than a read."""
+        return {}
 
     def may_read(self, uri: str) -> bool:
         """Whether a resource's URI is granted; a granted URI that ends in `*` is a prefix."""

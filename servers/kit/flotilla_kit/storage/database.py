@@ -5,11 +5,12 @@ measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, o
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
@@ -78,8 +79,8 @@ class Database:
         if self._reader is None:
             self._reader = engine.connect().execution_options(read_only=True)
         # Transactions of the one reader are the driver's: SQLAlchemy's objects for them would cost as much as a read.
-        driver = self._reader.connection
-        driver.execute("BEGIN")  # pyright: ignore[reportAttributeAccessIssue]  # sqlite3's connection has it
+        driver = cast(sqlite3.Connection, self._reader.connection.driver_connection)
+        driver.execute("BEGIN")
         try:
             return f(self._reader, *args, **kwargs)
         finally:
@@ -103,10 +104,13 @@ class Database:
             async with engine.begin() as connection:
                 return await connection.run_sync(f, *args, **kwargs)
 
-    async def truncate_log(self) -> bool:
+    async def truncate_log(self, wait_ms: int = BUSY_TIMEOUT_MS) -> bool:
         """Empty SQLite's write-ahead log, in which what was deleted still is; false while others read from it.
 
         PostgreSQL's log and dead rows are its own: true, as there is nothing to do here.
+
+        Args:
+            wait_ms: how long to wait for others; nobody writes meanwhile.
         """
         engine = self._engine
         if not isinstance(engine, Engine):
@@ -114,7 +118,11 @@ class Database:
 
         def checkpoint() -> bool:
             with engine.connect().execution_options(read_only=True) as connection:
-                return connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={wait_ms}")
+                try:
+                    return connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0] == 0
+                finally:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
         with _database_errors():
             return await asyncio.get_running_loop().run_in_executor(self._writer, checkpoint)
@@ -214,7 +222,7 @@ def _database_errors() -> Generator[None]:
     """A database that does not answer is said so, without its address."""
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, sqlite3.OperationalError) as error:
         raise _unavailable(
             "The store's database does not answer.",
             suggestion="Try again; if it goes on, check that it is running.",

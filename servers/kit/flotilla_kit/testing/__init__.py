@@ -6,7 +6,7 @@ Needs the extra `flotilla-kit[testing]`.
 import pytest
 
 pytest.register_assert_rewrite(
-    f"{__name__}.rules", f"{__name__}.harness"
+    *(f"{__name__}.{module}" for module in ("rules", "harness", "caller", "connections"))
 )  # so that a rule's failure shows what was compared
 
 from .proofs import FULL, draw, share  # noqa: E402  once their assertions are rewritten

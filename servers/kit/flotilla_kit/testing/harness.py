@@ -1,100 +1,44 @@
 """A server that runs for the suite: over HTTP in this process, with issuers of tokens, its state and its records."""
 
-import asyncio
 import itertools
-import logging
-import os
-import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from fastmcp import Client, FastMCP
 from fastmcp.client import FastMCPTransport
-from sqlalchemy import Connection, MetaData, func, select
+from sqlalchemy import Connection, MetaData, Table, func, inspect, select
 
 from .. import audit
 from ..audit.chain import audit as audit_table
-from ..http.serving import serve_http
 from ..server import guard_of
 from ..settings import ServerSettings
 from ..storage import Database, Store
 from ..storage.records import open_records
+from .caller import Caller, insisted
+from .connections import Connections
 from .process import Run, Target, victims
 from .server import Change, Sample, ServerUnderTest
 from .tokens import CLERK, Detail, Issuers, granted
-from .wire import META, MODERN, Answer, encoded, exchange, headers, listing, post, request
+from .wire import Answer
 
-STARTS_S = 30
-SETTLES_S = 20
 _KIT_TABLES = ("effects", "approvals", "audit", "audit_head")
 _APPROVALS = ("request_approval", "get_approval")
-
-
-class Caller:
-    """Whoever holds a token, as the server's callers over HTTP do."""
-
-    def __init__(self, harness: "Harness", token: str, subject: str) -> None:
-        self.token, self.subject = token, subject
-        self._harness = harness
-
-    async def call(
-        self, tool: str, arguments: object, *, use: str = "", era: str = MODERN, method: str = "tools/call"
-    ) -> Answer:
-        """Call once; `use` is how Claude Code would name the call, which makes it a key."""
-        meta = {**META, **({"claudecode/toolUseId": use} if use else {})}
-        content = encoded(request(tool, arguments, method=method, _meta=meta))
-        return await self.send(content, headers(era, tool, method, token=self.token))
-
-    async def send(self, content: bytes, said: dict[str, bytes]) -> Answer:
-        """Send a call as these bytes."""
-        self._harness.sent[self.subject] += 1
-        return await post(self._harness.http, self._harness.url, content, said)
-
-    async def exchange(self, content: bytes, said: dict[str, bytes]) -> bytes:
-        """Send a call as these bytes, for all the bytes of the answer."""
-        self._harness.sent[self.subject] += 1
-        return await exchange(self._harness.url, content, said)
-
-    async def listed(self, method: str = "tools/list", era: str = MODERN) -> list[dict[str, Any]]:
-        """Everything in a list, all its pages."""
-        items: list[dict[str, Any]] = []
-        cursor: str | None = None
-        kind = {"tools/list": "tools", "resources/list": "resources", "prompts/list": "prompts"}.get(method, "")
-        kind = kind or "resourceTemplates"
-        while True:
-            content = encoded(listing(method, cursor))
-            said = headers(era, method=method, token=self.token)
-            answer = await post(self._harness.http, self._harness.url, content, said)
-            items += answer.result[kind]
-            if (cursor := answer.result.get("nextCursor")) is None:
-                return items
-
-
-async def insisted(caller: Caller, tool: str, arguments: Mapping[str, Any], use: str = "") -> Answer:
-    """The answer to a call that is made again while it is refused as `retryable`, as a killed effect is settled."""
-    async with asyncio.timeout(SETTLES_S):
-        answer = await caller.call(tool, arguments, use=use)
-        while answer.data.get("retryable") is True:
-            await asyncio.sleep(0.05)
-            answer = await caller.call(tool, arguments, use=use)
-    return answer
 
 
 class Harness:
     """What the rules try a server with."""
 
-    def __init__(
-        self, server: ServerUnderTest, home: Path, flags: Mapping[str, Any], issuers: Issuers, http: httpx2.AsyncClient
-    ) -> None:
-        self.server, self.home, self.flags, self.issuers, self.http = server, home, dict(flags), issuers, http
+    connections: Connections
+    """To the server, once it is served."""
+
+    def __init__(self, server: ServerUnderTest, home: Path, flags: Mapping[str, Any], issuers: Issuers) -> None:
+        self.server, self.home, self.flags, self.issuers = server, home, dict(flags), issuers
         self.settings: ServerSettings = server.settings.load(self.flags)
         self.store: Store = server.spec.store(self.settings)
         self.served: FastMCP = server.spec.create_server(self.settings, self.store)
-        self.url = ""
         self.sent: Counter[str] = Counter()
         """Calls by subject; each leaves one record."""
         self.tools: dict[str, dict[str, Any]] = {}
@@ -103,8 +47,9 @@ class Harness:
         self.target = Target(server.spec, server.settings, self.flags)
         self._open = AsyncExitStack()
         self._victims: Run | None = None
-        self._numbers = itertools.count(1)
+        self._numbers, self._samples = itertools.count(1), itertools.count(1)
         self._units: dict[int, int] = {}
+        self._reflected: dict[str, Table] = {}
 
     def number(self) -> int:
         """One that was not used before."""
@@ -112,7 +57,7 @@ class Harness:
 
     def fresh(self, sample: Sample) -> dict[str, Any]:
         """Arguments of a call that was not made before, if the sample has such."""
-        return sample.nth(self.number())
+        return sample.nth(next(self._samples))
 
     def worker(
         self,
@@ -125,7 +70,8 @@ class Harness:
         run = f"run_{self.number()}" if run is None else run
         asked = [granted(detail) if isinstance(detail, str) else detail for detail in details]
         scope = self.server.scope if scope is None else scope
-        return Caller(self, self.issuers.worker(asked, subject=subject, run=run, scope=scope), subject)
+        token = self.issuers.worker(asked, subject=subject, run=run, scope=scope)
+        return Caller(self.connections, self.sent, token, subject)
 
     def clerk(self, sample: Sample, *, waits: bool = False, **claims: Any) -> Caller:
         """A worker who may make the sample's call, which waits for an approval if `waits`, and ask for that."""
@@ -133,7 +79,7 @@ class Harness:
         return self.worker(detail, *_APPROVALS, **claims)
 
     def approver(self, name: str = "ada") -> Caller:
-        return Caller(self, self.issuers.approver(name), name)
+        return Caller(self.connections, self.sent, self.issuers.approver(name), name)
 
     async def approve(self, answer: Answer, decision: str = "approve") -> None:
         """Decide what a call was told to wait for."""
@@ -180,7 +126,18 @@ class Harness:
         if database is None:
             assert not self.server.changes, "a store without a database: give `state` and `count`"
             return {}
-        return await database.read(_contents)
+        return await database.read(self._contents)
+
+    def _contents(self, connection: Connection) -> dict[str, list[str]]:
+        """Every row of every table that is not the kit's, by table."""
+        names = [name for name in inspect(connection).get_table_names() if name not in _KIT_TABLES]
+        names = [name for name in names if not name.endswith("_version")]
+        if names != list(self._reflected):  # which takes far longer than to read the rows of a small store
+            tables = MetaData()
+            tables.reflect(connection, only=names)
+            self._reflected = {name: tables.tables[name] for name in names}
+        rows = {name: connection.execute(select(table)) for name, table in self._reflected.items()}
+        return {name: sorted(repr(tuple(row)) for row in found) for name, found in rows.items()}
 
     async def victims(self) -> Run:
         """A function that makes a call in a process that is killed in the middle of it."""
@@ -190,7 +147,7 @@ class Harness:
 
     async def close(self) -> None:
         await self._open.aclose()
-        await self.http.aclose()
+        await self.connections.close()
 
     @asynccontextmanager
     async def unchanged(self) -> AsyncGenerator[None]:
@@ -227,96 +184,6 @@ class Harness:
             yield client
 
 
-@asynccontextmanager
-async def running(server: ServerUnderTest, home: Path, database_url: str | None = None) -> AsyncGenerator[Harness]:
-    """The server, prepared, while the block lasts."""
-    issuers = Issuers(home, server.settings.server)
-    flags = {**server.given(home), "home": home, **issuers.settings, "calls_per_second": 1e6}
-    if database_url is not None:
-        flags["database_url"] = database_url
-    async with httpx2.AsyncClient(timeout=60) as http:
-        harness = Harness(server, home, flags, issuers, http)
-        async with _serving(harness):
-            if server.prepare is not None:
-                await server.prepare(harness.store)
-            async with harness.beside(mandate=None) as owner:
-                own = await owner.list_tools()
-                harness.tools = {tool.name: tool.model_dump(by_alias=True) for tool in own}
-                harness.resources = [str(resource.uri) for resource in await owner.list_resources()]
-            try:
-                yield harness
-            finally:
-                await harness.close()
-
-
-@asynccontextmanager
-async def _serving(harness: Harness) -> AsyncGenerator[None]:
-    """Serve until the end of what it takes for its standard input."""
-    reading, writing = os.pipe()
-    with _listening() as address, _standard_input(reading):
-        serving = asyncio.create_task(
-            serve_http(harness.served, harness.store, harness.settings, "127.0.0.1", 0, exit_with_stdin=True)
-        )
-        async with asyncio.timeout(STARTS_S):
-            await asyncio.wait([serving, address], return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            os.close(writing)
-            serving.result()
-        harness.url = address.result()
-    try:
-        yield
-    finally:
-        os.close(writing)
-        await serving
-
-
-@contextmanager
-def _standard_input(descriptor: int) -> Generator[None]:
-    before, sys.stdin = sys.stdin, os.fdopen(descriptor)
-    try:
-        yield
-    finally:
-        sys.stdin = before
-
-
-@contextmanager
-def _listening() -> Generator[asyncio.Future[str]]:
-    """The address that the server's log says it listens at."""
-    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    class Listening(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.getMessage() == "listening" and not address.done():
-                address.set_result(record.__dict__["url"])
-
-    logger, handler = logging.getLogger("flotilla_kit"), Listening()
-    level = logger.level
-    logging.getLogger("fastmcp").setLevel(logging.CRITICAL)  # it draws a box around every refusal
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield address
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        with suppress(asyncio.InvalidStateError):
-            address.cancel()
-
-
-def _contents(connection: Connection) -> dict[str, list[str]]:
-    """Every row of every table that is not the kit's, by table."""
-    tables = MetaData()
-    tables.reflect(connection)
-    own = [table for table in tables.sorted_tables if table.name not in _KIT_TABLES]
-    own = [table for table in own if not table.name.endswith("_version")]
-    return {table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table))) for table in own}
-
-
 def _recorded(connection: Connection) -> dict[str, int]:
     by_subject = select(audit_table.c.subject, func.sum(audit_table.c.count)).group_by(audit_table.c.subject)
     return {subject: int(count) for subject, count in connection.execute(by_subject)}
-
-
-def shown(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Listed tools by name."""
-    return {tool["name"]: tool for tool in tools}

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from .harness import Harness, running
+from .harness import Harness
 from .rule import Rule
 from .rules import RULES
 from .server import Sample, ServerUnderTest
+from .serving import running
 
 
 @dataclass(frozen=True)

@@ -66,21 +66,21 @@ def wide(text: str) -> str:
     return chr(ord(text[0]) + 0xFEE0) + text[1:] if text and text[0].isascii() else text + "\ufeff"
 
 
-def odd_names(name: str) -> list[str]:
-    """Names that some layer might take for `name`."""
+def odd_names(name: str, server: str = "server") -> list[str]:
+    """Names that some layer might take for `name`, a tool of that server."""
     names = [
         *("", " ", ".", "*", "💸", "\u0000", "__proto__", "__class__", "../" + name, "tools/" + name, "/" + name),
         *(name + " ", " " + name, name + "\n", name + "\u0000", name + "\u200b", name.upper(), name.title()),
-        *(name.replace("_", "-"), f"server_{name}", f"mcp__server__{name}", f"{name}?", f"{name};", f"{name}/"),
+        *(name.replace("_", "-"), f"{server}_{name}", f"mcp__{server}__{name}", f"{name}?", f"{name};", f"{name}/"),
         *(f"{'0' * 12}_{name}", f"e3b0c44298fc_{name}", wide(name), "x" * 2000, name * 60, f"{name}%00", f"{name}@1"),
         *("no_such_tool", "exec", "resources/read", "tools/list", "decide_approvals"),
     ]
     return [other for other in names if other != name]  # some say the same of a name in one word
 
 
-def not_quite(value: Any) -> list[Any]:
-    """Values that are not `value`, though somebody might take them for it."""
-    others: list[Any] = [None, 12345, 0.5, 1e308, [value], [value, "x"], {"const": value}, {"$ne": None}, {}]
+def not_quite(value: Any, other: str = "x") -> list[Any]:
+    """Values that are not `value`, though somebody might take them for it; some have `other` in them as well."""
+    others: list[Any] = [None, 12345, 0.5, 1e308, [value], [value, other], {"const": value}, {"$ne": None}, {}]
     match value:
         case bool():
             others += [not value, str(value), int(value)]
@@ -88,10 +88,20 @@ def not_quite(value: Any) -> list[Any]:
             others += [value + 1, value - 1, -value - 1, value * 10 + 1, str(value), f"{value} ", True, 2**63, 10**30]
         case str():
             others += [value.swapcase(), value + " ", " " + value, value + "\u200b", wide(value), value + "\n", ""]
-            others += [f"{value}' OR '1'='1", f"{value},x", "*", "%", value * 500, f"{value}%00", 0, True, value + "\0"]
+            others += [
+                f"{value}' OR '1'='1",
+                f"{value},{other}",
+                "*",
+                "%",
+                value * 500,
+                f"{value}%00",
+                0,
+                True,
+                value + "\0",
+            ]
         case _:
             others += [str(value)]
-    return [other for other in others if other != value or type(other) is not type(value)]
+    return [each for each in others if each != value or type(each) is not type(value)]
 
 
 def invalid(schema: Schema, value: Any) -> bool:

@@ -1,14 +1,10 @@
 """MCP requests as bytes over HTTP, in both protocol eras, also such as no client would send; and what comes back."""
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
-from urllib.parse import urlsplit
-
-import httpx2
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 ERAS = (MODERN, LEGACY)
@@ -87,27 +83,3 @@ class Answer:
         if "content" not in self.result:
             return "protocol"
         return str(self.data.get("code")) if self.result.get("isError") else "ok"
-
-
-async def exchange(url: str, content: bytes, said: dict[str, bytes]) -> bytes:
-    """All the bytes of the answer to one request on a connection of its own, its date apart."""
-    address = urlsplit(url)
-    lines = [f"POST {address.path} HTTP/1.1".encode(), b"Host: " + address.netloc.encode(), b"Connection: close"]
-    lines += [b"Content-Length: %d" % len(content), *(name.encode() + b": " + value for name, value in said.items())]
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    try:
-        writer.write(b"\r\n".join([*lines, b"", content]))
-        received = await reader.read()
-    finally:
-        writer.close()
-        await writer.wait_closed()
-    answer, dates = re.subn(rb"(?im)^date: .*\r\n", b"", received, count=1)
-    assert dates == 1 and answer.startswith(b"HTTP/1.1 "), f"no HTTP answer: {answer[:200]!r}"
-    return answer
-
-
-async def post(http: httpx2.AsyncClient, url: str, content: bytes, said: dict[str, bytes]) -> Answer:
-    lines = [(name.encode(), value) for name, value in said.items()]
-    answer = await http.post(url, content=content, headers=lines)
-    kept = [line for line in answer.headers.raw if line[0].lower() not in (b"date", b"content-length")]
-    return Answer(answer.status_code, answer.text, tuple(kept))

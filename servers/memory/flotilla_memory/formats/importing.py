@@ -18,10 +18,6 @@ from .notes import NOTES
 from .server_memory import SERVER_MEMORY
 
 FORMATS: Sequence[Format[Any, Any]] = (COGX, MEM0, SERVER_MEMORY, NOTES, MAIL, LOCOMO)
-OPTIONS = {
-    "account": "the account that all of it belongs to (import), or the only one to write (export)",
-    "tenant": 'whose memory it is; "default" is that of whoever needs no tenants',
-}
 DEFAULT_TENANT = "default"
 NOUNS: dict[type[Any], str] = {Episode: "episodes", Memory: "memories", Entity: "entities", Relation: "relations"}
 _ROWS_PER_COMMIT = 500

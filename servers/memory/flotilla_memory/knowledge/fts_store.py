@@ -17,7 +17,8 @@ from .models import Hit, Listed, uri_of
 SHOWN = 2_000  # characters of a section in a hit
 HEADING = 500  # characters of a heading in a hit
 WORDS = 40  # of a query that are looked for
-LOOK_SHARE = 0.05  # of the time that may go into looking for changed files
+LOOK_SHARE = 0.05  # of the time that may go into looking for changed files, in a folder that is large:
+LARGE_S = 0.005  # of the processor's time to look through it, which others that want the processor do not lengthen
 # bm25 weights of document_id, title, heading, text: a word in a heading says more than one in the text.
 _SEARCH = """
     SELECT rowid, document_id, title, heading, text, first_line, last_line, -bm25(sections, 0, 4, 3, 1) AS score
@@ -109,7 +110,7 @@ class FtsKnowledgeStore:
 
     def _follow(self) -> None:
         """Bring the index in step with the files: look at every stamp, read only what changed."""
-        started = time.monotonic()
+        started, worked = time.monotonic(), time.thread_time()
         if self._folder is None or started < self._look_again_at:
             return
         stamps = folder.scan(self._folder)
@@ -122,10 +123,9 @@ class FtsKnowledgeStore:
             for document_id in new:
                 self._add(document_id, stamps[document_id])
             self._stamps = stamps
-        now = time.monotonic()
-        cost = now - started
+        now, is_large = time.monotonic(), time.thread_time() - worked > LARGE_S
         # A small folder is looked at on every call; a large one as often as its share of the time allows.
-        self._look_again_at = now + cost / LOOK_SHARE if cost > 0.005 and not (gone or new) else 0.0
+        self._look_again_at = now + (now - started) / LOOK_SHARE if is_large and not (gone or new) else 0.0
 
     def _forget(self, document_id: str) -> None:
         if self._documents.pop(document_id, None):

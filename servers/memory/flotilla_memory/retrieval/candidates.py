@@ -21,10 +21,10 @@ BEFORE, BEHIND = 3, 2  # passages of an episode that count as around one
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked. Times are ISO 8601; `until` includes the whole day where only a day is given."""
+    """What is asked, and where. Times are ISO 8601; `until` includes the whole day where only a day is given."""
 
     text: str
-    tenant_id: str
+    tenant_id: str = ""
     account_keys: Sequence[int] | None = None
     """None: all accounts of the tenant."""
     since: str | None = None
@@ -49,6 +49,8 @@ class Matches:
     """Of each term: the passages that have it, and how often."""
     scores: dict[int, float]
     """BM25 of each passage found."""
+    absent: tuple[str, ...]
+    """The question's terms that no passage has, but for parts of dates; none where they are less than half of it."""
     asked: float
     """The rarity of all terms of the question together, those included that the accounts do not have, but for parts of
     dates. Of a long text no more than of `MAX_ANSWERED` terms: nothing is expected to have all of it."""
@@ -75,11 +77,14 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         )
     ).one()
     distinct = list(dict.fromkeys(asked))[:MAX_ASKED]
-    having = conn.execute(
-        select(func.count(), postings.c.term)
+    # By account first, as the index is ordered: SQLite would sort all of the postings to group them by term alone.
+    of_accounts = (
+        select(postings.c.term, func.count().label("found"))
         .where(_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
-        .group_by(postings.c.term)
+        .group_by(postings.c.account_key, postings.c.term)
+        .subquery()
     )
+    having = conn.execute(select(func.sum(of_accounts.c.found), of_accounts.c.term).group_by(of_accounts.c.term))
     found_in = sorted((int(found), str(term)) for found, term in having)
     used = found_in[:MAX_TERMS]
     of = max(FEWEST, int(passages_in_all))
@@ -97,10 +102,14 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
         for term, key, count, length in rows.all():
             counts[term][key] = count
             lengths[key] = length
-    expected = {term: 1 for term in distinct if not dates.is_part(term)} | {term: having for having, term in found_in}
+    expected = {term: 0 for term in distinct if not dates.is_part(term)} | {term: having for having, term in found_in}
     share = min(1.0, MAX_ANSWERED / max(1, len(expected)))
-    asked_in_all = sum(ranking.idf(of, having) for having in expected.values()) * share
-    return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), asked_in_all)
+    rarities = {term: ranking.idf(of, having or 1) for term, having in expected.items()}
+    in_all = sum(rarities.values())
+    absent = tuple(term for term, having in expected.items() if not having)
+    if sum(rarities[term] for term in absent) < in_all / 2:
+        absent = ()
+    return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), absent, in_all * share)
 
 
 def _scores(

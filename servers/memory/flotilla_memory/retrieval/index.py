@@ -1,10 +1,10 @@
 """The inverted index: one row for each term of a passage, kept in step with the passages by whoever writes them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from ..schema import accounts, passages, postings
 from ..statements import chunks
@@ -31,18 +31,26 @@ def count_terms(speaker: str | None, said: str) -> Counter[str]:
     return Counter(words.terms(f"{speaker}: {said}" if speaker else said))
 
 
-def add(conn: Connection, account_key: int, indexed: Sequence[Indexed]) -> None:
-    """Write the postings of passages that have just been inserted, in the same transaction."""
-    totals = [passage.counts.total() for passage in indexed]
-    rows = [
-        (account_key, term, passage.passage_key, count, total)
-        for passage, total in zip(indexed, totals, strict=True)
-        for term, count in passage.counts.items()
-    ]
+def add(conn: Connection, indexed: Mapping[int, Sequence[Indexed]]) -> None:
+    """Write the postings of passages that have just been inserted, in the same transaction.
+
+    Args:
+        indexed: by account.
+    """
+    rows: list[tuple[int, str, int, int, int]] = []
+    more: list[tuple[int, int, int]] = []
+    for account_key, of_account in indexed.items():
+        totals = [passage.counts.total() for passage in of_account]
+        rows += [
+            (account_key, term, passage.passage_key, count, total)
+            for passage, total in zip(of_account, totals, strict=True)
+            for term, count in passage.counts.items()
+        ]
+        more.append((account_key, len(of_account), sum(totals)))
     if rows:
         rows.sort()  # the order of the table: fewer pages are touched
         _insert(conn, rows)
-    _count(conn, account_key, len(indexed), sum(totals))
+    _count(conn, more)
 
 
 def _insert(conn: Connection, rows: Sequence[tuple[int, str, int, int, int]]) -> None:
@@ -58,13 +66,18 @@ def remove(conn: Connection, account_key: int, passage_keys: Sequence[int]) -> N
     for keys in chunks(passage_keys, _MAX_KEYS):
         of_these = (passages.c.account_key == account_key, passages.c.passage_key.in_(keys))
         gone, all_terms = conn.execute(select(func.count(), func.sum(passages.c.terms)).where(*of_these)).one()
-        _count(conn, account_key, -gone, -(all_terms or 0))
+        _count(conn, [(account_key, -gone, -(all_terms or 0))])
         conn.execute(delete(postings).where(postings.c.account_key == account_key, postings.c.passage_key.in_(keys)))
 
 
-def _count(conn: Connection, account_key: int, more_passages: int, more_terms: int) -> None:
-    conn.execute(
-        update(accounts)
-        .where(accounts.c.account_key == account_key)
-        .values(passages=accounts.c.passages + more_passages, terms=accounts.c.terms + more_terms)
-    )
+_COUNT = (
+    update(accounts)
+    .where(accounts.c.account_key == bindparam("of"))
+    .values(passages=accounts.c.passages + bindparam("more"), terms=accounts.c.terms + bindparam("more_terms"))
+)
+
+
+def _count(conn: Connection, more: Sequence[tuple[int, int, int]]) -> None:
+    """Add to what accounts have: by account, passages and terms."""
+    if more:
+        conn.execute(_COUNT, [{"of": key, "more": number, "more_terms": terms} for key, number, terms in more])

@@ -7,8 +7,8 @@ scores divided by the best of the question's candidates, so the sum compares pas
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
-from math import log, sqrt
+from itertools import chain, pairwise
+from math import fsum, log, sqrt
 from operator import mul
 
 K1 = 1.2
@@ -27,7 +27,7 @@ WEIGHTS: Mapping[str, float] = {
     "period": 3.66,  # of a month, a year or a span that the question names
     "day": 2.82,  # of a day that the question names, or near it
     "length": 0.24,  # logarithm of its terms, standardised over the candidates
-    "information": 0.31,  # how rare its terms are among those of the candidates, standardised
+    "information": 0.31,  # how rare its words are among those of the candidates, standardised
     "question": -0.59,  # it asks something itself
     "bigrams": 1.07,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
     "time": 2.26,  # the question asks for a time or an amount, and it has one
@@ -35,6 +35,8 @@ WEIGHTS: Mapping[str, float] = {
 FEATURES = tuple(WEIGHTS)
 OF_INDEX = 9
 """So many of the features need no text."""
+
+_MOST_DEVIATIONS = 3.0  # one text among many that are nearly the same is no outlier that outweighs its words
 
 _ASKS_TIME = re.compile(
     r"\s*(?:since )?(?:when|how (?:long|many|much|often)|(?:what|which) (?:date|day|time|year|month))\b", re.I
@@ -75,18 +77,20 @@ def bigrams(asked: Sequence[str], said: Sequence[str]) -> float:
 
 
 def information(texts: Sequence[Collection[str]]) -> list[float]:
-    """How rare the terms of each text are among the texts, on average, standardised."""
-    having = Counter(term for terms in texts for term in terms)
-    rarity = {term: idf(len(texts), count) for term, count in having.items()}
-    return standardised([sum(rarity[term] for term in terms) / (len(terms) + 1) for terms in texts])
+    """How rare the words of each text are among the texts, on average, standardised."""
+    having = Counter(chain.from_iterable(texts))
+    of_count = {count: idf(len(texts), count) for count in set(having.values())}
+    rarity = {word: of_count[count] for word, count in having.items()}
+    return standardised([fsum([rarity[word] for word in words]) / (len(words) + 1) for words in texts])
 
 
 def standardised(values: Sequence[float]) -> list[float]:
-    """Each value's distance to the mean, in standard deviations."""
+    """Each value's distance to the mean, in standard deviations; no more than `_MOST_DEVIATIONS` counts."""
     mean = sum(values) / len(values)
     deviation = sqrt(sum((value - mean) ** 2 for value in values) / len(values))
-    # All alike: what is left of them is rounding.
-    return [(value - mean) / deviation if deviation > 1e-9 else 0.0 for value in values]
+    if deviation <= 1e-9:  # all alike: what is left of them is rounding
+        return [0.0] * len(values)
+    return [max(-_MOST_DEVIATIONS, min(_MOST_DEVIATIONS, (value - mean) / deviation)) for value in values]
 
 
 def total(features: Sequence[float], weights: Sequence[float]) -> float:

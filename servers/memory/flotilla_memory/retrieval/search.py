@@ -17,6 +17,7 @@ __all__ = ["Found", "Query", "search"]
 MAX_CANDIDATES = 250  # are ranked by what the index says of them,
 MAX_READ = 150  # and the best of them by their texts too
 MIN_CONFIDENCE = 0.1  # below it, the memory has next to nothing of what is asked
+_LITTLE = 0.25  # of a question, by how rare its terms are: that much common words have too
 _FALL = 5.0  # so much less in the weighted sum is a score less by e
 _WEIGHTS = tuple(ranking.WEIGHTS.values())
 _AROUND = ranking.FEATURES.index("around")
@@ -42,6 +43,8 @@ class Candidate:
     features: tuple[float, ...]
     matched: tuple[str, ...]
     """Terms of the question that it has itself."""
+    share: float
+    """How much of the question these are, from 0 to 1, by their rarity."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Examined:
     candidates: list[Candidate]
     confidence: float
     """From 0 to 1: the BM25 score of the best passage, over what the question's terms could give."""
+    absent: tuple[str, ...] = ()
+    """The question's terms that no passage has, where they are most of it."""
 
 
 def search(conn: Connection, query: Query, now: str, weights: Mapping[str, float] = ranking.WEIGHTS) -> list[Found]:
@@ -66,7 +71,11 @@ def search(conn: Connection, query: Query, now: str, weights: Mapping[str, float
     best, _ = ranked[0]
     spelled = {term: word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
     return [
-        Found(of.passage.passage_key, round(examined.confidence * exp((total - best) / _FALL), 4), _why(of, spelled))
+        Found(
+            of.passage.passage_key,
+            round(examined.confidence * exp((total - best) / _FALL), 4),
+            _why(of, examined.absent, spelled),
+        )
         for total, of in ranked[: query.limit]
     ]
 
@@ -85,23 +94,24 @@ def examine(conn: Connection, query: Query, now: str, weights: Sequence[float] =
         reverse=True,
     )
     read = [(passages[at], indexed[at]) for _, at in ordered[:MAX_READ]]
-    texts = [words.terms(passage.text) for passage, _ in read]
+    texts = [words.unstemmed(passage.text) for passage, _ in read]
     lengths = ranking.standardised([log1p(passage.terms) for passage, _ in read]) if read else []
-    information = ranking.information([set(terms) for terms in texts]) if read else []
+    information = ranking.information([set(said) for said in texts]) if read else []
     asks_time = ranking.asks_time(query.text)
     result: list[Candidate] = []
-    for (passage, features), terms, length, rare in zip(read, texts, lengths, information, strict=True):
+    for (passage, features), said, length, rare in zip(read, texts, lengths, information, strict=True):
         of_text = (
             length,
             rare,
             float(ranking.is_question(passage.text)),
-            ranking.bigrams(asked, terms),
+            ranking.bigrams(asked, words.matching(asked, said)),
             float(asks_time and ranking.has_time(passage.text)),
         )
         matched = tuple(term for term, having in found.counts.items() if passage.passage_key in having)
-        result.append(Candidate(passage, features + of_text, matched))
+        share = min(1.0, sum(found.rarity[term] for term in matched) / found.asked)
+        result.append(Candidate(passage, features + of_text, matched, share))
     best_own = max(found.scores.get(passage.passage_key, 0.0) for passage in passages)
-    return Examined(result, min(1.0, best_own / found.asked))
+    return Examined(result, min(1.0, best_own / found.asked), found.absent)
 
 
 def _of_index(
@@ -150,18 +160,21 @@ def _persons(text: str, passages: Sequence[Passage]) -> set[str]:
     return {speaker for speaker in speakers if asked & set(words.terms(speaker))}
 
 
-def _why(candidate: Candidate, spelled: Mapping[str, str]) -> str:
+def _why(candidate: Candidate, absent: Sequence[str], spelled: Mapping[str, str]) -> str:
     features = dict(zip(ranking.FEATURES, candidate.features, strict=True))
     passage = candidate.passage
     reasons: list[str] = []
     by_name = words.terms(passage.speaker) if features["speaker"] and passage.speaker else []
     matched = [spelled.get(term, term) for term in candidate.matched if term not in by_name]
     if matched:
-        reasons.append("has " + ", ".join(matched[:6]))
+        only = "only common words: " if candidate.share < _LITTLE else ""
+        reasons.append(f"has {only}{', '.join(matched[:6])}")
     elif features["around"]:
         reasons.append("beside passages that have it")
     if features["speaker"] and passage.speaker:
         reasons.append(f"by {passage.speaker[:40]}")
     if features["period"] or features["day"]:
         reasons.append(f"on {passage.occurred_at[:10]}")
+    if absent:
+        reasons.append("nothing has " + ", ".join(spelled.get(term, term)[:40] for term in absent[:3]))
     return "; ".join(reasons)

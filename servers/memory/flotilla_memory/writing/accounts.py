@@ -1,11 +1,11 @@
 """Accounts by their ids; a writer holds its accounts until its transaction ends."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, select
 
 from ..schema import accounts
-from ..statements import insert_new
+from ..statements import chunks, insert_new
 
 a = accounts.c
 
@@ -25,11 +25,14 @@ def lock_known(conn: Connection, tenant_id: str, account_id: str) -> int | None:
     return _keys(conn, tenant_id, [account_id]).get(account_id)
 
 
-def _keys(conn: Connection, tenant_id: str, ids: Collection[str]) -> dict[str, int]:
-    found = (
-        select(a.account_id, a.account_key)
-        .where(a.tenant_id == tenant_id, a.account_id.in_(ids))
-        .order_by(a.account_id)
-        .with_for_update()
-    )
-    return {str(account_id): int(key) for account_id, key in conn.execute(found)}
+def _keys(conn: Connection, tenant_id: str, ids: Sequence[str]) -> dict[str, int]:
+    keys: dict[str, int] = {}
+    for some in chunks(ids):
+        found = (
+            select(a.account_id, a.account_key)
+            .where(a.tenant_id == tenant_id, a.account_id.in_(some))
+            .order_by(a.account_id)
+            .with_for_update()
+        )
+        keys |= {str(account_id): int(key) for account_id, key in conn.execute(found)}
+    return keys

@@ -1,19 +1,21 @@
 """The bulk write: records of any kind into a tenant's accounts, each once however often they come."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, func, select, update
 
 from ..records import Entity, Episode, Memory, Record, Relation
 from ..schema import memories
-from ..statements import chunks
+from ..statements import Named, find_named
 from . import accounts, entities, episodes, ids
-from .memories import cite, content_of, insert_all
+from .memories import cite, content_of, insert_all, with_known_subjects
 from .passages import resolve
 
 m = memories.c
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,57 +37,48 @@ def write(conn: Connection, tenant_id: str, records: Sequence[Record], now: str)
         EpisodeChanged: an episode is known with other turns.
     """
     keys = accounts.lock(conn, tenant_id, {record.account_id for record in records})
-    added = changed = 0
-    by_account: dict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        by_account[keys[record.account_id]].append(record)
-    for account_key, given in by_account.items():
-        for record in given:
-            if isinstance(record, Entity):
-                added += entities.describe(conn, account_key, record)
-        for record in given:
-            if isinstance(record, Episode):
-                outcome = episodes.record(conn, account_key, record, now)[1]
-                added += outcome == "created"
-                changed += outcome == "extended"
-        added += _memories(conn, account_key, [record for record in given if isinstance(record, Memory)], now)
-        for record in given:
-            if isinstance(record, Relation):
-                added += entities.relate(conn, account_key, record, now)
-    return Written(added, changed, len(records) - added - changed)
+    given = [(keys[record.account_id], record) for record in records]
+    added = sum(entities.describe(conn, of, record) for of, record in given if isinstance(record, Entity))
+    told = episodes.record_all(conn, [(of, record) for of, record in given if isinstance(record, Episode)], now)
+    outcomes = Counter(outcome for _, outcome in told)
+    added += outcomes["created"]
+    added += _memories(conn, [(of, record) for of, record in given if isinstance(record, Memory)], now)
+    added += sum(entities.relate(conn, of, record, now) for of, record in given if isinstance(record, Relation))
+    return Written(added, outcomes["extended"], len(records) - added - outcomes["extended"])
 
 
-def _memories(conn: Connection, account_key: int, given: Sequence[Memory], now: str) -> int:
+def _memories(conn: Connection, given: Sequence[tuple[int, Memory]], now: str) -> int:
     """Insert the memories that are not known yet, then what each refers to; how many."""
-    new = {_identity(memory): memory for memory in given}
-    for some in chunks([memory.external_id for memory in new.values() if memory.external_id]):
-        known = select(m.external_id).where(m.account_key == account_key, m.external_id.in_(some))
-        for external_id in conn.execute(known).scalars():
-            del new["id", external_id]
-    for some in chunks([content for kind, content in new if kind == "content"]):
-        said = select(m.content_hash).where(
-            m.account_key == account_key, m.content_hash.in_(some), m.retired_at.is_(None)
-        )
-        for content in set(conn.execute(said).scalars()):
-            del new["content", content]
-    if not new:
-        return 0
-    fresh = list(new.values())
-    keys = insert_all(conn, account_key, [(memory, ids.new("mem")) for memory in fresh], now)
-    _refer(conn, account_key, list(zip(keys, fresh, strict=True)), now)
-    return len(fresh)
+    named: dict[Named, tuple[int, Memory]] = {}
+    said: dict[Named, tuple[int, Memory]] = {}
+    for of, memory in with_known_subjects(conn, given):
+        if memory.external_id:
+            named[of, memory.external_id] = of, memory
+        else:
+            said[of, content_of(memory)] = of, memory
+    new = [*_unknown(conn, m.external_id, named), *_unknown(conn, m.content_hash, said, m.retired_at.is_(None))]
+    keys = insert_all(conn, [(of, memory, ids.new("mem")) for of, memory in new], now)
+    referring = defaultdict[int, list[tuple[int, Memory]]](list)
+    for key, (of, memory) in zip(keys, new, strict=True):
+        if memory.sources or memory.supersedes:
+            referring[of].append((key, memory))
+    for of, memories_ in referring.items():
+        _refer(conn, of, memories_, now)
+    return len(new)
 
 
-def _identity(memory: Memory) -> tuple[str, str]:
-    return ("id", memory.external_id) if memory.external_id else ("content", content_of(memory))
+def _unknown(
+    conn: Connection, column: Column[Any], given: Mapping[Named, T], *conditions: ColumnElement[bool]
+) -> list[T]:
+    """What no memory has the name of, which is in this column."""
+    wanted = select(m.account_key, column).where(*conditions)
+    known = {(of, name) for of, name in find_named(conn, wanted, m.account_key, column, given.keys())}
+    return [one for named, one in given.items() if named not in known]
 
 
 def _refer(conn: Connection, account_key: int, written: Sequence[tuple[int, Memory]], now: str) -> None:
     """Citations and supersessions; a source that is not there is left out."""
-    names = [name for _, memory in written for name in (*memory.sources, *memory.supersedes)]
-    if not names:
-        return
-    found = resolve(conn, account_key, names)
+    found = resolve(conn, account_key, [name for _, one in written for name in (*one.sources, *one.supersedes)])
     cited = {(key, found[name]) for key, memory in written for name in memory.sources if found.get(name, key) != key}
     cite(conn, account_key, cited)
     for key, memory in written:

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flotilla_kit.errors import InvalidArguments, NotFound
-from sqlalchemy import Column, Connection, and_, delete, exists, func, not_, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, delete, exists, func, not_, or_, select, update
 from sqlalchemy.sql.selectable import Select
 
 from ..models import Forgotten
 from ..retrieval import index, words
 from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations
 from ..statements import chunks
+from . import log
 from .memories import retire
 
-p, m, e, r = passages.c, memories.c, entities.c, relations.c
+p, m, e, r, a = passages.c, memories.c, entities.c, relations.c, aliases.c
 ACCOUNT = "account"
 
 
@@ -113,6 +114,7 @@ def erase(conn: Connection, account_key: int, chosen: Chosen) -> None:
     _drop_orphans(conn, account_key, sorted(touched), forced=chosen.entities)
     if chosen.account:
         conn.execute(delete(accounts).where(accounts.c.account_key == account_key))
+    log.note_erased(conn)
 
 
 def _account(conn: Connection, account_key: int) -> Chosen:
@@ -136,13 +138,17 @@ def _of_entity(conn: Connection, account_key: int, keys: Sequence[int]) -> Chose
 
 def _spellings(conn: Connection, account_key: int, keys: Sequence[int]) -> list[str]:
     """The names of speakers and subjects that mean one of these entities and no other."""
-    a = aliases.c
     means: dict[str, set[int]] = defaultdict(set)
     for alias, key in conn.execute(select(a.alias, a.entity_key).where(a.account_key == account_key)):
         means[str(alias)].add(int(key))
-    given = select(p.speaker).where(p.account_key == account_key, p.speaker.is_not(None)).distinct()
-    spoken = [str(name) for name in conn.execute(given).scalars()]
+    spoken = _names(conn, p.account_key == account_key)
     return [name for name in spoken if (of := means.get(words.folded(name))) and of <= set(keys)]
+
+
+def _names(conn: Connection, of: ColumnElement[bool]) -> list[str]:
+    """The speakers and subjects of some passages."""
+    given = select(p.speaker).where(of, p.speaker.is_not(None)).distinct()
+    return [str(name) for name in conn.execute(given).scalars()]
 
 
 def _wholly_of(conn: Connection, keys: Sequence[int]) -> list[int]:
@@ -175,19 +181,22 @@ def _ends(conn: Connection, keys: Sequence[int]) -> set[int]:
 
 
 def _subjects(conn: Connection, account_key: int, keys: Sequence[int]) -> set[int]:
+    """The entities that these passages are by or about, under whatever name."""
+    names = {words.folded(name) for some in chunks(keys) for name in _names(conn, p.passage_key.in_(some))}
     found: set[int] = set()
-    for some in chunks(keys):
-        named = select(p.speaker).where(p.passage_key.in_(some))
-        found.update(_keys(conn, select(e.entity_key).where(e.account_key == account_key, e.name.in_(named))))
+    for some in chunks(sorted(names)):
+        found.update(_keys(conn, select(a.entity_key).where(a.account_key == account_key, a.alias.in_(some))))
     return found
 
 
 def _drop_orphans(conn: Connection, account_key: int, keys: Sequence[int], forced: Sequence[int]) -> None:
     related = exists().where(or_(r.subject_key == e.entity_key, r.object_key == e.entity_key))
-    speaks = exists().where(and_(p.account_key == account_key, p.speaker == e.name))
+    spoken = {words.folded(name) for name in _names(conn, p.account_key == account_key)} if keys else set[str]()
     for some in chunks(keys):
-        orphan = or_(e.entity_key.in_([key for key in some if key in set(forced)]), not_(or_(related, speaks)))
-        gone = _keys(conn, select(e.entity_key).where(e.entity_key.in_(some), orphan))
+        called = conn.execute(select(a.alias, a.entity_key).where(a.entity_key.in_(some)))
+        named = {int(key) for alias, key in called if alias in spoken} - set(forced)
+        unrelated = or_(e.entity_key.in_(forced), not_(related))
+        gone = _keys(conn, select(e.entity_key).where(e.entity_key.in_(some), e.entity_key.not_in(named), unrelated))
         conn.execute(delete(aliases).where(aliases.c.entity_key.in_(gone)))
         conn.execute(delete(entities).where(e.entity_key.in_(gone)))
 

@@ -36,8 +36,7 @@ def remember(conn: Connection, account_key: int, memory: Memory, now: str) -> Re
     Raises:
         NotFound: a source, or what it supersedes, is not there. Nothing was written.
     """
-    if memory.subject:
-        memory = replace(memory, subject=entities.name_of(conn, account_key, memory.subject))
+    ((_, memory),) = with_known_subjects(conn, [(account_key, memory)])
     sources = _resolved(conn, account_key, memory.sources, "source")
     replaced = _resolved(conn, account_key, memory.supersedes, "memory to supersede")
     content = content_of(memory)
@@ -51,35 +50,45 @@ def remember(conn: Connection, account_key: int, memory: Memory, now: str) -> Re
     if conflicts := _conflicts(conn, account_key, memory, replaced):
         return Remembered("conflict", None, conflicts_with=conflicts[:MOST_CONFLICTS])
     memory_id = ids.new("mem")
-    (key,) = insert_all(conn, account_key, [(memory, memory_id)], now)
+    (key,) = insert_all(conn, [(account_key, memory, memory_id)], now)
     if replaced:
         retire(conn, replaced, now, memory.valid_from, key)
     cite(conn, account_key, {(key, source) for source in sources})
     return Remembered("created", memory_id, superseded=memory.supersedes, passage_key=key)
 
 
-def insert_all(conn: Connection, account_key: int, given: Sequence[tuple[Memory, str]], now: str) -> list[int]:
-    """Insert memories with these ids as they are; their passages' keys, in order."""
-    if wanted := {memory.subject: None for memory, _ in given if memory.subject}:
-        entities.find_or_make(conn, account_key, wanted)
+def with_known_subjects(conn: Connection, given: Sequence[tuple[int, Memory]]) -> list[tuple[int, Memory]]:
+    """Memories, each with the key of its account, whose subjects are called as their entities are."""
+    names = entities.names_of(conn, {(of, memory.subject) for of, memory in given if memory.subject})
+    return [
+        (of, replace(memory, subject=name)) if (name := names.get((of, memory.subject or ""))) else (of, memory)
+        for of, memory in given
+    ]
+
+
+def insert_all(conn: Connection, given: Sequence[tuple[int, Memory, str]], now: str) -> list[int]:
+    """Insert memories as they are, each with the key of its account and its id; their passages' keys, in order."""
+    entities.find_or_make(conn, {(of, memory.subject): None for of, memory, _ in given if memory.subject})
     keys = add(
         conn,
-        account_key,
         [
             {
                 "passage_id": memory_id,
+                "account_key": of,
                 "kind": memory.kind,
+                "episode_key": None,
+                "position": None,
                 "speaker": memory.subject,
                 "text": memory.text,
                 "occurred_at": memory.occurred_at or memory.valid_from or memory.recorded_at or now,
             }
-            for memory, memory_id in given
+            for of, memory, memory_id in given
         ],
     )
     rows: list[dict[str, Any]] = [
         {
             "passage_key": key,
-            "account_key": account_key,
+            "account_key": of,
             "attribute": memory.attribute,
             "valid_from": memory.valid_from,
             "valid_to": memory.valid_to,
@@ -91,9 +100,10 @@ def insert_all(conn: Connection, account_key: int, given: Sequence[tuple[Memory,
             "status": status_of(memory),
             "external_id": memory.external_id,
         }
-        for key, (memory, _) in zip(keys, given, strict=True)
+        for key, (of, memory, _) in zip(keys, given, strict=True)
     ]
-    conn.execute(insert(memories), rows)
+    if rows:
+        conn.execute(insert(memories), rows)
     return keys
 
 

@@ -1,37 +1,31 @@
 """Passages with their place in the index."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from ..retrieval import index
 from ..schema import episodes, memories, passages
-from ..statements import chunks
+from ..statements import Row, chunks, insert_keyed
 
 p = passages.c
 
 
-def add(conn: Connection, account_key: int, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Insert passages of one account and index them; their keys, in order.
+def add(conn: Connection, rows: Sequence[Row]) -> list[int]:
+    """Insert passages and index them; their keys, in order.
 
     Args:
-        rows: of the table `passages`, without key, account and terms.
+        rows: of the table `passages`, without key and terms.
     """
     counts = [index.count_terms(row["speaker"], row["text"]) for row in rows]
-    given: list[dict[str, Any]] = [
-        {
-            "episode_key": None,
-            "position": None,
-            **row,
-            "account_key": account_key,
-            "terms": count.total(),
-        }
-        for row, count in zip(rows, counts, strict=True)
-    ]
-    made = insert(passages).returning(p.passage_key, sort_by_parameter_order=True)
-    keys = [int(key) for key in conn.execute(made, given).scalars()] if given else []
-    index.add(conn, account_key, [index.Indexed(key, count) for key, count in zip(keys, counts, strict=True)])
+    keys = insert_keyed(
+        conn, passages, [{**row, "terms": count.total()} for row, count in zip(rows, counts, strict=True)]
+    )
+    indexed = defaultdict[int, list[index.Indexed]](list)
+    for row, key, count in zip(rows, keys, counts, strict=True):
+        indexed[row["account_key"]].append(index.Indexed(key, count))
+    index.add(conn, indexed)
     return keys
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...effects import digest
-from ..harness import Caller, Harness
+from ..caller import Caller
+from ..harness import Harness
 from ..proofs import share
 from ..rule import rule, rule_for_each, rule_where
 from ..server import Change

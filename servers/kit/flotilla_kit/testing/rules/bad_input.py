@@ -42,8 +42,9 @@ async def bad_input_is_an_error_as_data_and_has_no_effect(harness: Harness, samp
     clerk = harness.clerk(sample)
     async with harness.unchanged():
         for name, schema in properties.items():
+            good = harness.fresh(sample)
             for number, bad in enumerate(bad_values(schema)):
-                arguments = {**sample.nth(harness.number()), name: bad}
+                arguments = {**good, name: bad}
                 if number % RUN == 0:
                     clerk = harness.clerk(sample, waits=isinstance(sample, Change))
                 answer = await clerk.call(sample.tool, arguments, use=f"bad {number}", era=ERAS[number % 2])
@@ -60,16 +61,17 @@ async def arguments_that_are_unknown_or_missing_are_refused(harness: Harness, sa
     """A misspelt argument that is ignored would be a filter or a limit that is missing."""
     required = harness.tools[sample.tool]["inputSchema"].get("required", [])
     caller = harness.worker(sample.tool)
+    good = harness.fresh(sample)
     async with harness.unchanged():
         for extra in EXTRA:
-            answer = await caller.call(sample.tool, {**harness.fresh(sample), **extra}, use="extra")
+            answer = await caller.call(sample.tool, {**good, **extra}, use="extra")
             assert answer.code == "invalid_arguments", f"{extra}: {answer.text[:300]}"
         for name in required:
-            left = {key: value for key, value in harness.fresh(sample).items() if key != name}
+            left = {key: value for key, value in good.items() if key != name}
             answer = await caller.call(sample.tool, left, use="missing")
             assert answer.code in ("invalid_arguments", "out_of_bounds"), f"without {name}: {answer.text[:300]}"
             refused_well(answer, f"without {name}")
-        for other in ([1], "x", 5, True, None, [harness.fresh(sample)]):
+        for other in ([1], "x", 5, True, None, [good]):
             answer = await caller.call(sample.tool, other, use="no object")
             assert answer.code != "ok" or not required, f"arguments {other!r}: {answer.text[:300]}"
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..harness import Harness, shown
+from ..caller import shown
+from ..harness import Harness
 from ..rule import rule_for_each
 from ..server import Change, Sample
 from ..tokens import granted
@@ -16,19 +17,20 @@ MET = {"ok", "approval_required"}
 @rule_for_each(lambda server: server.samples)
 async def bounds_hold_against_all_that_is_not_quite_the_value(harness: Harness, sample: Sample) -> None:
     """Each argument in turn is fixed to the sample's, and sent as everything that some layer might take for it."""
-    for name, value in sample.nth(harness.number()).items():
+    good = harness.fresh(sample)
+    for name, value in good.items():
         caller = harness.worker(granted(sample.tool, {name: {"const": value}}))
         async with harness.unchanged():
             for number, other in enumerate(not_quite(value)):
-                arguments = {**sample.nth(harness.number()), name: other}
+                arguments = {**good, name: other}
                 answer = await caller.call(sample.tool, arguments, use=f"n{number}", era=ERAS[number % 2])
                 assert answer.code in REFUSED, f"{name} is bound to {value!r}, and {other!r} is {answer.text[:300]}"
-            left = {key: said for key, said in sample.nth(harness.number()).items() if key != name}
+            left = {key: said for key, said in good.items() if key != name}
             answer = await caller.call(sample.tool, left, use="left out")
             default = _properties(harness, sample)[name].get("default")
             assert answer.code in REFUSED or default == value, f"{name} left out is {answer.text[:300]}"
             for extra in EXTRA:
-                answer = await caller.call(sample.tool, {**sample.nth(harness.number()), **extra}, use="extra")
+                answer = await caller.call(sample.tool, {**good, **extra}, use="extra")
                 assert answer.code == "invalid_arguments", f"{extra}: {answer.text[:300]}"
 
 

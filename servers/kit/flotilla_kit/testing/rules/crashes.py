@@ -9,7 +9,8 @@ import os
 from itertools import cycle, islice
 from typing import Any
 
-from ..harness import SETTLES_S, Caller, Harness, insisted
+from ..caller import SETTLES_S, Caller, insisted
+from ..harness import Harness
 from ..process import Run, Step
 from ..proofs import FULL
 from ..rule import Rule, rule_for_each

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..harness import Harness, shown
+from ..caller import shown
+from ..harness import Harness
 from ..rule import rule, rule_for_each, rule_where
 from ..server import Arguments, Change, Sample, ServerUnderTest
 from ..tokens import granted
@@ -37,7 +38,7 @@ async def records_out_of_scope_do_not_exist(harness: Harness, sample: Sample) ->
     caller = harness.worker(sample.tool, "request_approval")
     async with harness.unchanged():
         for changes in sample.out_of_scope:
-            arguments = {**sample.nth(harness.number()), **changes}
+            arguments = {**harness.fresh(sample), **changes}
             for era in ERAS:
                 answer = await caller.call(sample.tool, arguments, use=f"reach {era}", era=era)
                 assert not (leaked := told(harness, answer, arguments)), f"{changes}: {leaked} in {answer.text[:500]}"
@@ -62,7 +63,7 @@ async def a_refusal_says_the_same_of_what_is_out_of_scope_and_of_what_is_not_the
         absent = twin(value)
         said: list[str] = []
         for wanted in (value, absent):
-            arguments = {**sample.nth(harness.number()), name: wanted}
+            arguments = {**harness.fresh(sample), name: wanted}
             answer = await caller.call(sample.tool, arguments, use=f"oracle {wanted}")
             said.append(answer.text.replace(wanted, "WANTED"))
         assert said[0] == said[1], f"{changes} shows that it is there"
@@ -73,7 +74,7 @@ async def without_the_scope_those_records_are_there(harness: Harness, sample: Sa
     """Or the others would prove nothing: a worker for all records meets each of them."""
     caller = harness.worker(granted(sample.tool, approval="required" if isinstance(sample, Change) else ""), scope={})
     for changes in sample.out_of_scope:
-        arguments = {**sample.nth(harness.number()), **changes}
+        arguments = {**harness.fresh(sample), **changes}
         answer = await caller.call(sample.tool, arguments, use="unscoped")
         assert answer.code in ("ok", "approval_required"), f"{changes} is not there at all: {answer.text[:500]}"
 
@@ -99,15 +100,15 @@ async def the_scope_bounds_every_argument_that_names_it(harness: Harness) -> Non
             properties: dict[str, Any] = harness.tools[sample.tool]["inputSchema"].get("properties", {})
             for key in [key for key in harness.server.scope if key in properties]:
                 value = harness.server.scope[key]
-                caller = harness.worker(sample.tool)
+                caller, good = harness.worker(sample.tool), harness.fresh(sample)
                 for era in ERAS:
                     listed = shown(await caller.listed(era=era))[sample.tool]["inputSchema"]
                     assert listed["properties"][key]["const"] == value and key in listed["required"]
                 for number, other in enumerate([*not_quite(value), None]):
-                    arguments = {**sample.nth(harness.number()), key: other}
+                    arguments = {**good, key: other}
                     answer = await caller.call(sample.tool, arguments, use=f"s{number}", era=ERAS[number % 2])
                     assert answer.code in ("invalid_arguments", "out_of_bounds"), f"{other!r}: {answer.text[:300]}"
-                left = {name: said for name, said in sample.nth(harness.number()).items() if name != key}
+                left = {name: said for name, said in good.items() if name != key}
                 answer = await caller.call(sample.tool, left, use="left out")
                 assert answer.code in ("invalid_arguments", "out_of_bounds"), f"{key} left out: {answer.text[:300]}"
 

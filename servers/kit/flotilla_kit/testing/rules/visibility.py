@@ -1,11 +1,12 @@
 """What a mandate does not name does not exist: its answers are, but for the name, those of what is not there."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ... import __version__
-from ..harness import Caller, Harness, shown
+from ..caller import Caller, shown
+from ..harness import Harness
 from ..process import on_stdio
 from ..rule import rule, rule_for_each
 from ..server import Sample
@@ -67,9 +68,9 @@ async def unnamed(caller: Caller, name: str, given: Mapping[str, Any], era: str)
     return answer.status, answer.headers, answer.text.replace(name, "NAME")
 
 
-def variants(sample: Sample, number: int) -> dict[str, dict[str, Any]]:
+def variants(harness: Harness, sample: Sample) -> dict[str, dict[str, Any]]:
     """Everything that may come with a call; the sample's own arguments are what a tool that is there would take."""
-    return {**GIVEN, "good arguments": {"arguments": sample.nth(number)}}
+    return {**GIVEN, "good arguments": {"arguments": harness.fresh(sample)}}
 
 
 @rule_for_each(lambda server: server.tools)
@@ -79,7 +80,7 @@ async def a_hidden_tool_answers_like_an_absent_one(harness: Harness, sample: Sam
     async with harness.unchanged():
         for era in ERAS:
             assert sample.tool not in shown(await caller.listed(era=era)), f"{sample.tool} is listed"
-            for given in variants(sample, harness.number()).values():
+            for given in variants(harness, sample).values():
                 assert await unnamed(caller, sample.tool, given, era) == await unnamed(caller, "zz", given, era)
                 for more in HEADERS if era == MODERN else HEADERS[:1]:
                     answer = await answers_alike(caller, sample.tool, given, era, more)
@@ -89,12 +90,12 @@ async def a_hidden_tool_answers_like_an_absent_one(harness: Harness, sample: Sam
 @rule_for_each(lambda server: server.tools)
 async def names_like_that_of_a_tool_are_unknown(harness: Harness, sample: Sample) -> None:
     """Whatever some layer might take for the name of a tool, granted or not, is no tool."""
-    granting, hiding = all_but(harness), all_but(harness, sample.tool)
+    granting, hiding, good = all_but(harness), all_but(harness, sample.tool), harness.fresh(sample)
     async with harness.unchanged():
         for caller in (granting, hiding):
             for name in odd_names(sample.tool):
                 era = MODERN if name.isprintable() and name.isascii() and name.strip() == name != "" else LEGACY
-                answer = await caller.call(name, sample.nth(harness.number()), use="odd", era=era)
+                answer = await caller.call(name, good, use="odd", era=era)
                 assert answer.code in ("unknown_tool", "protocol"), f"{name!r}: {answer.text[:300]}"
 
 
@@ -117,7 +118,7 @@ async def an_approver_sees_what_approving_takes_and_nothing_else(harness: Harnes
             assert set(shown(await approver.listed(era=era))) == expected
             assert await approver.listed("resources/list", era) == []
             for sample in harness.server.tools:
-                given = {"arguments": sample.nth(harness.number())}
+                given = {"arguments": harness.fresh(sample)}
                 assert b"unknown_tool" in await answers_alike(approver, sample.tool, given, era)
             assert b"unknown_tool" in await answers_alike(approver, "request_approval", GIVEN["null arguments"], era)
 
@@ -170,21 +171,31 @@ async def a_granted_resource_is_read_and_others_are_not(harness: Harness) -> Non
 @rule
 async def a_hidden_tool_answers_like_an_absent_one_over_stdio(harness: Harness) -> None:
     """A process of its own for a mandate that has one tool: all others are not there, in both eras."""
-    first, *hidden = harness.server.tools
+    first, *others = harness.server.tools
     token = harness.worker(first.tool, NOWHERE, subject="stdio").token
+    hidden = [(name, "tools/call") for name in (*(other.tool for other in others), "decide_approval")]
+    hidden += [(uri, "resources/read") for uri in (*harness.resources[:3], "file:///etc/passwd")]
+    hidden += [("hidden", "prompts/get")]
     for era in ERAS:
         async with on_stdio(harness.target, token, era) as line:
-            calls = [(name, "tools/call") for name in (*(other.tool for other in hidden), "decide_approval")]
-            reads = [(uri, "resources/read") for uri in (*harness.resources[:3], "file:///etc/passwd")]
-            for name, method in [*calls, *reads, ("hidden", "prompts/get")]:
-                for given in variants(first, harness.number()).values():
-                    sent = {said: request(said, method=method, **given) for said in (name, twin(name), "nothing://at")}
-                    lines = {said: encoded(_as_era(asked, era)) for said, asked in sent.items()}
-                    answers = {(await line(text)).replace(said, "NAME") for said, text in lines.items()}
-                    assert len(answers) == 1, f"{name} shows that it is there: {answers}"
-            answer = json.loads(await line(encoded(_as_era(request(first.tool, harness.fresh(first)), era))))
-            assert "content" in answer["result"], f"the tool that is granted does not answer: {answer}"
-            assert "unknown_tool" not in str(answer["result"]), answer
+            for given in variants(harness, first).values():
+                absent = {
+                    method: await _unnamed_on(line, era, "nothing://at", method, given)
+                    for method in {method for _, method in hidden}
+                }
+                for name, method in hidden:
+                    answers = {await _unnamed_on(line, era, said, method, given) for said in (name, twin(name))}
+                    assert answers == {absent[method]}, f"{name} shows that it is there: {answers}"
+            answer = await _unnamed_on(line, era, first.tool, "tools/call", {"arguments": harness.fresh(first)})
+            assert "content" in json.loads(answer)["result"], f"the tool that is granted does not answer: {answer}"
+            assert "unknown_tool" not in answer, answer
+
+
+async def _unnamed_on(
+    line: Callable[[bytes], Awaitable[str]], era: str, name: str, method: str, given: Mapping[str, Any]
+) -> str:
+    """An answer over stdio without the name."""
+    return (await line(encoded(_as_era(request(name, method=method, **given), era)))).replace(name, "NAME")
 
 
 def _as_era(said: dict[str, Any], era: str) -> dict[str, Any]:
