@@ -93,9 +93,9 @@ def replay(conn: Connection, kind: RecordType, record_id: str) -> tuple[int, Map
     state: dict[str, Any] = {}
     version = 0
     for row in conn.execute(found):
-        if _read(row.old) != state.get(row.field):
+        if read_value(row.old) != state.get(row.field):
             raise ValueError(f"{kind} {record_id}: version {row.version} of {row.field} does not follow")
-        state[row.field], version = _read(row.new), row.version
+        state[row.field], version = read_value(row.new), row.version
     return version, state
 
 
@@ -103,8 +103,6 @@ def _json(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _read(said: str | None) -> Any:
+def read_value(said: str | None) -> Any:
+    """What a row's `old` or `new` says."""
     return None if said is None else json.loads(said)
-
-
-read_value = _read
