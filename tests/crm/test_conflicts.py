@@ -53,6 +53,7 @@ async def test_a_person_sees_the_fields_as_they_are_and_as_they_shall_be(crm: Cr
     assert asked["code"] == "approval_required"
     facts = asked["details"]["facts"]
     assert facts["current"] == {"amount_minor": 490_000, "stage": "Qualification"}
+    assert facts["deal"] == {"name": "Licences"}
     assert (facts["deal_id"], facts["account_id"]) == (made["deal_id"], ACME)
 
 

@@ -131,10 +131,9 @@ def stale(
     )
 
 
-def facts_of(
-    kind: Type, state: State, access: Access, given: Collection[str], account: State | None = None
-) -> dict[str, Any]:
+def facts_of(kind: Type, state: State, access: Access, given: Collection[str]) -> dict[str, Any]:
     """What a person needs to decide: which record, and what the fields to be changed are now."""
     current = {name: state[name] for name in given if access.may_read(kind.name, name)}
-    owner = {"account_name": account["name"]} if account and access.may_read("account", "name") else {}
-    return {kind.id: state[kind.id], "account_id": state["account_id"], **owner, "current": current}
+    names = [name for name in ("name", "first_name", "last_name", "email") if name in kind.by_name]
+    called = {name: state[name] for name in names if state[name] is not None and access.may_read(kind.name, name)}
+    return {kind.id: state[kind.id], "account_id": state["account_id"], kind.name: called, "current": current}
