@@ -52,7 +52,7 @@ $(CLIENTS) $(PEER): %/node_modules/.ready: %/package-lock.json $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres \
+		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres --extra semantic \
 		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit -o requirements.lock
 
 clean:

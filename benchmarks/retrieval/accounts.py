@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flotilla_memory import schema
-from flotilla_memory.retrieval import candidates, ranking, words
+from flotilla_memory.encoding.encoder import Encoder
+from flotilla_memory.retrieval import candidates, words
 from flotilla_memory.retrieval.search import Examined, Query, examine, search
 from flotilla_memory.writing.bulk import write
 from sqlalchemy import Connection, select
@@ -36,9 +37,15 @@ class Account:
     def query(self, question: Question, limit: int = 20) -> Query:
         return Query(question.text, TENANT, (self.account_key,), limit=limit)
 
-    def find(self, conn: Connection, question: Question, weights: Mapping[str, float] = ranking.WEIGHTS) -> list[Hit]:
+    def find(
+        self,
+        conn: Connection,
+        question: Question,
+        weights: Mapping[str, float] | None = None,
+        encoder: Encoder | None = None,
+    ) -> list[Hit]:
         """The twenty best turns, as the server's search ranks them."""
-        found = search(conn, self.query(question), NOW, weights)
+        found = search(conn, self.query(question), NOW, weights, encoder)
         return [Hit(*self._turn(hit.passage_key, hit.score)) for hit in found]
 
     def find_plainly(self, conn: Connection, question: Question) -> list[Hit]:
@@ -47,9 +54,9 @@ class Account:
         best = sorted(((score, key) for key, score in found.scores.items()), reverse=True)[:20]
         return [Hit(*self._turn(key, min(1.0, score / found.asked))) for score, key in best]
 
-    def examine(self, conn: Connection, question: Question) -> Examined:
+    def examine(self, conn: Connection, question: Question, encoder: Encoder | None = None) -> Examined:
         """The candidates with their features, of which weights are fitted."""
-        return examine(conn, self.query(question), NOW)
+        return examine(conn, self.query(question), NOW, encoder=encoder)
 
     def _turn(self, passage_key: int, score: float) -> tuple[str, float, str]:
         turn_id, text = self.turns[passage_key]

@@ -1,7 +1,8 @@
 """`python -m benchmarks.retrieval DATA…`: recall on files in LoCoMo's format, or on the sample company without any.
 
 The shipped weights were fitted to LoCoMo. Any other data they have not seen; for LoCoMo itself `--cross-validate` fits
-them without each conversation in turn, and only that is a fair figure.
+them without each conversation in turn, and only that is a fair figure. With `--semantic` the memory is asked once more,
+with the encoder of the extra.
 """
 
 import argparse
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import flotilla_memory
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
+from flotilla_memory.embedder import Embedder
+from flotilla_memory.encoding.encoder import MINILM, Encoder, encoder_of
 from flotilla_memory.retrieval import ranking
 from flotilla_memory.sql_store import MIGRATIONS
 from sqlalchemy import Connection
@@ -35,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", nargs="*", type=Path, help="files or folders in LoCoMo's format")
     parser.add_argument("--database-url", help="of an empty PostgreSQL database; else SQLite")
     parser.add_argument("--cross-validate", action="store_true", help="weights fitted without the account asked about")
+    parser.add_argument("--semantic", action="store_true", help="ask with an encoder too")
+    parser.add_argument("--encoder", default=MINILM, help="folder of another encoder than the extra's")
     parser.add_argument("--fit", action="store_true", help="print the weights fitted to all of the data")
     parser.add_argument(
         "--peer-every", type=int, default=1, metavar="N", help="ask the peer every Nth question; 0: none"
@@ -52,25 +57,43 @@ async def _run(samples: Sequence[Sample], url: str, folder: Path, options: argpa
     accounts = await database.write(fill, samples)
     turns = sum(len(account.turns) for account in accounts)
     print(f"{len(samples)} accounts, {turns} turns, written in {time.perf_counter() - started:.1f} s\n")
-    held_out: list[Mapping[str, float]] = [ranking.WEIGHTS] * len(accounts)
-    if options.fit or options.cross_validate:
-        everything, without = await database.read(_weights, accounts)
-        if options.fit:
-            print({name: round(weight, 2) for name, weight in everything.items()}, "\n")
-        held_out = without
-    systems = [await _ask(database, accounts, held_out), await _ask_plainly(database, accounts)]
+    encoders: list[Encoder | None] = [None]
+    if options.semantic:
+        encoders.append(encoder := encoder_of(options.encoder))
+        await _encode(database, encoder, turns)
+    systems: list[Measured] = []
+    for encoder in encoders:
+        held_out: Sequence[Mapping[str, float] | None] = [None] * len(accounts)
+        if options.fit or options.cross_validate:
+            everything, without = await database.read(_weights, accounts, encoder)
+            if options.fit:
+                print({name: round(weight, 2) for name, weight in everything.items()}, "\n")
+            held_out = without
+        systems.append(await _ask(database, accounts, held_out, encoder))
+    systems.append(await _ask_plainly(database, accounts))
     await database.close()
     if options.peer_every and peer.is_there() and (program := node()):
         systems.append(await peer.ask(str(program), samples, options.peer_every, folder))
     print_table(systems)
 
 
-async def _ask(database: Database, accounts: Sequence[Account], weights: Sequence[Mapping[str, float]]) -> Measured:
-    measured = Measured("memory")
+async def _encode(database: Database, encoder: Encoder, turns: int) -> None:
+    started = time.process_time()
+    await Embedder(database, encoder).finish()
+    print(f"{(time.process_time() - started) / turns * 1e3:.1f} ms of processor time to encode a turn\n")
+
+
+async def _ask(
+    database: Database,
+    accounts: Sequence[Account],
+    weights: Sequence[Mapping[str, float] | None],
+    encoder: Encoder | None,
+) -> Measured:
+    measured = Measured("memory" if encoder is None else "memory [semantic]")
     for account, of_account in zip(accounts, weights, strict=True):
         for question in account.sample.questions:
             started = time.perf_counter()
-            hits = await database.read(account.find, question, of_account)
+            hits = await database.read(account.find, question, of_account, encoder)
             measured.add(question, hits, time.perf_counter() - started)
     return measured
 
@@ -85,20 +108,22 @@ async def _ask_plainly(database: Database, accounts: Sequence[Account]) -> Measu
     return measured
 
 
-def _weights(conn: Connection, accounts: Sequence[Account]) -> tuple[dict[str, float], list[Mapping[str, float]]]:
+def _weights(
+    conn: Connection, accounts: Sequence[Account], encoder: Encoder | None
+) -> tuple[dict[str, float], list[Mapping[str, float]]]:
     """Fitted to all accounts, and for each account to all others."""
-    groups = [list(_choices(conn, account)) for account in accounts]
+    groups = [list(_choices(conn, account, encoder)) for account in accounts]
     everything, without = fit(groups)
-    names = ranking.FEATURES
+    names = ranking.FEATURES if encoder is None else ranking.FEATURES_WITH_VECTORS
     return dict(zip(names, everything, strict=True)), [dict(zip(names, weights, strict=True)) for weights in without]
 
 
-def _choices(conn: Connection, account: Account) -> list[Choice]:
+def _choices(conn: Connection, account: Account, encoder: Encoder | None) -> list[Choice]:
     choices: list[Choice] = []
     for question in account.sample.questions:
         if question.kind == ABSENT:
             continue
-        candidates = account.examine(conn, question).candidates
+        candidates = account.examine(conn, question, encoder).candidates
         ids = [account.turns[candidate.passage.passage_key][0] for candidate in candidates]
         if evidence := [at for at, turn_id in enumerate(ids) if turn_id in question.evidence]:
             choices.append(Choice([candidate.features for candidate in candidates], evidence))

@@ -9,12 +9,13 @@ import pytest
 from fastmcp import Client
 from fastmcp.client import FastMCPTransport
 from flotilla_memory.records import Entity, Episode, Memory, Record, Relation, Turn
-from flotilla_memory.schema import entities, episodes, passages
+from flotilla_memory.schema import entities, episodes, passages, vectors
 from flotilla_memory.server import create_server
 from flotilla_memory.settings import Settings
 from flotilla_memory.sql_store import SqlMemoryStore
+from flotilla_memory.writing import embedding
 from flotilla_memory.writing.bulk import write
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from support.answers import answer_of
 from support.approving import approve_all
 from support.proofs import FULL, draw
@@ -89,6 +90,16 @@ async def fill(store: SqlMemoryStore) -> None:
         await store.database.write(write, "default", noise(start), AT)
 
 
+def give_vectors(conn: Connection) -> int:
+    """A vector for each passage with canaries, which are its bytes: they must go as the text does. Answers how many."""
+    rows = conn.execute(
+        select(passages.c.account_key, passages.c.passage_key, passages.c.text).where(passages.c.text.like("%xq%zvk%"))
+    ).all()
+    for account_key, passage_key, said in rows:
+        embedding.keep(conn, "none", embedding.Waiting(account_key, [(passage_key, said)]), [said.encode()])
+    return conn.execute(select(func.count()).select_from(vectors)).scalar_one()
+
+
 def targets(conn: Connection) -> list[tuple[str, str]]:
     """Account and id of all that has canaries."""
     person = conn.execute(select(entities.c.entity_id).where(entities.c.name == canary(70))).scalar_one()
@@ -123,6 +134,7 @@ async def test_no_byte_of_what_was_erased_is_left(tmp_path: Path) -> None:
     store = SqlMemoryStore(settings)
     async with Client(create_server(settings, store)) as client:
         await fill(store)
+        assert await store.database.write(give_vectors) > 50
         for text in CANARIES[::7]:  # a search and a repeated statement leave traces of their own
             await client.call_tool("recall", {"query": f"what of {text}"})
         again = {"account_id": ACME, "text": f"A fact about {canary(99)}.", "idempotency_key": f"key {99}"}

@@ -4,7 +4,7 @@ Every row belongs to one account of one tenant, by `account_key`; an erased acco
 integers, ids are what callers see. Times are ISO 8601 in UTC with milliseconds, so they sort as text.
 """
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 # SQLite gives keys of its own only to a column of the type INTEGER.
@@ -65,6 +65,27 @@ postings = Table(
     Column("count", Integer, nullable=False),
     Column("terms", Integer, nullable=False),  # of the passage, as in passages: a score needs no second look-up
     sqlite_with_rowid=False,
+)
+
+# With an encoder: the direction of each passage's text, a signed byte in each dimension.
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("account_key", Key, ForeignKey("accounts.account_key"), primary_key=True),
+    Column("passage_key", Key, ForeignKey("passages.passage_key"), primary_key=True),
+    Column("episode_key", Key),  # as in passages: a search reads all vectors of an account, and no passage for it
+    Column("vector", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How many passages of an account have their vector, and of which encoder all of them are.
+encoded = Table(
+    "encoded",
+    metadata,
+    Column("account_key", Key, ForeignKey("accounts.account_key"), primary_key=True),
+    Column("encoder", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("passages", Integer, nullable=False),
 )
 
 # What a memory has beyond its passage.

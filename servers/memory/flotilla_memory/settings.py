@@ -14,6 +14,10 @@ class Settings(ServerSettings):
 
     knowledge: Path | None = Field(default=None, description="folder of Markdown files to search")
 
+    encoder: str | None = Field(
+        default=None, description="search by meaning too: minilm (of the extra), or a folder with an ONNX model"
+    )
+
     @property
     def knowledge_folder(self) -> Path | None:
         """The folder to search: the one given, else the sample with `--demo-data`."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from flotilla_kit.effects import Effect, faults
 from flotilla_kit.paging import Page, decode_cursor, page_within
@@ -29,6 +29,10 @@ from .settings import Settings
 from .store import Caller
 from .writing import log
 
+if TYPE_CHECKING:
+    from .embedder import Embedder
+    from .encoding.encoder import Encoder
+
 MIGRATIONS = Migrations("memory", Path(__file__).parent / "migrations")
 HIT_SHARE = 4  # of an answer, that one hit's text may have: a quarter
 LONGEST = 500  # characters of an entry's text in a list
@@ -38,13 +42,24 @@ P = ParamSpec("P")
 
 
 class SqlMemoryStore:
-    """A `MemoryStore` over the embedded database."""
+    """A `MemoryStore` over the embedded database.
+
+    Raises:
+        SettingsError: there is no such encoder.
+    """
 
     knowledge: KnowledgeStore
     database: Database
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._encoder: Encoder | None = None
+        self._embedder: Embedder | None = None
+        if settings.encoder is not None:
+            # Here, as a server without an encoder starts without any of it.
+            from .encoding.encoder import encoder_of
+
+            self._encoder = encoder_of(settings.encoder)
         self.knowledge = FtsKnowledgeStore(settings)
 
     async def open(self) -> None:
@@ -58,6 +73,11 @@ class SqlMemoryStore:
             await self._load_sample()
         await self._empty_log()
         await self.knowledge.open()
+        if self._encoder is not None and not settings.read_only:
+            from .embedder import Embedder
+
+            self._embedder = Embedder(self.database, self._encoder)
+            self._embedder.start()
 
     async def _load_sample(self) -> None:
         from . import sample  # with the formats of imports, which no other start has to pay for
@@ -66,6 +86,8 @@ class SqlMemoryStore:
             await self.database.write(sample.load)
 
     async def close(self) -> None:
+        if self._embedder is not None:
+            await self._embedder.close()
         await self.knowledge.close()
         await self.database.close()
 
@@ -77,7 +99,8 @@ class SqlMemoryStore:
     ) -> Page[Hit]:
         start = start_of(cursor)
         wanted = replace(query, tenant_id=caller.tenant_id, limit=min(MOST_HITS, start + limit + 1))
-        found = await self.database.read(_found, caller, account_id, wanted, start, max_bytes // HIT_SHARE)
+        longest = max_bytes // HIT_SHARE
+        found = await self.database.read(_found, caller, account_id, wanted, start, longest, self._encoder)
         return numbered(found, start, limit, max_bytes)
 
     async def timeline(
@@ -204,6 +227,8 @@ class SqlMemoryStore:
             # Another transaction recorded this key, or made the same account, first; a new one can see it.
             outcome = await self.database.write(change, effect, *args, **kwargs)
         faults.point("committed")
+        if self._embedder is not None:
+            self._embedder.wake()
         await self._empty_log()  # of an erasure that others' reading held up
         return outcome
 
@@ -217,13 +242,19 @@ def _conflicting(conn: Connection, passage_ids: Sequence[str]) -> list[Conflicti
 
 
 def _found(
-    conn: Connection, caller: Caller, account_id: str | None, query: Query, start: int, longest: int
+    conn: Connection,
+    caller: Caller,
+    account_id: str | None,
+    query: Query,
+    start: int,
+    longest: int,
+    encoder: "Encoder | None",
 ) -> list[Hit]:
     everywhere = account_id is None and caller.account_id is None
     chosen = None if everywhere else list(conn.execute(_within(caller, account_id)).scalars())
     if chosen == []:
         return []
-    found = search(conn, replace(query, account_keys=chosen), times.now())
+    found = search(conn, replace(query, account_keys=chosen), times.now(), encoder=encoder)
     return hits(conn, found[start:], query.text, longest)
 
 

@@ -1,14 +1,18 @@
-"""HTTP/1.1 connections to a server under test: as much of HTTP as its answers have, so that a call costs little more
-than the server's own time."""
+"""HTTP/1.1 connections to a server under test.
+
+They know as much of HTTP as its answers have, so that a call costs little more than the server's own time.
+"""
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from .wire import Answer
 
 ANSWERS_S = 60
+_IDLE_S = 2  # far from the seconds after which the server closes one that is idle
 _PASSING = (b"date", b"content-length")  # headers that say nothing of what is answered
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -18,7 +22,8 @@ class Connections:
 
     def __init__(self, url: str) -> None:
         self._address = urlsplit(url)
-        self._idle: list[Streams] = []
+        self._idle: list[tuple[Streams, float]] = []
+        """With when it was last used."""
 
     async def post(self, content: bytes, said: Mapping[str, bytes]) -> Answer:
         """The answer to one request."""
@@ -35,7 +40,7 @@ class Connections:
         if dict(headers).get(b"connection") == b"close":
             writer.close()
         else:
-            self._idle.append((reader, writer))
+            self._idle.append(((reader, writer), time.monotonic()))
         return Answer(status, body.decode(), tuple(line for line in headers if line[0] not in _PASSING))
 
     async def exchange(self, content: bytes, said: Mapping[str, bytes]) -> bytes:
@@ -52,16 +57,16 @@ class Connections:
         return answer
 
     async def close(self) -> None:
-        for _, writer in self._idle:
+        for (_, writer), _ in self._idle:
             writer.close()
             await writer.wait_closed()
         self._idle.clear()
 
     async def _open(self) -> Streams:
-        """One that is idle, unless the server has closed it meanwhile, or a new one."""
+        """One that was used a moment ago, or a new one."""
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof() and not writer.is_closing():
+            (reader, writer), used_at = self._idle.pop()
+            if time.monotonic() - used_at < _IDLE_S and not reader.at_eof():
                 return reader, writer
             writer.close()
         return await asyncio.open_connection(self._address.hostname, self._address.port)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from ..schema import accounts, passages, postings
 from ..statements import chunks
-from . import words
+from . import vectors, words
 
 _MAX_KEYS = 5_000  # bound parameters in a statement
 _FROM_VALUES = "INSERT INTO postings (account_key, term, passage_key, count, terms) VALUES (?, ?, ?, ?, ?)"
@@ -62,12 +62,13 @@ def _insert(conn: Connection, rows: Sequence[tuple[int, str, int, int, int]]) ->
 
 
 def remove(conn: Connection, account_key: int, passage_keys: Sequence[int]) -> None:
-    """Delete the postings of passages that are about to go: their rows in `passages` are still there."""
+    """Delete the postings and vectors of passages that are about to go: their rows in `passages` are still there."""
     for keys in chunks(passage_keys, _MAX_KEYS):
         of_these = (passages.c.account_key == account_key, passages.c.passage_key.in_(keys))
         gone, all_terms = conn.execute(select(func.count(), func.sum(passages.c.terms)).where(*of_these)).one()
         _count(conn, [(account_key, -gone, -(all_terms or 0))])
         conn.execute(delete(postings).where(postings.c.account_key == account_key, postings.c.passage_key.in_(keys)))
+        vectors.remove(conn, account_key, keys)
 
 
 _COUNT = (

@@ -36,6 +36,29 @@ FEATURES = tuple(WEIGHTS)
 OF_INDEX = 9
 """So many of the features need no text."""
 
+# Where passages have vectors: the same features with weights of their own, and what vectors say.
+WEIGHTS_WITH_VECTORS: Mapping[str, float] = {
+    "own": 1.03,
+    "near": 0.35,
+    "around": 3.29,
+    "episode": 0.27,
+    "best": 1.22,
+    "answers": 1.24,
+    "speaker": 2.46,
+    "period": 3.43,
+    "day": 2.82,
+    "length": 0.25,
+    "information": 0.31,
+    "question": -0.72,
+    "bigrams": 1.27,
+    "time": 2.28,
+    "meaning": 0.75,  # how near its vector is to the question's, standardised over the account as the next two;
+    "meaning_around": 0.24,  # that of the two before and the two behind it and its own, on average;
+    "meaning_episode": 0.25,  # of the nearest passage of its episode
+    "both": -0.54,  # meaning times around: in part they say the same
+}
+FEATURES_WITH_VECTORS = tuple(WEIGHTS_WITH_VECTORS)
+
 _MOST_DEVIATIONS = 3.0  # one text among many that are nearly the same is no outlier that outweighs its words
 
 _ASKS_TIME = re.compile(
@@ -94,5 +117,5 @@ def standardised(values: Sequence[float]) -> list[float]:
 
 
 def total(features: Sequence[float], weights: Sequence[float]) -> float:
-    """The weighted sum of features, which are the first of `FEATURES` or all of them."""
+    """The weighted sum of features: of all of them, or of the first."""
     return sum(map(mul, features, weights))

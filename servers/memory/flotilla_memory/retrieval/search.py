@@ -1,16 +1,21 @@
 """Search: the passages that answer a question best, out of one or all accounts of a tenant."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from math import exp, log1p
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from . import candidates, dates, ranking, words
+from . import candidates, dates, ranking, vectors, words
 from .candidates import Matches, Passage, Query
+from .vectors import Compared
 from .windows import windows_of
+
+if TYPE_CHECKING:
+    from ..encoding.encoder import Encoder
 
 __all__ = ["Found", "Query", "search"]
 
@@ -19,8 +24,9 @@ MAX_READ = 150  # and the best of them by their texts too
 MIN_CONFIDENCE = 0.1  # below it, the memory has next to nothing of what is asked
 _LITTLE = 0.25  # of a question, by how rare its terms are: that much common words have too
 _FALL = 5.0  # so much less in the weighted sum is a score less by e
-_WEIGHTS = tuple(ranking.WEIGHTS.values())
-_AROUND = ranking.FEATURES.index("around")
+MIN_COSINE = 0.2  # below it, what is nearest in meaning is not near
+_AROUND, _MEANING = (ranking.FEATURES_WITH_VECTORS.index(name) for name in ("around", "meaning"))
+_CLOSE = 2.0  # standard deviations above the mean: so near in meaning that it is said
 _MAX_LOOKED_AT = 6_000  # keys, before filters that let next to nothing through end the search
 
 
@@ -37,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A passage with its features, in the order of `ranking.FEATURES`."""
+    """A passage with its features, in the order of the weights."""
 
     passage: Passage
     features: tuple[float, ...]
@@ -52,16 +58,30 @@ class Examined:
     """The candidates for a question, and how sure it is that one of them answers it."""
 
     candidates: list[Candidate]
+    weights: Mapping[str, float]
+    """Of their features."""
     confidence: float
-    """From 0 to 1: the BM25 score of the best passage, over what the question's terms could give."""
+    """From 0 to 1: the BM25 score of the best passage, over what the question's terms could give; or the cosine of the
+    nearest in meaning, if that is more."""
     absent: tuple[str, ...] = ()
     """The question's terms that no passage has, where they are most of it."""
 
 
-def search(conn: Connection, query: Query, now: str, weights: Mapping[str, float] = ranking.WEIGHTS) -> list[Found]:
-    """The passages that answer best, best first; empty when none has much of the question."""
-    in_order = tuple(weights[name] for name in ranking.FEATURES)
-    examined = examine(conn, query, now, in_order)
+def search(
+    conn: Connection,
+    query: Query,
+    now: str,
+    weights: Mapping[str, float] | None = None,
+    encoder: "Encoder | None" = None,
+) -> list[Found]:
+    """The passages that answer best, best first; empty when none has much of the question.
+
+    Args:
+        weights: of every feature, in order; by default those of `ranking`.
+        encoder: compares meanings too, where the accounts have vectors of it.
+    """
+    examined = examine(conn, query, now, weights, encoder)
+    in_order = tuple(examined.weights.values())
     ranked = sorted(
         ((ranking.total(candidate.features, in_order), candidate) for candidate in examined.candidates),
         key=lambda pair: (-pair[0], -pair[1].passage.passage_key),
@@ -80,26 +100,44 @@ def search(conn: Connection, query: Query, now: str, weights: Mapping[str, float
     ]
 
 
-def examine(conn: Connection, query: Query, now: str, weights: Sequence[float] = _WEIGHTS) -> Examined:
+def examine(
+    conn: Connection,
+    query: Query,
+    now: str,
+    weights: Mapping[str, float] | None = None,
+    encoder: "Encoder | None" = None,
+) -> Examined:
     """The candidates for a question with their features, in no particular order."""
     asked = words.terms(query.text)
     found = candidates.matches(conn, query, asked)
-    passages = _eligible(conn, query, found, now)
+    eligible = _eligible(conn, query, found, now)
+    passages = eligible[:MAX_CANDIDATES]
+    compared = None if encoder is None else _compared(conn, query, encoder, passages)
+    if compared is not None:
+        passages += _nearest(conn, query, compared, passages, now)
+    weights = weights or (ranking.WEIGHTS if compared is None else ranking.WEIGHTS_WITH_VECTORS)
     if not passages:
-        return Examined([], 0.0)
-    indexed = _of_index(conn, query.text, found, passages, date.fromisoformat(now[:10]))
+        return Examined([], weights, 0.0)
+    questions = {passage.passage_key for passage in (*eligible, *passages) if ranking.is_question(passage.text)}
+    indexed = _of_index(conn, query.text, found, passages, questions, date.fromisoformat(now[:10]))
+    meanings = [_meaning(compared, passage, of[_AROUND]) for passage, of in zip(passages, indexed, strict=True)]
+    in_order = tuple(weights.values())
     # Beside a match by its key alone, a passage has nothing around it: it is of another episode.
     ordered = sorted(
-        ((ranking.total(features, weights), at) for at, features in enumerate(indexed) if features[_AROUND]),
+        (
+            (ranking.total(features, in_order) + ranking.total(meaning, in_order[_MEANING:]), at)
+            for at, (features, meaning) in enumerate(zip(indexed, meanings, strict=True))
+            if features[_AROUND] or meaning
+        ),
         reverse=True,
     )
-    read = [(passages[at], indexed[at]) for _, at in ordered[:MAX_READ]]
-    texts = [words.unstemmed(passage.text) for passage, _ in read]
-    lengths = ranking.standardised([log1p(passage.terms) for passage, _ in read]) if read else []
+    read = [(passages[at], indexed[at], meanings[at]) for _, at in ordered[:MAX_READ]]
+    texts = [words.unstemmed(passage.text) for passage, *_ in read]
+    lengths = ranking.standardised([log1p(passage.terms) for passage, *_ in read]) if read else []
     information = ranking.information([set(said) for said in texts]) if read else []
     asks_time = ranking.asks_time(query.text)
     result: list[Candidate] = []
-    for (passage, features), said, length, rare in zip(read, texts, lengths, information, strict=True):
+    for (passage, features, meaning), said, length, rare in zip(read, texts, lengths, information, strict=True):
         of_text = (
             length,
             rare,
@@ -108,18 +146,43 @@ def examine(conn: Connection, query: Query, now: str, weights: Sequence[float] =
             float(asks_time and ranking.has_time(passage.text)),
         )
         matched = tuple(term for term, having in found.counts.items() if passage.passage_key in having)
-        share = min(1.0, sum(found.rarity[term] for term in matched) / found.asked)
-        result.append(Candidate(passage, features + of_text, matched, share))
-    best_own = max(found.scores.get(passage.passage_key, 0.0) for passage in passages)
-    return Examined(result, min(1.0, best_own / found.asked), found.absent)
+        share = min(1.0, sum(found.rarity[term] for term in matched) / found.asked) if matched else 0.0
+        result.append(Candidate(passage, features + of_text + meaning, matched, share))
+    best_own = max((found.scores.get(passage.passage_key, 0.0) for passage in eligible), default=0.0)
+    near = compared.best if compared is not None and compared.best >= MIN_COSINE else 0.0
+    return Examined(result, weights, min(1.0, max(best_own / found.asked if found.asked else 0.0, near)), found.absent)
+
+
+def _compared(conn: Connection, query: Query, encoder: "Encoder", passages: Sequence[Passage]) -> Compared | None:
+    """The vectors against the question without the names of whoever speaks: whose passage it is counts by itself."""
+    turns = [passage for passage in passages if passage.episode_key is not None]
+    names = {word for speaker in _persons(query.text, turns) for word in words.terms(speaker)}
+    kept = [part for part in re.split(r"(\w+(?:['\u2019]s)?)", query.text) if not set(words.terms(part)) & names]
+    text = " ".join("".join(kept).split()) or query.text
+    return vectors.compare(conn, query, encoder, text, [passage.passage_key for passage in passages])
+
+
+def _nearest(
+    conn: Connection, query: Query, compared: Compared, passages: Sequence[Passage], now: str
+) -> list[Passage]:
+    """Of the passages nearest in meaning those that are not there yet, and that the filters let through."""
+    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
+    known = {passage.passage_key for passage in passages}
+    keys = [key for key in compared.nearest if naming is None or key in naming][: vectors.MAX_NEAREST]
+    return candidates.passing(conn, query, [key for key in keys if key not in known], now)
+
+
+def _meaning(compared: Compared | None, passage: Passage, around: float) -> tuple[float, ...]:
+    if compared is None:
+        return ()
+    meaning = compared.meaning(passage.passage_key)
+    return (*meaning, meaning[0] * around)
 
 
 def _of_index(
-    conn: Connection, text: str, found: Matches, eligible: Sequence[Passage], today: date
+    conn: Connection, text: str, found: Matches, passages: Sequence[Passage], questions: Set[int], today: date
 ) -> list[tuple[float, ...]]:
-    """The first `ranking.OF_INDEX` features of the candidates, which are the first of those that are eligible."""
-    questions = {passage.passage_key for passage in eligible if ranking.is_question(passage.text)}
-    passages = eligible[:MAX_CANDIDATES]
+    """The first `ranking.OF_INDEX` features of the candidates; `questions` are passages that ask something."""
     windows = windows_of(conn, found, passages, questions)
     own, near, around, episode, _, _ = (max(scores) or 1.0 for scores in zip(*windows, strict=True))
     best = (own, near, around, episode, own, own)
@@ -161,7 +224,7 @@ def _persons(text: str, passages: Sequence[Passage]) -> set[str]:
 
 
 def _why(candidate: Candidate, absent: Sequence[str], spelled: Mapping[str, str]) -> str:
-    features = dict(zip(ranking.FEATURES, candidate.features, strict=True))
+    features = dict(zip(ranking.FEATURES_WITH_VECTORS, candidate.features, strict=False))
     passage = candidate.passage
     reasons: list[str] = []
     by_name = words.terms(passage.speaker) if features["speaker"] and passage.speaker else []
@@ -171,6 +234,8 @@ def _why(candidate: Candidate, absent: Sequence[str], spelled: Mapping[str, str]
         reasons.append(f"has {only}{', '.join(matched[:6])}")
     elif features["around"]:
         reasons.append("beside passages that have it")
+    if features.get("meaning", 0.0) >= _CLOSE or not (matched or features["around"]):
+        reasons.append("near in meaning")
     if features["speaker"] and passage.speaker:
         reasons.append(f"by {passage.speaker[:40]}")
     if features["period"] or features["day"]:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.selectable import Select
 
 from ..models import Forgotten
 from ..retrieval import index, words
-from ..schema import accounts, aliases, citations, entities, episodes, evidence, memories, passages, relations
+from ..schema import accounts, aliases, citations, encoded, entities, episodes, evidence, memories, passages, relations
 from ..statements import chunks
 from . import log
 from .memories import retire
@@ -113,6 +113,7 @@ def erase(conn: Connection, account_key: int, chosen: Chosen) -> None:
         conn.execute(delete(episodes).where(episodes.c.episode_key.in_(keys)))
     _drop_orphans(conn, account_key, sorted(touched), forced=chosen.entities)
     if chosen.account:
+        conn.execute(delete(encoded).where(encoded.c.account_key == account_key))
         conn.execute(delete(accounts).where(accounts.c.account_key == account_key))
     log.note_erased(conn)
 
