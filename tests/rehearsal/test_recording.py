@@ -22,7 +22,7 @@ from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, scripted, session
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-FRESH = re.compile(r"\brf_\w+")
+FRESH = re.compile(r"\b(?:rf|mem|ep)_\w+")
 SCHEMA = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
 KEY = "sk-ant-api03-" + "Abc123def456" * 4
 CARD, MAIL = "4242 4242 4242 4242", "ada.l@example.org"
@@ -30,13 +30,13 @@ JWT = "eyJhbGciOiJFZERTQSJ9." + "eyJzdWIiOiJ3b3JrZXIifQ." + "c2lnbmF0dXJl"
 
 
 def calls(home: Path) -> list[tuple[str, str, str]]:
-    """Every call of the last run: by whom, to what, with what; ids that are new in each run are left out."""
+    """Every call of the last run's agents: by whom, to what, with what; ids that are new in each run are left out."""
     spans = json.loads(flotilla(home, "trace", "--json").stdout)["spans"]
     names = {span["span_id"]: span["name"] for span in spans}
     found = [
-        (names[span["parent_id"]], span["name"], FRESH.sub("rf", json.dumps(span["attributes"]["arguments"])))
+        (names[span["parent_id"]], span["name"], FRESH.sub("id", json.dumps(span["attributes"]["arguments"])))
         for span in spans
-        if span["kind"] in ("tool", "delegate")
+        if span["kind"] in ("tool", "delegate") and "after" not in span["attributes"]
     ]
     return sorted(found)  # parallel ones in whatever order
 
@@ -48,7 +48,7 @@ def test_the_recorded_demo_replays_on_a_fresh_store_with_the_same_calls_and_outc
     again = json.loads(flotilla(homes[1], *command, "--script", file).stdout)
     assert first["recording"] == f"{file} (removed: nothing)"
     assert calls(homes[0]) == calls(homes[1])
-    outcomes = [json.loads(FRESH.sub("rf", json.dumps(record["output"]))) for record in (first, again)]
+    outcomes = [json.loads(FRESH.sub("id", json.dumps(record["output"]))) for record in (first, again)]
     assert outcomes[0] == outcomes[1]
     refunds = [record["output"]["refund_id"] for record in (first, again)]
     assert refunds[0] != refunds[1], "an id that a tool gave is looked up in its answer"
