@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
 from support.commands import billing, flotilla
+
+pytestmark = pytest.mark.cli_double
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

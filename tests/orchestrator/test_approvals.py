@@ -14,6 +14,8 @@ from flotilla_orchestrator.sessions.types import Session, SessionResult
 from support.sessions import Heard, claude_processes, scripted, session
 from support.teller import CHARGE, REFUND, Teller, refund, teller
 
+pytestmark = pytest.mark.cli_double
+
 OTHER = "ch_maya_feb_1"
 SAID = {"say": "{{ last }}"}
 
@@ -50,6 +52,7 @@ async def resumed(
     return await run_session(replace(stopped, decided=replace(result.waiting, approval=decided)), heard)
 
 
+@pytest.mark.real_cli
 async def test_a_refund_above_the_limit_waits_with_no_process_left(tmp_path: Path, bank: Teller) -> None:
     async with scripted(refund(), SAID) as rehearsal:
         heard = Heard()
@@ -63,6 +66,7 @@ async def test_a_refund_above_the_limit_waits_with_no_process_left(tmp_path: Pat
     assert claude_processes(os.getpid()) == []
 
 
+@pytest.mark.real_cli
 async def test_once_approved_it_executes_once_without_another_turn(tmp_path: Path, bank: Teller) -> None:
     async with scripted(refund(), {"say": "{{ last.status }}"}) as rehearsal:
         heard, waits = Heard(), clerk(rehearsal, tmp_path, bank)
@@ -78,6 +82,7 @@ async def test_once_approved_it_executes_once_without_another_turn(tmp_path: Pat
     assert whole.duration_s > second.duration_s
 
 
+@pytest.mark.real_cli
 async def test_the_cost_of_a_session_that_went_on_counts_each_part_once(tmp_path: Path, bank: Teller) -> None:
     small = {**refund(4000), "id": "small"}  # below the limit: the same turns without a wait
     async with scripted(small, SAID) as rehearsal:
@@ -91,6 +96,7 @@ async def test_the_cost_of_a_session_that_went_on_counts_each_part_once(tmp_path
     assert whole.cost_usd == pytest.approx(straight.cost_usd, rel=0.15)  # the texts differ by a few tokens
 
 
+@pytest.mark.real_cli
 async def test_once_rejected_the_worker_hears_why_and_nothing_is_paid(tmp_path: Path, bank: Teller) -> None:
     async with scripted(refund(), {"say": "{{ errors.refund }}"}) as rehearsal:
         heard, waits = Heard(), clerk(rehearsal, tmp_path, bank)
@@ -102,6 +108,7 @@ async def test_once_rejected_the_worker_hears_why_and_nothing_is_paid(tmp_path: 
     assert bank.refunds() == []
 
 
+@pytest.mark.real_cli
 async def test_of_two_calls_in_one_turn_the_second_is_asked_to_come_again(tmp_path: Path, bank: Teller) -> None:
     both = [{**refund(10000), "id": "one"}, {**refund(10000, OTHER), "id": "two"}]
     turns = [{"calls": both}, {"call": REFUND, "id": "again", "arguments": both[1]["arguments"]}, {"say": "Done."}]
@@ -166,6 +173,7 @@ async def test_what_was_approved_cannot_be_changed_afterwards(tmp_path: Path, ba
     assert bank.refunds() == []
 
 
+@pytest.mark.real_cli
 async def test_a_decision_whose_call_is_never_made_is_a_failure(tmp_path: Path, bank: Teller) -> None:
     async with scripted(refund(), SAID) as rehearsal:
         waits = clerk(rehearsal, tmp_path, bank)
@@ -179,6 +187,7 @@ async def test_a_decision_whose_call_is_never_made_is_a_failure(tmp_path: Path, 
     assert result.failure.code == "approval_lost"
 
 
+@pytest.mark.real_cli
 async def test_a_session_that_goes_on_has_only_the_turns_it_has_left(tmp_path: Path, bank: Teller) -> None:
     async with scripted(refund(), refund(), refund(), SAID) as rehearsal:
         heard, waits = Heard(), clerk(rehearsal, tmp_path, bank, max_turns=3)

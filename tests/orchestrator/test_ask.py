@@ -13,6 +13,8 @@ from support.processes import BIN, clean_environment
 from support.stage import Stage, answer, call
 from support.terminal import at_terminal
 
+pytestmark = pytest.mark.cli_double
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 INPUTS = {
     "type": "object",
@@ -72,6 +74,7 @@ def runs(case: Stage) -> list[str]:
     return [run["playbook"] for run in listed if run["playbook"] != "(ask)"]
 
 
+@pytest.mark.real_cli
 def test_one_confident_choice_is_shown_with_its_reason_and_run(desk_case: Stage) -> None:
     done = ask(desk_case, "Whose is t_1?", router=says(choice(ticket_id="t_1")))
     assert done.returncode == 0, done.stderr

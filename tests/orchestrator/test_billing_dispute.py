@@ -5,9 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastmcp import Client
 from support.commands import billing, flotilla
 from support.processes import http_server
+
+pytestmark = pytest.mark.cli_double
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -42,6 +45,7 @@ def charges_of_another_company(folder: Path) -> Path:
     return file
 
 
+@pytest.mark.real_cli
 async def test_the_demo_refunds_the_genuine_duplicate_and_nothing_that_only_looks_like_one(tmp_path: Path) -> None:
     done = flotilla(tmp_path, "demo", "--configs", CONFIGS, "--json")
     assert done.returncode == 0, done.stdout + done.stderr

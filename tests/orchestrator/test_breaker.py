@@ -15,6 +15,8 @@ from support.commands import flotilla
 from support.stage import DESK, Played, Stage, answer, call, delegate
 from support.trees import shown
 
+pytestmark = pytest.mark.cli_double
+
 GONE = [sys.executable, "-c", "raise SystemExit(1)"]
 
 
@@ -68,6 +70,7 @@ def answered(played: Played) -> dict[str, Any]:
     return json.loads(str(played.run.output["answer"]))
 
 
+@pytest.mark.real_cli
 async def test_a_dead_server_opens_its_circuit_and_sessions_that_need_it_fail_at_once(stage: Stage) -> None:
     with_a_server_that_dies(stage)
     played = await dying(stage)

@@ -9,6 +9,8 @@ import pytest
 from support.commands import Watched, descendants, flotilla, started
 from support.stage import DESK, Stage, answer, call, delegate
 
+pytestmark = pytest.mark.cli_double
+
 TICKET = call("get_ticket", ticket_id="t_1")
 
 
@@ -30,6 +32,7 @@ def run(case: Stage, *more: str | Path) -> "subprocess.CompletedProcess[str]":
     return flotilla(case.home, "run", "case", "Whose ticket?", "--configs", case.configs, *more)
 
 
+@pytest.mark.real_cli
 def test_a_rehearsal_shows_the_agents_their_calls_the_result_and_that_it_is_one(case: Stage) -> None:
     done = run(case, "--rehearse")
     assert done.returncode == 0, done.stderr

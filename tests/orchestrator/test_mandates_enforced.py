@@ -16,6 +16,8 @@ from support.answers import answer_of
 from support.processes import clean_environment
 from support.stage import DESK, Stage, answer
 
+pytestmark = pytest.mark.cli_double
+
 OWN, ANOTHERS = "ch_maya_feb_2", "ch_97b8df69e50f8e07"
 SMALL_REFUND = {"transaction_id": OWN, "amount_minor": 1000, "currency": "USD", "reason": "goodwill"}
 SCOPE = {"billing": {"customer_id": "{{ inputs.customer_id }}"}}
@@ -78,6 +80,7 @@ def lead(case: Stage, *tools: str, **front: Any) -> None:
     case.worker("lead", **named)
 
 
+@pytest.mark.real_cli
 async def test_a_fixed_bound_is_all_that_the_model_sees_and_all_that_the_server_takes(billing: Stage) -> None:
     fixed = {"billing": {"customer_id": {"const": "{{ inputs.customer_id }}"}}}
     lead(billing, "find_transactions", "get_transaction", bounds=fixed)

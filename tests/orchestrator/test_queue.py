@@ -9,12 +9,15 @@ from support.commands import Watched
 from support.queued import Queued
 from support.teller import CHARGE, refunds_in
 
+pytestmark = pytest.mark.cli_double
+
 
 @pytest.fixture
 def case(tmp_path: Path) -> Queued:
     return Queued(tmp_path)
 
 
+@pytest.mark.real_cli
 def test_a_queued_run_is_listed_and_then_worked_on(case: Queued) -> None:
     refused = case.answer("run", "look", "Look.", "--rehearse", "--queue", *case.where)
     assert refused["error"]["code"] == "invalid_input"

@@ -18,6 +18,8 @@ from support.runs import Killed
 from support.stage import Stage, answer, call, delegate
 from support.teller import CHARGE, refunds_in
 
+pytestmark = pytest.mark.cli_double
+
 
 @pytest.fixture
 def case(tmp_path: Path) -> Killed:
@@ -50,6 +52,7 @@ def sessions(process: Program) -> int:
     return sum("stream-json" in command for command in descendants(process.pid).values())
 
 
+@pytest.mark.real_cli
 def test_a_paused_run_holds_no_session_and_goes_on_where_it_was(case: Killed) -> None:
     process, run_id, approval_id = begun(case)
     assert said(case, "pause", run_id) == {"run_id": run_id, "state": "pausing"}
@@ -153,6 +156,7 @@ def test_an_empty_message_is_refused(case: Killed, words: list[str]) -> None:
     assert re.match("invalid|no_task|bad_task", said(case, *words)["error"]["code"])
 
 
+@pytest.mark.real_cli
 async def test_a_message_reaches_a_lead_with_the_result_of_its_own_tool(stage: Stage) -> None:
     stage.worker("lead", "get_ticket")
     agents = {
@@ -161,6 +165,7 @@ async def test_a_message_reaches_a_lead_with_the_result_of_its_own_tool(stage: S
     assert await told(stage, agents, "lead") == {"answer": "refund only half"}
 
 
+@pytest.mark.real_cli
 def test_a_run_that_has_ended_gets_a_further_turn_with_all_that_its_lead_knows(case: Killed) -> None:
     first = case.finish(*case.begin("--yes"))
     run_id = str(first["run_id"])

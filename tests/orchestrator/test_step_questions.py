@@ -13,6 +13,8 @@ from support.programs import Program
 from support.runs import Killed
 from support.terminal import at_terminal
 
+pytestmark = pytest.mark.cli_double
+
 LOOK = {"id": "look", "worker": "lead", "task": "Look at it."}
 ASK = {"id": "sign-off", "approve": "Tell {{ inputs.name }}?", "needs": ["look"]}
 TELL = {"id": "tell", "worker": "lead", "task": "{{ steps['sign-off'].summary }}", "needs": ["sign-off"]}
@@ -58,6 +60,7 @@ def ended(process: Program) -> dict[str, Any]:
     return json.loads(process.communicate()[0])
 
 
+@pytest.mark.real_cli
 def test_a_person_sees_what_is_asked_and_approves_once(case: Asking) -> None:
     process, run_id = case.asking()
     (listed,) = case.finish("runs", "--json")["runs"]

@@ -13,6 +13,8 @@ from flotilla_orchestrator.records.journal import Journal, Kind, Run, Span, Stat
 from support.commands import flotilla
 from support.stage import Stage, answer, call, delegate
 
+pytestmark = pytest.mark.cli_double
+
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 HOSTILE = "</script></style><img src=x onerror=alert(1)><!-- \"'`&"
 
@@ -117,6 +119,7 @@ def page(home: Path, *arguments: str) -> Page:
     return Page(done.stdout)
 
 
+@pytest.mark.real_cli
 async def test_a_real_run_becomes_one_page_that_needs_nothing_else(stage: Stage) -> None:
     stage.worker("lead", delegates=["helper"])
     stage.worker("helper", "get_ticket")

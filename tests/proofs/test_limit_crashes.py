@@ -63,6 +63,7 @@ def looping() -> Rehearsal:
 
 
 @pytest.mark.prove
+@pytest.mark.cli_double
 async def test_turns_hold_over_ten_resumes(tmp_path: Path) -> None:
     async with looping() as model:
         case = Looping(tmp_path, model, max_turns=TURNS, budget_usd=5, wall_clock_s=600)

@@ -21,6 +21,8 @@ from support.commands import flotilla
 from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, scripted, session
 
+pytestmark = pytest.mark.cli_double
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 FRESH = re.compile(r"\b(?:rf|mem|ep)_\w+")
 SCHEMA = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
@@ -136,6 +138,7 @@ async def test_each_session_of_an_agent_is_recognised_by_how_its_task_begins(tmp
         assert (again.result.text, again.calls) == (before.result.text, before.calls)
 
 
+@pytest.mark.real_cli
 async def test_an_id_is_templated_where_it_came_from_and_anything_else_is_literal(tmp_path: Path, desk: Desk) -> None:
     file = tmp_path / "recording.yaml"
     await record(desk, file, ["Look at cust_1."], [LOOK, TELL])
@@ -182,6 +185,7 @@ def test_a_number_that_is_no_card_stays(number: str) -> None:
     assert Secrets().without_any(f"It is {number}.") == f"It is {number}."
 
 
+@pytest.mark.real_cli
 async def test_an_answer_that_was_cut_off_is_one_with_what_followed(tmp_path: Path, desk: Desk) -> None:
     file = tmp_path / "recording.yaml"
     cut = {"say": "First ", "call": GRANTED, "arguments": {"customer_id": "x"}, "misbehave": "truncated", "times": 1}
@@ -198,6 +202,7 @@ async def test_a_result_is_recorded_with_the_attempts_before_it(tmp_path: Path, 
     assert again.result.structured == first.result.structured == {"answer": "yes"}
 
 
+@pytest.mark.real_cli
 async def test_a_failed_call_and_one_that_is_not_on_offer_are_recorded(tmp_path: Path, desk: Desk) -> None:
     file = tmp_path / "recording.yaml"
     wrong: dict[str, Any] = {"call": GRANTED, "arguments": {}}
