@@ -1,6 +1,7 @@
-"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, retrieval."""
+"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, retrieval, a
+large CRM."""
 
-from . import abuse, calls, delegation, runs, servers
+from . import abuse, calls, crm_scale, delegation, runs, servers
 from .retrieval import report, scale
 
 if __name__ == "__main__":
@@ -11,3 +12,4 @@ if __name__ == "__main__":
     delegation.main()
     report.main([])
     scale.main([])
+    crm_scale.main([])

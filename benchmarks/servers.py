@@ -37,6 +37,7 @@ async def starts() -> None:
         commands = {
             "fastmcp": [sys.executable, "-m", "benchmarks.bare", "--stdio"],
             "billing": [str(BIN / "flotilla-billing"), "--home", home, "--demo-data"],
+            "crm": [str(BIN / "flotilla-crm"), "--home", home, "--demo-data"],
             "memory": [str(BIN / "flotilla-memory"), "--home", home, "--demo-data"],
         }
         seconds: dict[str, list[float]] = {name: [] for name in commands}
@@ -69,7 +70,7 @@ def resident(wanted: str) -> int:
 
 def surface() -> None:
     """Print what each server's tools cost a model in bytes."""
-    for server in ("billing", "memory"):
+    for server in ("billing", "crm", "memory"):
         with tempfile.TemporaryDirectory() as home:
             table = subprocess.run(
                 [BIN / f"flotilla-{server}", "--home", home, "tools"], capture_output=True, text=True, check=True

@@ -11,10 +11,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "flotilla_kit": ROOT / "servers" / "kit" / "flotilla_kit",
     "flotilla_billing": ROOT / "servers" / "billing" / "flotilla_billing",
+    "flotilla_crm": ROOT / "servers" / "crm" / "flotilla_crm",
     "flotilla_memory": ROOT / "servers" / "memory" / "flotilla_memory",
     "flotilla_orchestrator": ROOT / "orchestrator" / "flotilla_orchestrator",
 }
-SERVERS = {"flotilla_billing", "flotilla_memory"}
+SERVERS = {"flotilla_billing", "flotilla_crm", "flotilla_memory"}
 # From the top down; a module may import what stands below it, not what stands above.
 KIT_LAYERS = [
     {"testing"},
@@ -39,12 +40,13 @@ SERVER_LAYERS = [
     {"embedder", "sample"},
     {"changes", "formats"},
     {"store"},
+    {"health"},
     {"knowledge", "reading"},
     {"writing"},
     {"retrieval"},
     {"encoding"},
     {"arguments", "models"},
-    {"records", "schema", "settings", "statements", "times"},
+    {"access", "errors", "records", "schema", "settings", "statements", "times", "values", "words"},
 ]
 # Of files and folders.
 ORCHESTRATOR_LAYERS = [

@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 Surface = dict[str, set[str]]
 USERS = [
     ("ab", ROOT / "servers" / "billing" / "flotilla_billing"),
+    ("ab", ROOT / "servers" / "crm" / "flotilla_crm"),
     ("ab", ROOT / "servers" / "memory" / "flotilla_memory"),
     ("a", EXAMPLES),
     ("c", ROOT / "orchestrator" / "flotilla_orchestrator"),

@@ -1,0 +1,1 @@
+"""Files that the CRM imports and exports."""

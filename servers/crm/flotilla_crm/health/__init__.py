@@ -1,0 +1,1 @@
+"""How an account is: an explained score, and signals that something is wrong."""

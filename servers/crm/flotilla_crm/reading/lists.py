@@ -1,0 +1,138 @@
+"""Lists of an account's records, and of open deals, in pages of a size."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flotilla_kit.errors import NotFound
+from flotilla_kit.paging import Page, decode_cursor, page_within
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+
+from ..access import Access
+from ..models import Record
+from ..records import ACCOUNT, ACTIVITY, CONTACT, DEAL, StageKind, Type
+from ..schema import accounts, activities, contacts, deals
+from .shown import chosen, shorter, show
+
+a, c, d, v = accounts.c, contacts.c, deals.c, activities.c
+LAST_DAY = "9999-12-31"  # sorts behind every day: deals without a close date come last
+
+
+def missing(kind: str) -> NotFound:
+    """There is no such record, or none for the caller."""
+    return NotFound(f"There is no {kind} with that id.", suggestion="search_accounts finds accounts by name or person.")
+
+
+def account(conn: Connection, access: Access, account_id: str) -> Record:
+    """The row of an account.
+
+    Raises:
+        NotFound: it is not there, or not the caller's.
+    """
+    row = conn.execute(select(accounts).where(a.account_id == account_id)).mappings().one_or_none()
+    if row is None or not access.sees(row["account_id"]):
+        raise missing("account")
+    return dict(row)
+
+
+def get_account(conn: Connection, access: Access, account_id: str, fields: Sequence[str] | None) -> Record:
+    """An account with all its fields, or those asked for."""
+    return show(account(conn, access, account_id), chosen(ACCOUNT, access, fields, ACCOUNT.by_name), None)
+
+
+def list_contacts(
+    conn: Connection,
+    access: Access,
+    account_id: str,
+    status: str | None,
+    fields: Sequence[str] | None,
+    limit: int,
+    cursor: str | None,
+    max_bytes: int,
+) -> Page[Record]:
+    """Contacts of an account by their ids, merged ones apart."""
+    account(conn, access, account_id)
+    found = select(contacts).where(c.account_id == account_id, c.merged_into.is_(None))
+    if status is not None:
+        found = found.where(c.status == status)
+    if cursor is not None:
+        found = found.where(c.contact_id > decode_cursor(cursor, str)[0])
+    return _page(conn, access, CONTACT, found.order_by(c.contact_id), fields, limit, max_bytes, ["contact_id"])
+
+
+def list_deals(
+    conn: Connection,
+    access: Access,
+    account_id: str | None,
+    owner_id: str | None,
+    state: StageKind | None,
+    fields: Sequence[str] | None,
+    limit: int,
+    cursor: str | None,
+    max_bytes: int,
+) -> Page[Record]:
+    """Deals by the day they are to be closed, the next first; of one account or of all that the caller sees."""
+    if account_id is not None:
+        account(conn, access, account_id)
+    close = func.coalesce(d.close_on, LAST_DAY)
+    found = select(deals, close.label("close_key"))
+    wanted: list[ColumnElement[bool]] = []
+    if (of := account_id or access.account_id) is not None:
+        wanted.append(d.account_id == of)
+    if owner_id is not None:
+        wanted.append(d.owner_id == owner_id)
+    if state is not None:
+        wanted.append(d.stage_kind == state)
+    if cursor is not None:
+        day, last = decode_cursor(cursor, str, str)
+        wanted.append(or_(close > day, and_(close == day, d.deal_id > last)))
+    found = found.where(*wanted).order_by(close, d.deal_id)
+    return _page(conn, access, DEAL, found, fields, limit, max_bytes, ["close_key", "deal_id"])
+
+
+def list_activities(
+    conn: Connection,
+    access: Access,
+    account_id: str,
+    kinds: Sequence[str] | None,
+    since: str | None,
+    until: str | None,
+    contact_id: str | None,
+    fields: Sequence[str] | None,
+    limit: int,
+    cursor: str | None,
+    max_bytes: int,
+) -> Page[Record]:
+    """What happened at an account, newest first."""
+    account(conn, access, account_id)
+    wanted: list[ColumnElement[bool]] = [v.account_id == account_id]
+    if kinds is not None:
+        wanted.append(v.kind.in_(kinds))
+    if since is not None:
+        wanted.append(v.occurred_at >= since)
+    if until is not None:
+        wanted.append(v.occurred_at < until)
+    if contact_id is not None:
+        wanted.append(v.contact_id == contact_id)
+    if cursor is not None:
+        at, last = decode_cursor(cursor, str, str)
+        wanted.append(or_(v.occurred_at < at, and_(v.occurred_at == at, v.activity_id < last)))
+    found = select(activities).where(*wanted).order_by(v.occurred_at.desc(), v.activity_id.desc())
+    return _page(conn, access, ACTIVITY, found, fields, limit, max_bytes, ["occurred_at", "activity_id"])
+
+
+def _page(
+    conn: Connection,
+    access: Access,
+    kind: Type,
+    found: Select[Any],
+    fields: Sequence[str] | None,
+    limit: int,
+    max_bytes: int,
+    position: Sequence[str],
+) -> Page[Record]:
+    """A page whose cursor says the given columns of its last row."""
+    wanted = chosen(kind, access, fields)
+    rows = [dict(row) for row in conn.execute(found.limit(limit + 1)).mappings()]
+    at = {row[kind.id]: tuple(row[name] for name in position) for row in rows}
+    shown = [show(row, wanted) for row in rows]
+    return page_within(shown, max_bytes, lambda record: at[record[kind.id]], limit=limit, shorten=shorter)
