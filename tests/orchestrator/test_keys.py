@@ -156,7 +156,7 @@ def flotilla_billing_tools(home: Path) -> dict[str, int]:
     [
         (["reseacher"], "did you mean `researcher`?"),
         (["researcher", "--playbook", "billing-dispute"], "'customer_id' is a required property"),
-        (["researcher", "--playbook", "account-review", "--input", "customer_id=a b"], "does not match"),
+        (["data-scout", "--playbook", "account-review", "--input", "account_id=a b"], "does not match"),
         (["researcher", "--playbook", "billing"], "There is no playbook `billing`"),
     ],
 )
