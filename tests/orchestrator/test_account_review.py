@@ -14,7 +14,6 @@ from support.processes import clean_environment
 CONFIGS = Path(__file__).parents[2] / "configs"
 ACCOUNT, DEAL = "cust_20417", "deal_okafor_renewal"
 SAMPLE = {f"FLOTILLA_{name}_DEMO_DATA": "true" for name in ("BILLING", "CRM", "MEMORY")}
-READERS = ("data-scout", "memory-analyst", "recommendation-author")
 
 
 def rows(home: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -102,14 +101,6 @@ def test_the_review_cites_what_three_servers_say_and_changes_only_what_a_person_
         mine = {"account_id", "customer_id"} & set(call["arguments"])
         assert {call["arguments"][name] for name in mine} <= {ACCOUNT}
         assert mine or worker != "memory-analyst"
-
-
-def test_only_the_last_worker_can_ask_for_changes_and_nobody_for_owners_amounts_or_stages(tmp_path: Path) -> None:
-    named = ["--playbook", "account-review", "--input", f"account_id={ACCOUNT}", "--configs", CONFIGS, "--json"]
-    for worker in (*READERS, "crm-clerk"):
-        done = flotilla(tmp_path, "mandate", worker, *named, environment=SAMPLE)
-        assert done.returncode == 0, done.stdout + done.stderr
-        print(done.stdout[:1500])
 
 
 def test_an_account_that_the_crm_does_not_know_starts_no_session(tmp_path: Path) -> None:
