@@ -37,7 +37,11 @@ REQUESTED: list[tuple[str, dict[str, Any], str]] = [
     ("crm__update_deal", {**OWNER, "changes": {"amount_minor": 1}}, "field_not_allowed"),
     ("crm__update_deal", {**OWNER, "changes": {"stage": "Lost"}}, "field_not_allowed"),
     ("crm__update_deal", {**OWNER, "changes": {"next_step": "Tell Tom"}}, "approval_required"),
-    ("crm__update_deal", {**OWNER, "deal_id": "deal_nordlys_renewal"}, "not_found"),
+    (
+        "crm__update_deal",
+        {"deal_id": "deal_nordlys_workshop", "version": 1, "changes": {"next_step": "Wait"}},
+        "not_found",
+    ),
     ("crm__log_activity", {"account_id": ANOTHERS, "kind": "note", "body": "copied"}, "out_of_bounds"),
     ("crm__get_account_review", {"account_id": MINE}, "unknown_tool"),
 ]  # by the clerk, the only one who can ask for changes
