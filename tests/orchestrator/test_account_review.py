@@ -10,6 +10,7 @@ from typing import Any
 from support import programs
 from support.commands import flotilla
 from support.processes import clean_environment
+from support.terminal import at_terminal
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ACCOUNT, DEAL = "cust_20417", "deal_okafor_renewal"
@@ -27,7 +28,8 @@ class Review:
     def __init__(self, home: Path, *decisions: str) -> None:
         """`decisions`: of the changes, in the order in which they are asked for."""
         self._environ, self._home, self._decisions = clean_environment(home, SAMPLE), home, list(decisions)
-        self.facts: list[dict[str, Any]] = []
+        self.shown: list[str] = []
+        """What whoever decided was shown of each change."""
 
     def record(self) -> dict[str, Any]:
         """The run's record, once all is decided."""
@@ -46,12 +48,12 @@ class Review:
         return record
 
     def _decide(self, approval_id: str, decision: str) -> None:
-        ((tool, arguments, facts),) = rows(
-            self._home, "SELECT tool, arguments, facts FROM approvals WHERE approval_id = ?", approval_id
-        )
-        self.facts.append({"tool": tool, **json.loads(arguments), **json.loads(facts)})
-        how = ["--confirm", tool] if decision == "approve" else ["--reason", "not now"]
-        self._run("flotilla-crm", "--home", str(self._home), "approvals", decision, approval_id, *how)
+        ((tool,),) = rows(self._home, "SELECT tool FROM approvals WHERE approval_id = ?", approval_id)
+        command = [*programs.command("flotilla-crm"), "--home", str(self._home), "approvals", decision, approval_id]
+        reason = ["--reason", "not now"] if decision == "reject" else []
+        code, shown = at_terminal([*command, *reason], self._environ, tool if decision == "approve" else None)
+        assert code == 0, shown
+        self.shown.append(" ".join(shown.split()))
 
     def _run(self, *command: str) -> None:
         done = programs.run(*command, environ=self._environ, folder=self._home)
@@ -76,10 +78,10 @@ def test_the_review_cites_what_three_servers_say_and_changes_only_what_a_person_
     assert output["not_found"] == []
 
     # Each change was shown with what is there now, and decided for itself.
-    deal, call = review.facts
     (made,), (rejected,) = output["changes_made"], output["changes_rejected"]
-    assert (deal["tool"], deal["current"]) == ("update_deal", {"next_step": "Terms for the second depot in writing"})
-    assert (call["tool"], call["subject"]) == ("log_activity", "Call Grace Oduya")
+    deal, _ = review.shown
+    for said in ("Ask Daniel Okafor what is missing to decide", "Terms for the second depot in writing", DEAL):
+        assert said in deal
     assert (made["record_id"], made["version"]) == (DEAL, 5)
     assert "not now" in rejected["why"]
     history = "SELECT record_id, field, actor, reason FROM field_history WHERE run = ?"
