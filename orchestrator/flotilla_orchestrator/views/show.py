@@ -15,6 +15,7 @@ from rich.tree import Tree
 
 from ..records.allowances import Entry
 from ..records.journal import Run, Span, seconds_between
+from .written import written
 
 MARKS = {
     "queued": ("⋯", "dim"),
@@ -208,43 +209,10 @@ def _output(output: Mapping[str, JsonValue]) -> RenderableType:
     letters: list[RenderableType] = []
     for name, value in output.items():
         if (isinstance(value, str) and "\n" in value) or (value and isinstance(value, list | dict)):
-            letters.append(Panel(Text(_written(value)), title=name.replace("_", " ")))
+            letters.append(Panel(Text(written(value)), title=name.replace("_", " ")))
         else:
-            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(_plain(value)))
+            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(written(value)))
     return Group(Panel(facts, title="result", border_style="green"), *letters)
-
-
-def _written(value: JsonValue) -> str:
-    """Lists as bullets, objects as lines `name: value`, what is inside them indented."""
-    match value:
-        case list() if value:
-            return "\n".join(f"- {_inside(_written(item))}" for item in value)
-        case dict() if value:
-            return "\n".join(f"{name.replace('_', ' ')}: {_below(item)}" for name, item in value.items())
-        case _:
-            return _plain(value)
-
-
-def _below(value: JsonValue) -> str:
-    """On the same line if it is short; so are lists of ids."""
-    if isinstance(value, list) and all(isinstance(item, str) and " " not in item for item in value):
-        return _plain(", ".join(map(str, value)) or None)
-    written = _inside(_written(value))
-    return f"\n  {written}" if "\n" in written else written
-
-
-def _inside(text: str) -> str:
-    return text.replace("\n", "\n  ")
-
-
-def _plain(value: JsonValue) -> str:
-    match value:
-        case None | [] | {}:
-            return "—"
-        case bool():
-            return "yes" if value else "no"
-        case _:
-            return str(value)
 
 
 def _label(span: Span) -> Text:
