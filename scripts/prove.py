@@ -64,8 +64,10 @@ def main(arguments: list[str]) -> int:
     os.environ["FLOTILLA_PROVE"] = "1"
     clock = Clock(files)
     code = 0
-    for names, mark in ((set(named) - {SESSIONS}, "prove"), (set(named) & {SESSIONS}, "cli_double and not prove")):
-        if where := [str(files[name]) for name in named if name in names]:
+    long = [str(files[name]) for name in named if name != SESSIONS]
+    sessions = [str(files[name]) for name in named if name == SESSIONS]
+    for where, mark in ((long, "prove"), (sessions, "cli_double and not prove")):
+        if where:
             code = max(code, pytest.main(["-m", mark, *where, *words], plugins=[clock]))
     for name, seconds in clock.seconds.items():
         print(f"{name:20} {_about(seconds / 60):>8}  (expected {_about(expected.get(name))})")

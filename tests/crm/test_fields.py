@@ -52,6 +52,8 @@ async def test_what_is_not_readable_is_in_no_answer(filled: Settings, settings_o
             for secret in ("SECRET", "7391846", "ase@"):
                 assert secret not in said, f"{tool}: {said}"
         assert (await crm.call("get_contact_by_email", email="ase@acme.example"))["code"] == "not_found"
+        for hidden in ("ase@acme.example", "berg", "acme.example"):
+            assert (await crm.call("search_accounts", query=hidden))["items"] == []
 
 
 async def test_a_review_says_which_sections_lack_what(filled: Settings, settings_of: Of) -> None:

@@ -31,7 +31,7 @@ def history(account_id: str, name: str, domain: str) -> list[tuple[Any, Rows]]:
     people = [
         {
             "contact_id": f"con_{domain}_{n}",
-            "status": "active",
+            "status": "bounced",
             "first_name": name,
             "last_name": f"{domain.title()}s{'s' * n}",
         }
@@ -121,10 +121,14 @@ CRM = ServerUnderTest(
     samples=[
         Read("search_accounts", {"query": "nordlys"}, out_of_scope=[{"query": "quillfeather"}]),
         Read("get_account", {"account_id": OURS}, out_of_scope=OTHER),
-        Read("list_account_contacts", {"account_id": OURS, "status": "active"}, out_of_scope=OTHER),
+        Read("list_account_contacts", {"account_id": OURS, "status": "bounced"}, out_of_scope=OTHER),
         Read("list_account_deals", {"account_id": OURS, "state": "open"}, out_of_scope=OTHER),
         Read("list_account_activities", {"account_id": OURS, "until": "2026-03-02"}, out_of_scope=OTHER),
-        Read("list_field_changes", {"account_id": OURS, "field": "name"}, out_of_scope=OTHER),
+        Read(
+            "list_field_changes",
+            {"account_id": OURS, "record_id": "con_nordlys_1"},
+            out_of_scope=[{"account_id": THEIRS, "record_id": "con_quillfeather_1"}],
+        ),
         Read("get_account_review", {"account_id": OURS}, out_of_scope=OTHER),
         Read(
             "get_contact_by_email",
@@ -139,7 +143,7 @@ CRM = ServerUnderTest(
         Read("detect_risk_signals", {"account_id": OURS}, out_of_scope=OTHER),
         Change(
             "create_contact",
-            lambda n: {"account_id": OURS, "last_name": "Berg", "email": f"berg{n}@nordlys.example", "title": "Owner"},
+            lambda n: {"account_id": OURS, "last_name": "Berg", "email": f"berg{n}@gmail.com", "title": "Owner"},
             out_of_scope=[{"account_id": THEIRS}],
             waits=True,
         ),
@@ -151,7 +155,7 @@ CRM = ServerUnderTest(
         ),
         Change(
             "create_deal",
-            lambda n: {"account_id": OURS, "name": f"Seats {n}", "amount_minor": 4900, "currency": "USD"},
+            lambda n: {"account_id": OURS, "name": f"Seats {n}", "currency": "USD", "stage": "Closed Lost"},
             out_of_scope=[{"account_id": THEIRS}],
             waits=True,
         ),

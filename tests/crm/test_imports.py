@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flotilla_crm.formats.importing import IMPORTERS
-from flotilla_crm.schema import activities, contacts, deals
+from flotilla_crm.schema import accounts, activities, contacts, deals, users
 from flotilla_crm.settings import Settings
 from flotilla_crm.sql_store import SqlCrmStore
 from flotilla_kit import cli
@@ -32,6 +32,9 @@ SALESFORCE_DEALS = """Opportunity ID,Opportunity Name,Account Name,Stage,Amount,
 ACTIVITIES = """Activity Type,Subject,Account Name,Contact Email,Date,Direction,Priority
 Logged call,About the depot,Acme Freight,ase@acme.example,2026-03-01 09:30:00,inbound,
 Case,Broken,Acme Freight,,2026-03-02,inbound,P1
+"""
+ZOHO_ACCOUNTS = """Record Id,Account Owner,Account Name,Phone,Website,Industry
+zcrm_1,Lena Fuchs,Acme,,https://www.acme.example/,Freight
 """
 KINDS: Mapping[str, Importer[Any, Any]] = {importer.format.name: importer for importer in IMPORTERS}
 
@@ -56,6 +59,11 @@ class Importing:
             return [dict(row) for row in conn.execute(select(table).order_by(table.c.created_at)).mappings()]
 
         return await self.store.database.read(read)
+
+    async def users(self) -> Sequence[Mapping[str, Any]]:
+        return await self.store.database.read(
+            lambda conn: [dict(row) for row in conn.execute(select(users)).mappings()]
+        )
 
 
 @asynccontextmanager
@@ -168,3 +176,28 @@ def _without_owners(path: Path) -> list[dict[str, str]]:
     """Users are no records of their own: an import knows an owner by what the file says."""
     with path.open(encoding="utf-8", newline="") as file:
         return [{**row, "owner_id": ""} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (ZOHO_ACCOUNTS, "accounts"),
+        (ZOHO, "contacts"),
+        (HUBSPOT, "contacts"),
+        (SALESFORCE_DEALS, "deals"),
+        ("Record Id,Deal Owner,Amount,Deal Name,Closing Date,Account Name,Stage\n", "deals"),
+        (ACTIVITIES, "activities"),
+        ("one,two\n", ""),
+    ],
+)
+def test_the_header_says_which_kind_a_file_is(tmp_path: Path, text: str, kind: str) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(text, encoding="utf-8")
+    assert [name for name, importer in KINDS.items() if importer.format.recognises(path)] == ([kind] if kind else [])
+
+
+async def test_a_website_becomes_a_domain_and_an_unknown_owner_a_user(on_sqlite: Importing) -> None:
+    await on_sqlite.load("accounts", ZOHO_ACCOUNTS.replace("Lena Fuchs", "new@us.example"))
+    account = next(row for row in await on_sqlite.rows(accounts) if row["account_id"] == "zcrm_1")
+    owner = next(row for row in await on_sqlite.users() if row["user_id"] == account["owner_id"])
+    assert (account["domain"], owner["email"]) == ("acme.example", "new@us.example")

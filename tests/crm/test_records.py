@@ -135,7 +135,7 @@ async def test_the_same_address_blocks_and_what_is_alike_warns(crm: Crm) -> None
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"emial": "x@acme.example"}, "is no field"),
+        ({"emial": "x@acme.example"}, "is none of a contact"),
         ({"email": "nobody"}, "e-mail address"),
         ({"phone": "12"}, "phone number"),
         ({"role": "king"}, "must be one of champion"),

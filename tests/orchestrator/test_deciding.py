@@ -8,23 +8,47 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.commands import Watched, billing, descendants, flotilla, started
+import yaml
+from support import programs
+from support.commands import Watched, billing, descendants, flotilla
 from support.processes import BIN, clean_environment
-from support.teller import CHARGE, refunds_in
+from support.programs import Program
+from support.teller import CHARGE, REFUND, refund, refunds_in
 from support.terminal import at_terminal
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-COMPLAINT = ["run", "billing-dispute", "I was charged twice.", "--input", "customer_id=cust_12345", "--rehearse"]
+pytestmark = pytest.mark.cli_double
+
+PAYMENTS = Path(__file__).parents[2] / "configs" / "demo" / "payments.csv"
+COMPLAINT = ["run", "case", "I was charged twice.", "--rehearse"]
+OUTPUT = {"type": "object", "required": ["final_action"], "properties": {"final_action": {"type": "string"}}}
+ACTION = {"final_action": "{{ 'refund_issued' if 'refund' in results else 'escalated' }}"}
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The data of a company with an approver, ada."""
+    """The data of a company with an approver, ada, and beside it `configs` with a clerk who refunds."""
     home = tmp_path / "home"
     home.mkdir()
-    for words in (["import", CONFIGS / "demo" / "payments.csv"], ["approvers", "add", "ada"]):
+    for words in (["import", PAYMENTS], ["approvers", "add", "ada"]):
         billing(home, *words)
+    script = {"name": "case", "agents": {"clerk": [{"turns": [refund(), {"result": ACTION}]}]}}
+    clerk = yaml.safe_dump({"name": "clerk", "description": "Refunds.", "tools": [REFUND]})
+    for name, text in {
+        "fleet.yaml": yaml.safe_dump({"servers": {"billing": {"command": [str(BIN / "flotilla-billing")]}}}),
+        "playbooks/case.yaml": yaml.safe_dump(
+            {"name": "case", "description": "A case.", "lead": "clerk", "output": OUTPUT}
+        ),
+        "rehearsals/case.yaml": yaml.safe_dump(script),
+        "workers/clerk.md": f"---\n{clerk}---\nRefund it.\n",
+    }.items():
+        file = configs(home) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
     return home
+
+
+def configs(home: Path) -> Path:
+    return home.parent / "configs"
 
 
 @pytest.fixture
@@ -34,9 +58,11 @@ def key(home: Path, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def waiting(home: Path, *more: str) -> "Generator[tuple[subprocess.Popen[str], str, str]]":
+def waiting(home: Path, *more: str) -> "Generator[tuple[Program, str, str]]":
     """A run without a terminal that waits for an approval: its process, what it said so far, and the approval's id."""
-    with started(home, *COMPLAINT, *more, "--configs", CONFIGS) as process:
+    words = [*COMPLAINT, *more, "--configs", configs(home)]
+    process = programs.start("flotilla", *words, environ=clean_environment(home), folder=home, stderr=subprocess.STDOUT)
+    try:
         assert process.stdout
         said = ""
         for line in process.stdout:
@@ -46,10 +72,14 @@ def waiting(home: Path, *more: str) -> "Generator[tuple[subprocess.Popen[str], s
         found = re.search(r"apr_[0-9a-f]{20}", said)
         assert found, said
         yield process, said, found[0]
+    finally:
+        process.kill()
+        process.wait()
+        process.close()
 
 
 def approvals(home: Path, key: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return flotilla(home, "approvals", *words, "--server", "billing", "--key", key, "--configs", CONFIGS)
+    return flotilla(home, "approvals", *words, "--server", "billing", "--key", key, "--configs", configs(home))
 
 
 def paid(home: Path) -> list[tuple[str, int]]:
@@ -82,7 +112,7 @@ def test_a_rejection_is_heard_and_a_person_takes_over(home: Path, key: Path) -> 
 
 
 def test_who_has_no_key_of_that_server_decides_nothing(home: Path, tmp_path: Path) -> None:
-    nobody = flotilla(home, "approvals", "list", "--server", "billing", "--configs", CONFIGS)
+    nobody = flotilla(home, "approvals", "list", "--server", "billing", "--configs", configs(home))
     assert (nobody.returncode, "FLOTILLA_APPROVER_KEY" in nobody.stderr) == (2, True)
     other = tmp_path / "other"
     other.mkdir()
@@ -94,7 +124,7 @@ def test_who_has_no_key_of_that_server_decides_nothing(home: Path, tmp_path: Pat
 
 
 def test_at_a_terminal_the_person_is_shown_the_facts_and_types_the_amount_back(home: Path) -> None:
-    command = [BIN / "flotilla", *COMPLAINT, "--configs", CONFIGS]
+    command = [BIN / "flotilla", *COMPLAINT, "--configs", configs(home)]
     environment = {**clean_environment(home), "TERM": "xterm", "COLUMNS": "200"}
     code, shown = at_terminal(command, environment, "245.00 USD", also={"[a/r/l] ": "a"})
     assert code == 0, shown
@@ -115,7 +145,7 @@ def test_an_interrupted_run_leaves_nothing_behind_but_the_request(home: Path, ke
 
 def test_yes_goes_only_with_a_rehearsal(home: Path) -> None:
     words = [word for word in COMPLAINT if word != "--rehearse"]
-    refused = flotilla(home, *words, "--yes", "--configs", CONFIGS, environment={"ANTHROPIC_API_KEY": "sk-none"})
+    refused = flotilla(home, *words, "--yes", "--configs", configs(home), environment={"ANTHROPIC_API_KEY": "sk-none"})
     assert refused.returncode == 2
     assert "only with --rehearse" in refused.stderr
     assert not (home / "journal.db").exists()

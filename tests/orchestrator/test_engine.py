@@ -15,6 +15,8 @@ from support.commands import Watched, descendants
 from support.runs import Killed
 from support.teller import CHARGE, refunds_in
 
+pytestmark = pytest.mark.cli_double
+
 
 @pytest.fixture
 def case(tmp_path: Path) -> Killed:
@@ -41,6 +43,7 @@ def paid(case: Killed) -> list[tuple[str, int]]:
     return refunds_in(case.home / "billing.db")
 
 
+@pytest.mark.real_cli
 def test_a_run_killed_while_it_waits_goes_on_in_another_process(case: Killed) -> None:
     process, approval_id = case.waiting(*case.begin())
     case.kill(process)

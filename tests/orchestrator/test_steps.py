@@ -7,6 +7,8 @@ from flotilla_orchestrator.engine.work import MAX_SUMMARY_CHARS
 from flotilla_orchestrator.records.journal import Span
 from support.stage import DESK, OUTPUT, Played, Stage, answer, call, delegate
 
+pytestmark = pytest.mark.cli_double
+
 SAY_TASK = {"say": "did {{ task }}"}
 DOWN = {"misbehave": 500}
 ONCE_DOWN = {"misbehave": 500, "times": 1}
@@ -55,6 +57,7 @@ async def test_what_a_step_said_is_data_and_no_template(stage: Stage) -> None:
     assert second.attributes["task"] == "{{ inputs }}{% raw %} Look of {{ inputs.secret }}ok"
 
 
+@pytest.mark.real_cli
 async def test_outputs_are_validated_and_passed_on_and_make_the_result(stage: Stage) -> None:
     stage.worker("helper")
     playbook(

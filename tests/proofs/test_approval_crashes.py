@@ -155,7 +155,10 @@ async def test_a_kill_anywhere_neither_doubles_an_effect_nor_loses_an_approval(
     database_url: str, tmp_path: Path, gateway: GatewayProcess, victim: Callable[[Step], int]
 ) -> None:
     random = draw(f"approval crashes {database_url.split(':')[0]}")
-    sites = list(islice(cycle(STATE_AFTER), max(share(KILLS), len(STATE_AFTER))))
+    # Without the full run, every other place on the one database and the rest on the other.
+    sites = [*STATE_AFTER][database_url.startswith("postgresql") :: 2]
+    if FULL:
+        sites = list(islice(cycle(STATE_AFTER), KILLS))
     random.shuffle(sites)
     took_s = list[float]()
     async with House(tmp_path, database_url, gateway).standing() as house:

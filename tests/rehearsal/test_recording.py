@@ -30,13 +30,13 @@ JWT = "eyJhbGciOiJFZERTQSJ9." + "eyJzdWIiOiJ3b3JrZXIifQ." + "c2lnbmF0dXJl"
 
 
 def calls(home: Path) -> list[tuple[str, str, str]]:
-    """Every call of the last run: by whom, to what, with what; ids that are new in each run are left out."""
+    """Every call of the last run's agents: by whom, to what, with what; ids that are new in each run are left out."""
     spans = json.loads(flotilla(home, "trace", "--json").stdout)["spans"]
     names = {span["span_id"]: span["name"] for span in spans}
     found = [
         (names[span["parent_id"]], span["name"], FRESH.sub("rf", json.dumps(span["attributes"]["arguments"])))
         for span in spans
-        if span["kind"] in ("tool", "delegate")
+        if span["kind"] in ("tool", "delegate") and "after" not in span["attributes"]
     ]
     return sorted(found)  # parallel ones in whatever order
 

@@ -40,12 +40,15 @@ def _flags(
         yield flag, [("contact", name)], missing
     pairs = [f"{pair.first['contact_id']} = {pair.second['contact_id']}" for pair in duplicates.pairs(known)]
     yield "possible_duplicate_contacts", [("contact", name) for name in ("email", "phone", "last_name")], pairs
-    open_deals = (d.account_id == account_id, d.stage_kind == "open")
-    for flag, field, condition in (
-        ("open_deal_past_its_close_date", "close_on", d.close_on < today.isoformat()),
-        ("open_deal_without_close_date", "close_on", d.close_on.is_(None)),
-        ("open_deal_without_amount", "amount_minor", d.amount_minor.is_(None)),
-        ("open_deal_without_owner", "owner_id", d.owner_id.is_(None)),
+    open_deals = select(d.deal_id, d.close_on, d.amount_minor, d.owner_id).where(
+        d.account_id == account_id, d.stage_kind == "open"
+    )
+    rows = conn.execute(open_deals.order_by(d.deal_id).limit(MOST_COMPARED)).all()
+    late = [str(row.deal_id) for row in rows if row.close_on is not None and row.close_on < today.isoformat()]
+    yield "open_deal_past_its_close_date", [("deal", "close_on")], late
+    for field, flag in (
+        ("close_on", "open_deal_without_close_date"),
+        ("amount_minor", "open_deal_without_amount"),
+        ("owner_id", "open_deal_without_owner"),
     ):
-        ids = conn.execute(select(d.deal_id).where(*open_deals, condition).order_by(d.deal_id)).scalars()
-        yield flag, [("deal", field)], [str(one) for one in ids]
+        yield flag, [("deal", field)], [str(row.deal_id) for row in rows if getattr(row, field) is None]

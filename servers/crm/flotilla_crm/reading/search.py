@@ -13,13 +13,12 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from ..access import Access
 from ..schema import accounts, search_words
-from ..statements import chunks
 from ..words import MAX_WORD, after, fold, words_of
 from ..writing.index import INDEXED
 
 w, a = search_words.c, accounts.c
-MOST_FOUND = 300  # accounts and contacts that the pages of a search can show
-MOST_FITTING = 2_000  # index rows of a word's beginning that are looked at
+MOST_FOUND = 200  # accounts and contacts that the pages of a search can show
+MOST_FITTING = 1_000  # index rows of a word's beginning that are looked at
 MOST_WORDS = 8  # of a query
 
 
@@ -45,24 +44,31 @@ def fits(conn: Connection, access: Access, query: str) -> Sequence[Fit]:
     words = query_words(query)
     if not words:
         return []
+    # A person's whole name, or its beginning: its words may each be those of thousands.
+    phrase = fold(query)[:MAX_WORD]
+    if len(words) > 1 and (found := _fits(conn, access, _begins(w.word, phrase), [])):
+        return found
     counts = {word: _count(conn, _begins(w.word, word), access) for word in words}
     lead = min(words, key=lambda word: counts[word])
-    if counts[lead] == 0:
-        return []
-    others = [word for word in words if word != lead]
     begins = _begins(w.word, lead)
     if counts[lead] > MOST_FITTING and _count(conn, w.word == lead, access):
         begins = w.word == lead
-    some = select(w.account_id, w.record_id).where(begins, *_within(access, w))
+    return _fits(conn, access, begins, [word for word in words if word != lead]) if counts[lead] else []
+
+
+def _fits(conn: Connection, access: Access, begins: ColumnElement[bool], others: Sequence[str]) -> Sequence[Fit]:
+    """What is in the first index rows that fit, of accounts that have the other words too."""
+    # In the index's order: of what fits very many, the first.
+    first = select(w.account_id, w.record_id).where(begins, *_within(access, w)).limit(MOST_FITTING).subquery().c
+    some = select(first.account_id, first.record_id, a.name_folded).join(accounts, a.account_id == first.account_id)
     for word in others:
         other = search_words.alias().c
-        also = (other.account_id == w.account_id, _begins(other.word, word), *_within(access, other))
+        also = (other.account_id == first.account_id, _begins(other.word, word), *_within(access, other))
         some = some.where(exists().where(*also))
-    # In the index's order: of what fits very many, the first.
-    found = {(str(row.account_id), str(row.record_id)) for row in conn.execute(some.limit(MOST_FITTING))}
-    named = _names(conn, sorted({account_id for account_id, _ in found}))
-    ordered = sorted(found, key=lambda one: (one[0] != one[1], named[one[0]], one))
-    return [Fit(one, None if one == record else record) for one, record in ordered[:MOST_FOUND]]
+    found = {
+        (row.account_id != row.record_id, row.name_folded, row.account_id, row.record_id) for row in conn.execute(some)
+    }
+    return [Fit(one, record if of_contact else None) for of_contact, _, one, record in sorted(found)[:MOST_FOUND]]
 
 
 def _begins(column: ColumnElement[str], word: str) -> ColumnElement[bool]:
@@ -85,11 +91,3 @@ def _count(conn: Connection, begins: ColumnElement[bool], access: Access) -> int
     """How many index rows fit, at most one more than are looked at."""
     some = select(w.account_id).where(begins, *_within(access, w)).limit(MOST_FITTING + 1).subquery()
     return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
-
-
-def _names(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for some in chunks(ids):
-        found = select(a.account_id, a.name_folded).where(a.account_id.in_(some))
-        named |= {str(account_id): str(name) for account_id, name in conn.execute(found)}
-    return named

@@ -19,8 +19,10 @@ INDEXED: Mapping[RecordType, Sequence[str]] = {
 
 
 def words(kind: RecordType, values: Mapping[str, Any]) -> set[str]:
-    """The words that a record is found by; an e-mail address is one word."""
-    whole = {fold(values["email"])[:MAX_WORD]} if values.get("email") else set[str]()
+    """The words that a record is found by; an e-mail address is one word, and so is the name as a whole."""
+    name = [values.get(part) for part in ("name", "first_name", "last_name") if part in INDEXED.get(kind, ())]
+    phrases = [fold(" ".join(part for part in name if part)), fold(values.get("email") or "")]
+    whole = {phrase[:MAX_WORD] for phrase in phrases if words_of(phrase)}
     return whole | words_of(*(values.get(name) for name in INDEXED.get(kind, ()) if name != "email"))
 
 
