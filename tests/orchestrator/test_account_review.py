@@ -103,11 +103,3 @@ def test_the_review_cites_what_three_servers_say_and_changes_only_what_a_person_
         mine = {"account_id", "customer_id"} & set(call["arguments"])
         assert {call["arguments"][name] for name in mine} <= {ACCOUNT}
         assert mine or worker != "memory-analyst"
-
-
-def test_an_account_that_the_crm_does_not_know_starts_no_session(tmp_path: Path) -> None:
-    command = ["run", "account-review", "How are they?", "--input", "account_id=cust_nobody", "--rehearse", "--json"]
-    done = flotilla(tmp_path, *command, "--configs", CONFIGS, environment=SAMPLE)
-    record = json.loads(done.stdout)
-    assert (done.returncode, record["error"]["code"]) == (1, "lookup_failed")
-    assert record["totals"]["agents"] == 0
