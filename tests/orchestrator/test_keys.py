@@ -100,7 +100,8 @@ def test_mandate_shows_at_a_glance_what_a_researcher_can_do(tmp_path: Path) -> N
     assert int(transactions[3]) > 300
     assert "not: check_refund_eligibility, get_refund, issue_refund" in lines
     assert not [line for line in lines if line.startswith("issue_refund")]
-    assert lines[-1].endswith("bytes of context for 10 tools")
+    assert lines[-2].endswith("bytes of context for 10 tools")
+    assert lines[-1] == "no tool of: crm"
 
 
 def test_mandate_says_the_same_as_data(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_mandate_says_the_same_as_data(tmp_path: Path) -> None:
     assert (record["worker"], record["playbook"], record["unreached"]) == (
         "refund-clerk",
         "billing-dispute",
-        ["memory"],
+        ["crm", "memory"],
     )
     assert (server["server"], server["mandates"]) == ("billing", True)
     assert server["scope"] == {"customer_id": "cust_12345"}
@@ -156,7 +157,7 @@ def flotilla_billing_tools(home: Path) -> dict[str, int]:
     [
         (["reseacher"], "did you mean `researcher`?"),
         (["researcher", "--playbook", "billing-dispute"], "'customer_id' is a required property"),
-        (["researcher", "--playbook", "account-review", "--input", "customer_id=a b"], "does not match"),
+        (["data-scout", "--playbook", "account-review", "--input", "account_id=a b"], "does not match"),
         (["researcher", "--playbook", "billing"], "There is no playbook `billing`"),
     ],
 )

@@ -54,6 +54,13 @@ def test_strings_are_rendered_however_deep_and_keys_are_not() -> None:
     assert render({"{{ x }}": [{"n": "{{ page.count }}"}, 7]}, CONTEXT) == {"{{ x }}": [{"n": 2}, 7]}
 
 
+def test_json_in_a_text_is_a_value_again() -> None:
+    text = render("Page: {{ page | tojson }}", CONTEXT)
+    assert render("{{ text | regex('Page: (.+)') | from_json }}", {"text": text}) == PAGE
+    with pytest.raises(TemplateError, match="from_json"):
+        render("{{ task | from_json }}", CONTEXT)
+
+
 def test_regex_yields_the_group_or_the_whole_match() -> None:
     assert render("{{ task | regex('CUST_[0-9]+') }}", CONTEXT) == "cust_42"
     assert render("{{ task | regex('cust_([0-9]+)') }}", CONTEXT) == "42"

@@ -39,7 +39,7 @@ def _options(
     return ClaudeAgentOptions(
         tools=[],
         permission_mode="dontAsk",
-        allowed_tools=["mcp__billing", "mcp__memory", *BUILT_IN],
+        allowed_tools=[*(f"mcp__{name}" for name in urls), *BUILT_IN],
         strict_mcp_config=True,
         setting_sources=[],
         skills=[],

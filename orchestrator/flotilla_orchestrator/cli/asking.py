@@ -30,9 +30,7 @@ def described(server: str, approval: Approval) -> str:
     if approval.decided_by:
         said = f": {quoted(approval.reason)}" if approval.reason else ""
         lines.append(f"  decided by {quoted(approval.decided_by)}{said}")
-    lines.append("Arguments, as the caller wrote them:")
-    lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
-    return "\n".join([*lines, _facts(approval)])
+    return "\n".join([*lines, _told(approval)])
 
 
 def _question(approval: Approval) -> str:
@@ -45,9 +43,13 @@ def _question(approval: Approval) -> str:
     return "\n".join([*lines, f"{visible(approval.tool)}: {visible(approval.facts['question'])}"])
 
 
-def _facts(approval: Approval) -> str:
-    lines = [f"  {visible(name)}: {visible(value)}" for name, value in approval.facts.items()]
-    return "\n".join(["Facts, as the server knows them:", *lines])
+def _told(approval: Approval) -> str:
+    """What would be called, field by field, and what the server says of it now."""
+    lines = ["Arguments, as the caller wrote them:"]
+    lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
+    lines.append("Facts, as the server knows them:")
+    lines += [f"  {visible(name)}: {visible(value)}" for name, value in approval.facts.items()]
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _asks(pending: Pending) -> str:
     if pending.server == STEPS:
         return _question(pending.approval)
     asks = f"{quoted(pending.approval.requester)} asks for {visible(pending.approval.tool)}"
-    return f"{asks} on {pending.server}. {_facts(pending.approval)}"
+    return f"{asks} on {pending.server}.\n{_told(pending.approval)}"
 
 
 async def _line(question: str) -> str:

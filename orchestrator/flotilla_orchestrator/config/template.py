@@ -4,6 +4,7 @@ A string that is exactly one `{{ expression }}` yields the expression's own valu
 to text. Data is never a template: what an expression yields is not rendered again.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -35,13 +36,19 @@ def _regex(text: str, pattern: str) -> str:
     return match[1] if match.re.groups else match[0]
 
 
+def _from_json(text: str) -> object:
+    """The value that a JSON text says; the opposite of `tojson`."""
+    return json.loads(text)
+
+
 _EXPRESSION = re.compile(r"\{\{[-+]?(.+?)[-+]?\}\}", re.DOTALL)
 _CODE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BACKSLASH = re.compile(r"(\\[\\'\"nt])|\\")
 
 _environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
 # Jinja infers the type of `filters` from its own ones.
-cast("dict[str, Callable[..., object]]", _environment.filters)["regex"] = _regex
+_filters = cast("dict[str, Callable[..., object]]", _environment.filters)
+_filters["regex"], _filters["from_json"] = _regex, _from_json
 
 
 def render(value: JsonValue, context: Mapping[str, JsonValue]) -> JsonValue:

@@ -15,6 +15,7 @@ from rich.tree import Tree
 
 from ..records.allowances import Entry
 from ..records.journal import Run, Span, seconds_between
+from .written import written
 
 MARKS = {
     "queued": ("⋯", "dim"),
@@ -207,21 +208,11 @@ def _output(output: Mapping[str, JsonValue]) -> RenderableType:
     facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     letters: list[RenderableType] = []
     for name, value in output.items():
-        if isinstance(value, str) and "\n" in value:
-            letters.append(Panel(Text(value), title=name.replace("_", " ")))
+        if (isinstance(value, str) and "\n" in value) or (value and isinstance(value, list | dict)):
+            letters.append(Panel(Text(written(value)), title=name.replace("_", " ")))
         else:
-            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(_plain(value)))
+            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(written(value)))
     return Group(Panel(facts, title="result", border_style="green"), *letters)
-
-
-def _plain(value: JsonValue) -> str:
-    match value:
-        case None:
-            return "—"
-        case bool():
-            return "yes" if value else "no"
-        case _:
-            return str(value)
 
 
 def _label(span: Span) -> Text:

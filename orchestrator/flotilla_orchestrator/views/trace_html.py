@@ -14,6 +14,7 @@ from .show import cost, duration, totals
 from .trace_graph import HEIGHT, WIDTH, Graph
 from .trace_rows import problem, rows
 from .trace_timeline import Timeline
+from .written import written
 
 
 def page(run: Run, spans: Sequence[Span]) -> str:
@@ -24,7 +25,8 @@ def page(run: Run, spans: Sequence[Span]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"sha256": _sha256, "duration": duration, "cost": cost, "pretty": _pretty}
+    environment.filters |= {"sha256": _sha256, "duration": duration, "cost": cost}
+    environment.filters |= {"pretty": _pretty, "written": written}
     shown = rows(run, spans)
     # The run's own clock sets the limits: another one that is an hour off would push all else to the edge.
     whole = next((row.seconds for row in shown if row.span.kind == "run"), max((row.end for row in shown), default=0))

@@ -1,0 +1,32 @@
+"""A value of a run's result as people read it: text, not JSON."""
+
+from pydantic import JsonValue
+
+
+def written(value: JsonValue) -> str:
+    """Lists as bullets, objects as lines `name: value`, what is inside them indented."""
+    match value:
+        case None:
+            return "—"
+        case bool():
+            return "yes" if value else "no"
+        case list() | dict() if not value:
+            return "—"
+        case list():
+            return "\n".join(f"- {_inside(written(item))}" for item in value)
+        case dict():
+            return "\n".join(f"{name.replace('_', ' ')}:{_after_name(item)}" for name, item in value.items())
+        case _:
+            return str(value)
+
+
+def _after_name(value: JsonValue) -> str:
+    """On the same line if it is one; so are lists of ids."""
+    if isinstance(value, list) and value and all(isinstance(item, str) and " " not in item for item in value):
+        return f" {', '.join(map(str, value))}"
+    text = _inside(written(value))
+    return f"\n  {text}" if "\n" in text else f" {text}"
+
+
+def _inside(text: str) -> str:
+    return text.replace("\n", "\n  ")
