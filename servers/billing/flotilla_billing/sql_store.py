@@ -9,7 +9,6 @@ from flotilla_kit.effects import Effect, ExternalEffects, faults
 from flotilla_kit.paging import Page
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
-from sqlalchemy.exc import IntegrityError
 
 from . import queries, refunding
 from .duplicates import find_duplicates
@@ -84,11 +83,8 @@ class SqlBillingStore:
         asked = (transaction_id, amount_minor, currency, reason, rules)
         refund_id = f"rf_{secrets.token_hex(10)}"
         reserving = (scope, effect, refund_id, self._external, *asked)
-        try:
-            refund_id = await self.database.write(refunding.reserve, *reserving)
-        except IntegrityError:
-            # Another transaction recorded this key for another charge first; a new one can see it, and says so.
-            refund_id = await self.database.write(refunding.reserve, *reserving)
+        # A key that another transaction recorded first, for another charge, is seen the second time, and said.
+        refund_id = await self.database.write_unique(refunding.reserve, *reserving)
         faults.point("after_reserve")
         refund = await self.get_refund(scope, refund_id)
         if refund.status == "pending":

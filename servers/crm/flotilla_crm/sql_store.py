@@ -9,8 +9,6 @@ from flotilla_kit.errors import InvalidArguments, NotFound
 from flotilla_kit.paging import Page
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 
 from . import sample
 from .access import Access, Allowed, allowed, allowed_by_scope
@@ -61,7 +59,7 @@ class SqlCrmStore:
         await self.database.close()
 
     async def ping(self) -> None:
-        await self.database.read(lambda conn: conn.execute(text("SELECT 1")) and None)
+        await self.database.ping()
 
     async def search_accounts(self, caller: Caller, query: str, asked: Asked) -> Page[Record]:
         return await self.database.read(finding.search_accounts, self._access(caller), query, *_paged(asked))
@@ -196,11 +194,7 @@ class SqlCrmStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Changed:
-        try:
-            outcome = await self.database.write(change, asked, *args, **kwargs)
-        except IntegrityError:
-            # Another transaction recorded this key first; a new one can see it.
-            outcome = await self.database.write(change, asked, *args, **kwargs)
+        outcome = await self.database.write_unique(change, asked, *args, **kwargs)
         return Changed.model_validate({**outcome, "warnings": outcome.get("warnings") or None})
 
 

@@ -9,8 +9,7 @@ from flotilla_kit.effects import Effect, faults
 from flotilla_kit.paging import Page, decode_cursor, page_within
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
-from sqlalchemy import Connection, Select, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Select, select
 
 from . import changes, times
 from .knowledge.fts_store import FtsKnowledgeStore
@@ -92,7 +91,7 @@ class SqlMemoryStore:
         await self.database.close()
 
     async def ping(self) -> None:
-        await self.database.read(lambda conn: conn.execute(text("SELECT 1")) and None)
+        await self.database.ping()
 
     async def search(
         self, caller: Caller, account_id: str | None, query: Query, limit: int, cursor: str | None, max_bytes: int
@@ -221,11 +220,7 @@ class SqlMemoryStore:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> changes.Outcome:
-        try:
-            outcome = await self.database.write(change, effect, *args, **kwargs)
-        except IntegrityError:
-            # Another transaction recorded this key, or made the same account, first; a new one can see it.
-            outcome = await self.database.write(change, effect, *args, **kwargs)
+        outcome = await self.database.write_unique(change, effect, *args, **kwargs)  # or the same account is made
         faults.point("committed")
         if self._embedder is not None:
             self._embedder.wake()

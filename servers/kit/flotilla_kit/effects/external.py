@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import IntegrityError
 
 from ..errors import FlotillaError, OutcomeUnknown
 from ..storage.database import Database
@@ -102,11 +101,7 @@ class ExternalEffects:
         """
         effect_id = f"ext_{secrets.token_hex(10)}"
         point("before_reserve")
-        try:
-            effect_id = await self._database.write(self._reserve_once, effect, effect_id, request, clear)
-        except IntegrityError:
-            # Another transaction recorded this key first; a new one can see it.
-            effect_id = await self._database.write(self._reserve_once, effect, effect_id, request, clear)
+        effect_id = await self._database.write_unique(self._reserve_once, effect, effect_id, request, clear)
         point("after_reserve")
         found = await self._database.read(get, effect_id)
         if not found.settled:

@@ -15,7 +15,6 @@ from fastmcp.exceptions import NotFoundError
 from fastmcp.tools.function_tool import ToolMeta
 from mcp_types import ToolAnnotations
 from pydantic_core import to_jsonable_python
-from sqlalchemy.exc import IntegrityError
 
 from .. import approvals
 from ..approvals import ApprovalNeeded
@@ -156,9 +155,6 @@ async def ask(
     database: Database, effect: Effect, facts: Mapping[str, Any], expires_h: float, *, anew: bool = False
 ) -> approvals.Approval:
     """`approvals.ask` in a transaction of its own; of two callers that ask at once the second finds the first's."""
-    try:
-        approval = await database.write(approvals.ask, effect, facts, expires_h, anew=anew)
-    except IntegrityError:
-        approval = await database.write(approvals.ask, effect, facts, expires_h, anew=anew)
+    approval = await database.write_unique(approvals.ask, effect, facts, expires_h, anew=anew)
     faults.point("requested")
     return approval

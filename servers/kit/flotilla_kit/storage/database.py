@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from ..terminal.invocation import started
@@ -103,6 +103,21 @@ class Database:
         with _database_errors():
             async with engine.begin() as connection:
                 return await connection.run_sync(f, *args, **kwargs)
+
+    async def write_unique(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `write`, for what is recorded once under a key: if another was first, `f` runs again, and sees it.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: the second transaction met one as well.
+        """
+        try:
+            return await self.write(f, *args, **kwargs)
+        except IntegrityError:
+            return await self.write(f, *args, **kwargs)
+
+    async def ping(self) -> None:
+        """Raises `StoreUnavailable` if the database does not answer."""
+        await self.read(lambda connection: connection.execute(text("SELECT 1")) and None)
 
     async def truncate_log(self, wait_ms: int = BUSY_TIMEOUT_MS) -> bool:
         """Empty SQLite's write-ahead log, in which what was deleted still is; false while others read from it.

@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-from sqlalchemy import text
-
 from ..settings import ServerSettings
 from .addresses import store_url
 from .database import Database
@@ -53,4 +51,4 @@ class KitStore:
         await self.database.close()
 
     async def ping(self) -> None:
-        await self.database.read(lambda connection: connection.execute(text("SELECT 1")) and None)
+        await self.database.ping()
