@@ -22,7 +22,7 @@ KIT_LAYERS = [
     {"__main__"},
     {"cli"},
     {"http"},
-    {"exports", "imports", "server", "tools"},
+    {"arguments", "exports", "imports", "server", "tools"},
     {"guard"},
     {"approvals"},
     {"effects"},
@@ -30,7 +30,7 @@ KIT_LAYERS = [
     {"identity", "storage"},
     {"telemetry", "terminal"},
     {"money", "paging"},
-    {"errors", "settings"},
+    {"errors", "settings", "times"},
 ]
 # Of files and folders; a server has some of them.
 SERVER_LAYERS = [
@@ -46,7 +46,7 @@ SERVER_LAYERS = [
     {"retrieval"},
     {"encoding"},
     {"arguments", "models"},
-    {"access", "errors", "records", "schema", "settings", "statements", "times", "values", "words"},
+    {"access", "days", "errors", "records", "schema", "settings", "statements", "values", "words"},
 ]
 # Of files and folders.
 ORCHESTRATOR_LAYERS = [

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from flotilla_kit import times
 from sqlalchemy import Connection, func, insert, select
 
 from .schema import ledger_entries, transactions
@@ -38,7 +38,7 @@ def post_all(connection: Connection, posted: Sequence[Transfer]) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: one of them was posted before.
     """
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = times.now()
     entries = [
         {
             "transfer_id": transfer.transfer_id,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flotilla_kit import approvals, effects, money
+from flotilla_kit import approvals, effects, money, times
 from flotilla_kit.effects import Effect, ExternalEffect, ExternalEffects, faults
 from flotilla_kit.errors import Conflict
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -99,7 +99,7 @@ def reserve(
             currency=currency,
             reason=reason,
             status="pending",
-            created_at=current.isoformat(timespec="milliseconds"),
+            created_at=times.utc(current),
         )
     )
     request = {"transaction_id": transaction_id, "amount_minor": amount_minor, "currency": currency}

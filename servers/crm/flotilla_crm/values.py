@@ -1,18 +1,16 @@
 """What a field's value must be, and how the store keeps it: e-mail and phone in one form, money in minor units."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from flotilla_kit import money
+from flotilla_kit import money, times
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-from . import times
 from .records import Field, FieldKind, Type
 
 Value = str | int | None
-MOST_TEXT_OF_AN_ADDRESS = 254
 MOST_MINOR = 10**15  # exact in every JSON reader (2^53)
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}")
@@ -59,8 +57,10 @@ def stored_value(field: Field, value: object, region: str | None = None) -> Valu
                 return _flag(value)
             case "phone":
                 return phone(_text(value, NAME_LIKE), region)
+            case "choice":
+                return _choice(_text(value, field.longest), field.choices)
             case _:
-                return _READ[field.kind](_text(value, field.longest), field)
+                return _READ[field.kind](_text(value, field.longest))
     except ValueError as error:
         raise BadValue(field.name, str(error)) from None
 
@@ -115,68 +115,38 @@ def _flag(value: object) -> int:
     return int(value)
 
 
-def _plain(said: str, field: Field) -> str:
-    del field
-    return said
-
-
-def _address(said: str, field: Field) -> str:
-    del field
-    return email(said[:MOST_TEXT_OF_AN_ADDRESS])
-
-
-def _domain(said: str, field: Field) -> str:
-    del field
+def _domain(said: str) -> str:
     bare = re.sub(r"^https?://(?:www\.)?", "", said.lower()).split("/")[0]
     if not _DOMAIN.fullmatch(bare):
         raise ValueError("must be a domain such as example.com")
     return bare
 
 
-def _currency(said: str, field: Field) -> str:
-    del field
+def _currency(said: str) -> str:
     if not money.is_currency(said.upper()):
         raise ValueError("must be an ISO 4217 currency code such as USD")
     return said.upper()
 
 
-def _day(said: str, field: Field) -> str:
-    del field
-    try:
-        return times.day(said)
-    except ValueError as error:
-        raise ValueError(f"must be {error}") from None
-
-
-def _instant(said: str, field: Field) -> str:
-    del field
-    try:
-        return times.instant(said)
-    except ValueError as error:
-        raise ValueError(f"must be {error}") from None
-
-
-def _choice(said: str, field: Field) -> str:
-    if said not in field.choices:
-        raise ValueError(f"must be one of {', '.join(field.choices)}")
+def _choice(said: str, choices: Sequence[str]) -> str:
+    if said not in choices:
+        raise ValueError(f"must be one of {', '.join(choices)}")
     return said
 
 
-def _identifier(said: str, field: Field) -> str:
-    del field
+def _identifier(said: str) -> str:
     if not ID.fullmatch(said):
         raise ValueError("must be an id: letters, digits and _ . : -")
     return said
 
 
-_READ: Mapping[FieldKind, Callable[[str, Field], str]] = {
-    "text": _plain,
-    "email": _address,
+_READ: Mapping[FieldKind, Callable[[str], str]] = {
+    "text": str,
+    "email": email,
     "domain": _domain,
     "currency": _currency,
-    "day": _day,
-    "instant": _instant,
-    "choice": _choice,
+    "day": times.day,
+    "instant": times.instant,
     "user": _identifier,
     "id": _identifier,
 }

@@ -1,86 +1,40 @@
-"""Arguments of the tools, listed in few bytes: a model reads every tool before every call.
+"""Arguments of the tools."""
 
-A schema says the type and what cannot be guessed; what else an argument must be is checked here and said when it is
-not. None is changed: bounds and approvals are of what a caller wrote. An optional argument but the cursor is left out,
-not null.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal, NotRequired
 
-from flotilla_kit import effects, paging
-from pydantic import AfterValidator, Field, WithJsonSchema
+from flotilla_kit.arguments import GIVEN, NUMBER, TEXT, TEXTS, Name, at_most, length, read_by
+from flotilla_kit.times import instant, instant_or_day
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict  # Pydantic wants this one before Python 3.12
 
 from .models import PassageKind
 from .records import MemoryKind
-from .times import day, instant, instant_or_day
 
 MOST = 20  # in a list
 
-
-def _given(value: object) -> object:
-    if value is None:
-        raise ValueError("must be left out instead of null")
-    return value
-
-
-def _length(longest: int, shortest: int = 1) -> AfterValidator:
-    def check(text: str) -> str:
-        if not shortest <= len(text) <= longest:
-            raise ValueError(f"must be a text of {shortest} to {longest} characters")
-        return text
-
-    return AfterValidator(check)
-
-
-def _read_by(read: Callable[[str], str]) -> AfterValidator:
-    def check(said: str) -> str:
-        read(said)
-        return said
-
-    return AfterValidator(check)
-
-
-def _few(values: Sequence[object]) -> Sequence[object]:
-    if len(values) > MOST:
-        raise ValueError(f"must have at most {MOST} entries")
-    return values
-
-
-_GIVEN = AfterValidator(_given)
-_TEXT, _NUMBER = WithJsonSchema({"type": "string"}), WithJsonSchema({"type": "integer"})
-_TEXTS = WithJsonSchema({"type": "array", "items": {"type": "string"}})
-
-AccountId = Annotated[str, _length(200, 0)]
-OptionalAccountId = Annotated[str | None, _GIVEN, _length(200, 0), _TEXT]
-Query = Annotated[str, _length(2_000)]
-Words = Annotated[str, _length(500)]
-DocumentId = Annotated[str, _length(4_096)]  # as a path on Linux
-Offset = Annotated[int, Field(ge=0), _NUMBER]
-Statement = Annotated[str, _length(4_000)]
-Name = Annotated[str, _length(200)]
-OptionalName = Annotated[str | None, _GIVEN, _length(200), _TEXT]
-Channel = Annotated[str, _length(40)]
-Instant = Annotated[str, _length(40), _read_by(instant)]
-OptionalInstant = Annotated[str | None, _GIVEN, _length(40), _read_by(instant), _TEXT]
-OptionalTime = Annotated[str | None, _GIVEN, _length(40), _read_by(instant_or_day), _TEXT]
-OptionalDay = Annotated[str | None, _GIVEN, _length(40), _read_by(day), _TEXT]
-PassageIds = Annotated[list[Annotated[str, _length(40)]] | None, _GIVEN, AfterValidator(_few), _TEXTS]
+AccountId = Annotated[str, length(200, 0)]
+OptionalAccountId = Annotated[str | None, GIVEN, length(200, 0), TEXT]
+Query = Annotated[str, length(2_000)]
+Words = Annotated[str, length(500)]
+DocumentId = Annotated[str, length(4_096)]  # as a path on Linux
+Offset = Annotated[int, Field(ge=0), NUMBER]
+Statement = Annotated[str, length(4_000)]
+Channel = Annotated[str, length(40)]
+Instant = Annotated[str, length(40), read_by(instant)]
+OptionalTime = Annotated[str | None, GIVEN, length(40), read_by(instant_or_day), TEXT]
+PassageIds = Annotated[list[Annotated[str, length(40)]] | None, GIVEN, at_most(MOST), TEXTS]
 TargetId = Annotated[str, Field(pattern=r"^(account|(mem|ep|ent)_\w{20})$")]  # said, so that the audit keeps it
-Kinds = Annotated[list[PassageKind] | None, _GIVEN, AfterValidator(_few), _TEXTS]
-TimelineKinds = Annotated[list[MemoryKind | Literal["episode"]] | None, _GIVEN, AfterValidator(_few), _TEXTS]
+Kinds = Annotated[list[PassageKind] | None, GIVEN, at_most(MOST), TEXTS]
+TimelineKinds = Annotated[list[MemoryKind | Literal["episode"]] | None, GIVEN, at_most(MOST), TEXTS]
 Depth = Annotated[int, Field(ge=1, le=2)]
-MaxChars = Annotated[int, Field(ge=500, le=100_000), _NUMBER]
-Limit = Annotated[paging.Limit, _NUMBER]
-Cursor = Annotated[paging.Cursor | None, WithJsonSchema({"type": ["string", "null"]})]  # as the last page has it
-IdempotencyKey = Annotated[effects.IdempotencyKey | None, _GIVEN, _TEXT]
+MaxChars = Annotated[int, Field(ge=500, le=100_000), NUMBER]
 
 
 # No docstrings: they would be in the schema.
 class GivenTurn(TypedDict):
     speaker: NotRequired[Name]
-    text: Annotated[str, _length(20_000)]
+    text: Annotated[str, length(20_000)]
     occurred_at: NotRequired[Instant]
 
 
@@ -97,4 +51,4 @@ def _turns(turns: Sequence[object]) -> Sequence[object]:
 
 
 Turns = Annotated[list[GivenTurn], AfterValidator(_turns)]
-Relations = Annotated[list[GivenRelation], AfterValidator(_few)]
+Relations = Annotated[list[GivenRelation], at_most(MOST)]

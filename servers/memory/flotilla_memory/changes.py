@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flotilla_kit import approvals, effects
+from flotilla_kit import approvals, effects, times
 from flotilla_kit.effects import Effect, faults
 from flotilla_kit.errors import NotFound
 from sqlalchemy import Connection
 
-from . import times
 from .records import Episode, Memory, Relation
 from .writing import entities, episodes, forgetting, memories
 from .writing.accounts import lock, lock_known

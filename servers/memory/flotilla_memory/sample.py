@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flotilla_kit import imports
+from flotilla_kit import imports, times
 from flotilla_kit.imports import Source
 from sqlalchemy import Connection, exists, select
 
-from . import times
 from .formats import record_json
 from .formats.importing import DEFAULT_TENANT, IMPORTERS
 from .formats.locomo import LOCOMO

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+from flotilla_kit import times
 from flotilla_kit.effects import Effect, faults
 from flotilla_kit.paging import Page, decode_cursor, page_within
 from flotilla_kit.storage import KIT_MIGRATIONS, Database, Migrations
 from flotilla_kit.storage.addresses import store_url
 from sqlalchemy import Connection, Select, select
 
-from . import changes, times
+from . import changes
 from .knowledge.fts_store import FtsKnowledgeStore
 from .knowledge.store import KnowledgeStore
 from .models import Commitment, Conflicting, Forgotten, Hit, Recorded, RelatedEntity, Remembered, TimelineEntry

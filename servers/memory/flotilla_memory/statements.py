@@ -1,23 +1,15 @@
-"""Statements that the two databases take alike: with a bounded number of values, and inserts of many rows in one."""
+"""Statements that the two databases take alike: look-ups and inserts of many rows in one."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar, TypeVarTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVarTuple
 
 from sqlalchemy import ARRAY, BigInteger, Column, Connection, Select, Table, Text, func, insert, literal, select, text
 
-T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 Named: TypeAlias = tuple[int, str]
 """An account, and a name of something in it."""
 Row = Mapping[str, Any]
-SIZE = 500  # SQLite builds before 3.32 take 999
-
-
-def chunks(values: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
-    """The values in order, so many at a time."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
 
 
 def find_named(
@@ -59,16 +51,3 @@ def insert_keyed(conn: Connection, table: Table, rows: Sequence[Row]) -> list[in
         keys = list(range(first, first + len(rows)))
     conn.execute(insert(table), [{key.name: one, **row} for one, row in zip(keys, rows, strict=True)])
     return keys
-
-
-def insert_new(conn: Connection, table: Table, rows: Sequence[Row]) -> int:
-    """Insert the rows that are not there yet; how many."""
-    if not rows:
-        return 0
-    # Here, as a server on SQLite would otherwise import the other at its start.
-    if conn.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert
-    counted = conn.execution_options(preserve_rowcount=True)
-    return counted.execute(insert(table).on_conflict_do_nothing(), rows).rowcount

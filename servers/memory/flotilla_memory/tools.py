@@ -4,25 +4,20 @@ from typing import Literal
 
 from fastmcp.tools import tool
 from flotilla_kit import tools
+from flotilla_kit.arguments import Cursor, IdempotencyKey, Limit, Name, OptionalDay, OptionalInstant, OptionalName
 from flotilla_kit.paging import Page
+from flotilla_kit.times import instant, instant_or_day
 from flotilla_kit.tools import DESTROY, READ, WRITE, declare, store_of
 
 from . import records
 from .arguments import (
     AccountId,
     Channel,
-    Cursor,
     Depth,
-    IdempotencyKey,
     Instant,
     Kinds,
-    Limit,
     MaxChars,
-    Name,
     OptionalAccountId,
-    OptionalDay,
-    OptionalInstant,
-    OptionalName,
     OptionalTime,
     PassageIds,
     Query,
@@ -38,7 +33,6 @@ from .reading.commitments import Wanted
 from .records import CommitmentStatus, MemoryKind
 from .retrieval.search import Query as SearchQuery
 from .store import Caller, MemoryStore
-from .times import instant, instant_or_day
 
 BY_ACCOUNT = "the store looks at the record's account and tenant"
 NOTES = ""  # the caller's own, of no account

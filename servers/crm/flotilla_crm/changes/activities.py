@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flotilla_kit import effects
+from flotilla_kit import effects, times
 from sqlalchemy import Connection
 
-from .. import times
 from ..records import ACTIVITY, CONTACT, DEAL, Type
 from ..values import Value
 from ..writing import ids, rows

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from flotilla_kit import times
 from flotilla_kit.imports import BadRow, Cells, Format, Importer, Loaded, Problem, Row, Rows, Source, batches, read_csv
 from sqlalchemy import Connection
 
-from .. import times
 from ..records import DEAL
 from ..values import email_key
 from ..writing.bulk import Given, Writer

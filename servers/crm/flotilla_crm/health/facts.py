@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, or_, select
 
-from .. import times
+from ..days import days_before, days_between
 from ..schema import activities, contacts, deals, field_history
 from ..writing.history import read_value
 
@@ -28,7 +28,7 @@ class Talk:
 
     def days(self, today: date) -> int:
         """How long ago it was."""
-        return times.days_between(self.at, today)
+        return days_between(self.at, today)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Facts:
 def read(conn: Connection, account: Row, today: date) -> Facts:
     """Everything up to the end of the day."""
     account_id = str(account["account_id"])
-    end = times.days_before(today + timedelta(days=1), 0)
+    end = days_before(today + timedelta(days=1), 0)
     of_account = (v.account_id == account_id, v.occurred_at < end)
-    recent = (*of_account, v.occurred_at >= times.days_before(today, RECENT_DAYS), v.kind.in_(CONVERSATIONS))
+    recent = (*of_account, v.occurred_at >= days_before(today, RECENT_DAYS), v.kind.in_(CONVERSATIONS))
     counts = conn.execute(
         select(
             func.count(),

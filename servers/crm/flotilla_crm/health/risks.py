@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..access import Access
+from ..days import days_between
 from ..models import Record, Risk, Risks
 from ..records import RecordType
 from .facts import DealHistory, Facts
@@ -68,7 +69,7 @@ def _risk(severity: str, signal: str, value: object, threshold: object, says: st
 def _no_contact(facts: Facts, given: Given, limits: Thresholds) -> Iterator[Risk]:
     del given
     last, account = facts.last, facts.account
-    days = last.days(facts.today) if last else _age(str(account["created_at"]), facts.today)
+    days = last.days(facts.today) if last else days_between(str(account["created_at"]), facts.today)
     if days >= limits.no_contact_days:
         says = f"No call, e-mail or meeting for {days} days." if last else "No call, e-mail or meeting at all."
         ids = [last.activity_id if last else str(account["account_id"])]
@@ -116,7 +117,7 @@ def _slipped(facts: Facts, given: Given, limits: Thresholds) -> Iterator[Risk]:
 def _stalled(facts: Facts, given: Given, limits: Thresholds) -> Iterator[Risk]:
     del given
     for one in facts.deals:
-        days = _age(one.stage_since, facts.today)
+        days = days_between(one.stage_since, facts.today)
         if days >= limits.stalled_days:
             says = f"It has been in the stage {one.deal['stage']} for {days} days."
             yield _of_deal("medium", "stage_stalled", one, days, limits.stalled_days, says, at=one.stage_since)
@@ -181,10 +182,6 @@ def _of_deal(
 ) -> Risk:
     ids = [str(one.deal["deal_id"])]
     return _risk(severity, signal, value, threshold, says, ids, at or str(one.deal["updated_at"]))
-
-
-def _age(since: str, today: date) -> int:
-    return max((today - date.fromisoformat(since[:10])).days, 0)
 
 
 _TALK: Reads = (("activity", "occurred_at"), ("activity", "kind"), ("activity", "direction"))

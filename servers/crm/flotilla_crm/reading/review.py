@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast, get_args
 
+from flotilla_kit import times
 from flotilla_kit.paging import Page, slice_within
 from sqlalchemy import Connection, select
 
-from .. import times
 from ..access import Access
+from ..days import days_before
 from ..models import Record, Review, Section
 from ..records import ACCOUNT, ACTIVITY, CONTACT, DEAL, SectionName, Type
 from ..schema import users
@@ -66,12 +67,12 @@ class _Reader:
         return lists.list_deals(self.conn, self.access, self.account_id, None, "open", None, *self._page())
 
     def activities(self) -> Page[Record]:
-        since = times.days_before(self.today, ACTIVITY_DAYS)
+        since = days_before(self.today, ACTIVITY_DAYS)
         wanted = (self.account_id, None, since, None, None, ACTIVITY_FIELDS)
         return lists.list_activities(self.conn, self.access, *wanted, *self._page())
 
     def changes(self) -> Page[Record]:
-        since = times.days_before(self.today, CHANGE_DAYS)
+        since = days_before(self.today, CHANGE_DAYS)
         wanted = (self.account_id, None, None, since)
         page = history.list_changes(self.conn, self.access, *wanted, *self._page(), created=False)
         shown = [change.model_dump() for change in page.items]

@@ -1,12 +1,13 @@
 """Tools that find and read accounts, what was changed in them, and who looks after them."""
 
 from fastmcp.tools import tool
+from flotilla_kit.arguments import Cursor, Limit, OptionalInstant, OptionalName
 from flotilla_kit.paging import Page
+from flotilla_kit.times import instant
 from flotilla_kit.tools import READ, declare
 
-from ..arguments import Cursor, Fields, Id, Limit, OptionalId, OptionalInstant, OptionalName, OptionalSection, Query
+from ..arguments import Fields, Id, OptionalId, OptionalSection, Query
 from ..models import FieldChange, Record, Review, User
-from ..times import instant
 from .call import BY_ACCOUNT, asked, caller, most_bytes, store
 
 

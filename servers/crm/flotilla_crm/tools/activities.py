@@ -2,27 +2,15 @@
 
 from fastmcp.tools import tool
 from flotilla_kit import tools
+from flotilla_kit.arguments import Cursor, IdempotencyKey, Limit, OptionalDay, OptionalInstant, OptionalName
 from flotilla_kit.paging import Page
+from flotilla_kit.times import instant
 from flotilla_kit.tools import READ, WRITE, declare
 
-from ..arguments import (
-    Cursor,
-    Fields,
-    Id,
-    IdempotencyKey,
-    Kind,
-    Kinds,
-    Limit,
-    OptionalBody,
-    OptionalDay,
-    OptionalDirection,
-    OptionalId,
-    OptionalInstant,
-    OptionalName,
-)
+from ..arguments import Fields, Id, Kinds, OptionalBody, OptionalDirection, OptionalId
 from ..models import Changed, Record
+from ..records import ActivityKind
 from ..store import ActivityFilter
-from ..times import instant
 from .call import BY_ACCOUNT, asked, caller, store
 
 
@@ -48,7 +36,7 @@ async def list_account_activities(
 @declare(approval="rule", scoped=BY_ACCOUNT)
 async def log_activity(
     account_id: Id,
-    kind: Kind,
+    kind: ActivityKind,
     subject: OptionalName = None,
     body: OptionalBody = None,
     direction: OptionalDirection = None,

@@ -2,23 +2,11 @@
 
 from fastmcp.tools import tool
 from flotilla_kit import tools
+from flotilla_kit.arguments import Cursor, IdempotencyKey, Limit, OptionalName
 from flotilla_kit.paging import Page
 from flotilla_kit.tools import DESTROY, READ, WRITE, declare
 
-from ..arguments import (
-    Address,
-    Changes,
-    Cursor,
-    Fields,
-    Id,
-    IdempotencyKey,
-    Limit,
-    OptionalId,
-    OptionalName,
-    OptionalStatus,
-    OptionalText,
-    Version,
-)
+from ..arguments import Address, Changes, Fields, Id, OptionalId, OptionalStatus, OptionalText, Version
 from ..models import Changed, DuplicatePair, Found, Record
 from .call import BY_ACCOUNT, asked, caller, store
 

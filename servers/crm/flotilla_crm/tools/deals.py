@@ -2,25 +2,11 @@
 
 from fastmcp.tools import tool
 from flotilla_kit import tools
+from flotilla_kit.arguments import Cursor, IdempotencyKey, Limit, Name, OptionalDay, OptionalName
 from flotilla_kit.paging import Page
 from flotilla_kit.tools import READ, WRITE, declare
 
-from ..arguments import (
-    Changes,
-    Cursor,
-    Fields,
-    Id,
-    IdempotencyKey,
-    Limit,
-    Minor,
-    Name,
-    OptionalDay,
-    OptionalId,
-    OptionalName,
-    OptionalState,
-    OptionalText,
-    Version,
-)
+from ..arguments import Changes, Fields, Id, Minor, OptionalId, OptionalState, OptionalText, Version
 from ..models import Changed, Found, Record
 from .call import BY_ACCOUNT, asked, caller, store
 

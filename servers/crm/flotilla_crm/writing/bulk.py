@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Connection, insert, select, text
 
 from ..records import ACCOUNT, ACTIVITY, DEAL, Type
 from ..schema import accounts, activities, contacts, deals, stages, users
-from ..statements import chunks
 from ..values import Value, email_key
 from ..words import fold
 from . import ids, rows

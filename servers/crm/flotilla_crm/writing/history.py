@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flotilla_kit import times
 from flotilla_kit.effects import Effect
 from sqlalchemy import Connection, Row, exists, insert, select
 
-from .. import times
 from ..records import RecordType
 from ..schema import field_history
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flotilla_kit.storage.statements import insert_new
 from sqlalchemy import Connection, delete
 
 from ..records import RecordType
 from ..schema import search_words
-from ..statements import insert_new
 from ..words import MAX_WORD, fold, words_of
 
 w = search_words.c

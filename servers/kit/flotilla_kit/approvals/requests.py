@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, Text, func, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
+from .. import times
 from ..effects import Effect, Evaluated, faults
 from ..errors import IdempotencyKeyRequired, NotFound
 from ..identity.principal import OWNER, Principal
@@ -77,8 +78,9 @@ def require(connection: Connection, effect: Effect, *, needed: bool, facts: Mapp
 
 def _use(connection: Connection, effect: Effect) -> str:
     """Use up the approval of exactly this effect; its id, or nothing if there is none that is good."""
-    used = update(_approvals).where(*_of(effect), a.state == "approved", a.expires_at > _now())
-    return connection.execute(used.values(state="consumed", consumed_at=_now()).returning(a.approval_id)).scalar() or ""
+    used = update(_approvals).where(*_of(effect), a.state == "approved", a.expires_at > times.now())
+    consumed = used.values(state="consumed", consumed_at=times.now()).returning(a.approval_id)
+    return connection.execute(consumed).scalar() or ""
 
 
 def _forget(connection: Connection, effect: Effect) -> None:
@@ -100,7 +102,7 @@ def ask(
     """
     latest = _latest(connection, effect)
     if latest is not None:
-        open_, good = latest.state in ("pending", "approved"), latest.expires_at > _now()
+        open_, good = latest.state in ("pending", "approved"), latest.expires_at > times.now()
         if open_ and not good:
             # Told once as expired; whoever asks after that starts afresh.
             connection.execute(update(_approvals).where(a.number == latest.number).values(state="expired"))
@@ -126,8 +128,8 @@ def ask(
         tool=effect.tool,
         arguments=dict(effect.arguments),
         facts=dict(facts),
-        created_at=_text(now),
-        expires_at=_text(now + timedelta(hours=expires_h)),
+        created_at=times.utc(now),
+        expires_at=times.utc(now + timedelta(hours=expires_h)),
     )
     row = approval.model_dump()
     row |= {"arguments": json.dumps(row["arguments"]), "facts": json.dumps(row["facts"])}
@@ -154,10 +156,10 @@ def decide(
     states = ["pending"] if decision == "approve" else ["pending", "approved"]
     decided = connection.execute(
         update(_approvals)
-        .where(a.number == row.number, a.state.in_(states), a.expires_at > _now())
+        .where(a.number == row.number, a.state.in_(states), a.expires_at > times.now())
         .values(
             state="approved" if decision == "approve" else "rejected",
-            decided_at=_now(),
+            decided_at=times.now(),
             decided_by=approver.subject,
             reason=reason or None,
         )
@@ -189,10 +191,10 @@ def find(connection: Connection, server: str, state: State | None, limit: int, b
         case None:
             pass
         case "expired":
-            lapsed = a.state.in_(["pending", "approved"]) & (a.expires_at <= _now())
+            lapsed = a.state.in_(["pending", "approved"]) & (a.expires_at <= times.now())
             wanted = wanted.where((a.state == "expired") | lapsed)
         case "pending" | "approved":
-            wanted = wanted.where(a.state == state, a.expires_at > _now())
+            wanted = wanted.where(a.state == state, a.expires_at > times.now())
         case _:
             wanted = wanted.where(a.state == state)
     return [(row.number, _approval(row)) for row in connection.execute(wanted)]
@@ -216,7 +218,7 @@ def _latest(connection: Connection, effect: Effect) -> Row[Any] | None:
 
 def _refuse_other_arguments(connection: Connection, effect: Effect) -> None:
     theirs = (a.server == effect.server, a.requester == effect.principal, a.run == effect.run, a.tool == effect.tool)
-    good = (a.state == "approved", a.expires_at > _now())
+    good = (a.state == "approved", a.expires_at > times.now())
     if (row := connection.execute(select(_approvals).where(*theirs, *good).limit(1)).one_or_none()) is not None:
         raise ApprovalMismatch(
             "What was approved has other arguments; nothing was done.",
@@ -234,7 +236,7 @@ def _refuse_too_many(connection: Connection, effect: Effect) -> None:
         who = func.hashtextextended(f"{effect.server}/{effect.principal}/{effect.run}", 0)
         connection.execute(select(func.pg_advisory_xact_lock(who)))
     # A local owner has no run, so only what is still open counts for one.
-    bounds = [(MOST_PENDING, (a.state == "pending", a.expires_at > _now()))]
+    bounds = [(MOST_PENDING, (a.state == "pending", a.expires_at > times.now()))]
     bounds += [(MOST_IN_ALL, ())] if effect.run else []
     for most, which in bounds:
         if connection.execute(select(func.count()).where(*theirs, *which)).scalar_one() >= most:
@@ -264,14 +266,6 @@ def _missing(approval_id: str) -> NotFound:
 def _approval(row: Row[Any]) -> Approval:
     said = {name: getattr(row, name) for name in Approval.model_fields}
     said |= {"arguments": json.loads(row.arguments), "facts": json.loads(row.facts)}
-    if row.state in ("pending", "approved") and row.expires_at <= _now():
+    if row.state in ("pending", "approved") and row.expires_at <= times.now():
         said["state"] = "expired"
     return Approval(**said)
-
-
-def _now() -> str:
-    return _text(datetime.now(UTC))
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds")

@@ -9,7 +9,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .chain import Head, utc_now
+from .. import times
+from .chain import Head
 
 try:
     import fcntl
@@ -50,7 +51,7 @@ def read_anchors(path: Path) -> list[Anchor]:
 def write_anchor(path: Path, head: Head) -> None:
     """Append one line; it is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(Anchor(utc_now(), head.seq, head.hash))).encode() + b"\n"
+    line = json.dumps(asdict(Anchor(times.now(), head.seq, head.hash))).encode() + b"\n"
     with path.open("a+b") as file:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX)  # of workers, each notes what it wrote

@@ -9,11 +9,12 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from operator import attrgetter
 from uuid import uuid4
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, bindparam, insert, select, update
+
+from .. import times
 
 GENESIS = "0" * 64
 TEXTS = (
@@ -40,11 +41,6 @@ _texts = attrgetter(*TEXTS)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
-def utc_now() -> str:
-    """This moment in ISO 8601, UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 @dataclass(slots=True)
 class Record:
     """One call, or refusals counted together; `arguments` is redacted JSON text, `outcome` is `ok` or an error's code.
@@ -62,7 +58,7 @@ class Record:
     arguments: str = ""
     outcome: str = ""
     duration_us: int = 0
-    at: str = field(default_factory=utc_now)
+    at: str = field(default_factory=times.now)
     call_id: str = field(default_factory=lambda: uuid4().hex)
     count: int = 1
     in_effect: bool = False

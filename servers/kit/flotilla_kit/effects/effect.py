@@ -8,14 +8,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import rfc8785
 from pydantic import Field
 from sqlalchemy import Column, Connection, MetaData, Table, Text, insert, select
 
-from .. import audit
+from .. import audit, times
 from ..errors import FlotillaError, IdempotencyMismatch, InvalidArguments
 
 IdempotencyKey = Annotated[
@@ -120,7 +119,7 @@ def record(connection: Connection, effect: Effect, outcome: Mapping[str, Any]) -
             key=effect.key,
             digest=effect.digest,
             outcome=json.dumps(outcome),
-            recorded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            recorded_at=times.now(),
         )
     )
     if effect.record:

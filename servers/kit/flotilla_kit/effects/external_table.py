@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Row, Table, Text, insert, or_, select, update
 
+from .. import times
 from .effect import Effect, record
 from .faults import point
 
@@ -90,10 +91,10 @@ def reserve(
             request=json.dumps(dict(request)),
             state="reserved",
             attempts=0,
-            created_at=_text(current),
-            updated_at=_text(current),
+            created_at=times.utc(current),
+            updated_at=times.utc(current),
             lease_owner=owner,
-            lease_until=_text(current + timedelta(seconds=lease_s)),
+            lease_until=times.utc(current + timedelta(seconds=lease_s)),
         )
     )
     record(connection, effect, answer)
@@ -109,7 +110,7 @@ def take(
         None if it is settled, or somebody else holds the lease.
     """
     current = _now()
-    free = or_(x.lease_owner == owner, x.lease_until < _text(current))
+    free = or_(x.lease_owner == owner, x.lease_until < times.utc(current))
     ours = (x.effect_id == effect_id, x.state.in_(UNSETTLED), free)
     row = connection.execute(select(external_effects).where(*ours).with_for_update()).one_or_none()
     if row is None:
@@ -125,10 +126,10 @@ def take(
         .values(
             state=taken.state,
             attempts=taken.attempts,
-            performed_at=taken.performed_at and _text(taken.performed_at),
-            updated_at=_text(current),
+            performed_at=taken.performed_at and times.utc(taken.performed_at),
+            updated_at=times.utc(current),
             lease_owner=owner,
-            lease_until=_text(current + timedelta(seconds=lease_s)),
+            lease_until=times.utc(current + timedelta(seconds=lease_s)),
         )
     )
     return taken
@@ -139,7 +140,7 @@ def settle(connection: Connection, effect_id: str, state: Settled, outcome: Mapp
     settled = (
         update(external_effects)
         .where(x.effect_id == effect_id, x.state.in_(UNSETTLED))
-        .values(state=state, outcome=json.dumps(dict(outcome)), updated_at=_text(_now()), last_error=None)
+        .values(state=state, outcome=json.dumps(dict(outcome)), updated_at=times.utc(_now()), last_error=None)
     )
     return get(connection, effect_id) if connection.execute(settled).rowcount == 1 else None
 
@@ -153,15 +154,15 @@ def leave_unknown(connection: Connection, effect_id: str, owner: str, why: str, 
         .values(
             state="unknown",
             last_error=why.encode("utf-8", "replace").decode().replace("\0", "")[:_LONGEST_ERROR],
-            updated_at=_text(current),
-            lease_until=_text(current + timedelta(seconds=pause_s)),
+            updated_at=times.utc(current),
+            lease_until=times.utc(current + timedelta(seconds=pause_s)),
         )
     )
 
 
 def overdue(connection: Connection, server: str, limit: int) -> list[str]:
     """Unsettled effects of a server that nobody is driving, the longest neglected first."""
-    free = (x.server == server, x.state.in_(UNSETTLED), x.lease_until < _text(_now()))
+    free = (x.server == server, x.state.in_(UNSETTLED), x.lease_until < times.utc(_now()))
     return list(connection.scalars(select(x.effect_id).where(*free).order_by(x.lease_until).limit(limit)))
 
 
@@ -185,7 +186,3 @@ def _read(row: Row[Any]) -> ExternalEffect:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds")

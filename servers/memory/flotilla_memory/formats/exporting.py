@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from flotilla_kit.exports import Exporter, Progress
+from flotilla_kit.times import now
 from sqlalchemy import Connection
 
 from ..records import Record
-from ..times import now
 from . import cogx_export, markdown_export, stored
 from .importing import DEFAULT_TENANT, NOUNS
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from flotilla_kit import times
 from flotilla_kit.errors import Conflict
 from flotilla_kit.imports import BadRow, Format, Importer, Loaded, Row, Rows
 from sqlalchemy import Connection
 
-from .. import times
 from ..records import Entity, Episode, Memory, Record, Relation
 from ..writing.bulk import write
 from .cogx import COGX

@@ -21,9 +21,9 @@ from email.utils import getaddresses, parsedate_to_datetime
 from pathlib import Path
 from typing import cast
 
+from flotilla_kit import times
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
-from .. import times
 from ..records import Episode, Turn
 from . import values
 from .looks import head

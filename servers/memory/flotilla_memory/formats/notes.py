@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flotilla_kit import times
 from flotilla_kit.imports import BadRow, Format, ImportRefused, Problem, Row, Source
 
-from .. import times
 from ..knowledge.markdown import after_front_matter
 from ..records import Episode, Record, Turn
 from . import marked, values

@@ -9,8 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from flotilla_kit.imports import BadRow
-
-from ..times import utc
+from flotilla_kit.times import utc
 
 Object = dict[str, Any]
 """A JSON object."""

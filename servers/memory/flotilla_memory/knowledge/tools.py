@@ -1,10 +1,11 @@
 """What the model sees of the knowledge."""
 
 from fastmcp.tools import tool
+from flotilla_kit.arguments import Cursor, Limit
 from flotilla_kit.paging import Page, piece_within
 from flotilla_kit.tools import READ, declare, store_of
 
-from ..arguments import Cursor, DocumentId, Limit, Offset, Words
+from ..arguments import DocumentId, Offset, Words
 from .models import Document, Hit, uri_of
 from .store import KnowledgeStore
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 
 from ..schema import accounts, passages, postings
-from ..statements import chunks
 from . import vectors, words
 
 _MAX_KEYS = 5_000  # bound parameters in a statement

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Connection, delete, func, select, update
 
 from ..schema import encoded, vectors
-from ..statements import chunks
 from .candidates import Query, _scope  # pyright: ignore[reportPrivateUsage]  # of the same room
 
 if TYPE_CHECKING:

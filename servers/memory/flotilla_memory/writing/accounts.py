@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
+from flotilla_kit.storage.statements import chunks, insert_new
 from sqlalchemy import Connection, select
 
 from ..schema import accounts
-from ..statements import chunks, insert_new
 
 a = accounts.c
 

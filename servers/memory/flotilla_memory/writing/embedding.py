@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flotilla_kit.storage.statements import insert_new
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from ..schema import accounts, encoded, passages, vectors
-from ..statements import insert_new
 
 BATCH = 32  # passages: what has been encoded when the process ends, and is not kept yet, is lost
 a, e, p, v = accounts.c, encoded.c, passages.c, vectors.c

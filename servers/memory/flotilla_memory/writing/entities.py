@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from flotilla_kit.storage.statements import chunks, insert_new
 from sqlalchemy import Connection, insert, select
 
 from ..records import Entity, Relation
 from ..retrieval import words
 from ..schema import aliases, entities, evidence, relations
-from ..statements import Named, chunks, find_named, insert_keyed, insert_new
+from ..statements import Named, find_named, insert_keyed
 from . import ids
 from .passages import resolve
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flotilla_kit.errors import InvalidArguments, NotFound
+from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Column, ColumnElement, Connection, delete, exists, func, not_, or_, select, update
 from sqlalchemy.sql.selectable import Select
 
 from ..models import Forgotten
 from ..retrieval import index, words
 from ..schema import accounts, aliases, citations, encoded, entities, episodes, evidence, memories, passages, relations
-from ..statements import chunks
 from . import log
 from .memories import retire
 

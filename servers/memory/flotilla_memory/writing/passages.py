@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Connection, select
 
 from ..retrieval import index
 from ..schema import episodes, memories, passages
-from ..statements import Row, chunks, insert_keyed
+from ..statements import Row, insert_keyed
 
 p = passages.c
 

@@ -17,9 +17,12 @@ def chunks(values: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
 
 def insert_new(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows that are not there yet; how many."""
+    if not rows:
+        return 0
     # Here, as a server on SQLite would otherwise import the other at its start.
     if conn.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert
-    return sum(conn.execute(insert(table).on_conflict_do_nothing(), row).rowcount for row in rows)
+    counted = conn.execution_options(preserve_rowcount=True)
+    return counted.execute(insert(table).on_conflict_do_nothing(), rows).rowcount

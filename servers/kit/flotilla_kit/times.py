@@ -1,11 +1,11 @@
 """Times: ISO 8601 in UTC with milliseconds, so that they sort as text; or a day."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 
 def now() -> str:
     """This moment."""
-    return utc(datetime.now(UTC))
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def utc(moment: datetime) -> str:
@@ -22,7 +22,18 @@ def instant(said: str) -> str:
     try:
         return utc(datetime.fromisoformat(said))
     except (ValueError, OverflowError):
-        raise ValueError("an ISO 8601 time, such as 2026-03-01 or 2026-03-01T09:30:00Z") from None
+        raise ValueError("must be an ISO 8601 time, such as 2026-03-01 or 2026-03-01T09:30:00Z") from None
+
+
+def instant_or_day(said: str) -> str:
+    """As `instant`, but a day stays one: it means the whole of it.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if len(said) == len("2026-03-01"):
+        return day(said)
+    return instant(said)
 
 
 def day(said: str) -> str:
@@ -36,15 +47,4 @@ def day(said: str) -> str:
             return date.fromisoformat(said).isoformat()
     except ValueError:
         pass
-    raise ValueError("a day, such as 2026-03-01")
-
-
-def days_before(today: date, days: int) -> str:
-    """The beginning of the day so many days before `today`, as the store keeps times."""
-    earliest = max(today.toordinal() - days, 1)
-    return utc(datetime.fromordinal(earliest))
-
-
-def days_between(earlier: str, today: date) -> int:
-    """Whole days from a time or day to `today`; 0 for what is later."""
-    return max((today - date.fromisoformat(earlier[:10])) // timedelta(days=1), 0)
+    raise ValueError("must be a day, such as 2026-03-01")
