@@ -18,10 +18,11 @@ from .health.risks import Thresholds
 from .health.score import Given
 from .models import Changed, DuplicatePair, FieldChange, Found, Health, Record, Review, Risks, User
 from .reading import duplicates, finding, history, lists
+from .reading.asked import ActivityFilter, Asked
 from .reading.review import review
 from .records import ACTIVITY, CONTACT, DEAL, RecordType, SectionName, StageKind, Type
 from .settings import Settings
-from .store import ActivityFilter, Asked, Caller
+from .store import Caller
 from .values import BadValue, Value, stored
 
 MIGRATIONS = Migrations("crm", Path(__file__).parent / "migrations")
@@ -62,32 +63,30 @@ class SqlCrmStore:
         await self.database.ping()
 
     async def search_accounts(self, caller: Caller, query: str, asked: Asked) -> Page[Record]:
-        return await self.database.read(finding.search_accounts, self._access(caller), query, *_paged(asked))
+        return await self.database.read(finding.search_accounts, self._access(caller), query, asked)
 
     async def get_account(self, caller: Caller, account_id: str, fields: Sequence[str] | None) -> Record:
         return await self.database.read(lists.get_account, self._access(caller), account_id, fields)
 
     async def list_contacts(self, caller: Caller, account_id: str, status: str | None, asked: Asked) -> Page[Record]:
-        return await self.database.read(lists.list_contacts, self._access(caller), account_id, status, *_paged(asked))
+        return await self.database.read(lists.list_contacts, self._access(caller), account_id, status, asked)
 
     async def list_deals(
         self, caller: Caller, account_id: str | None, owner_id: str | None, state: StageKind | None, asked: Asked
     ) -> Page[Record]:
         of = (account_id, owner_id, state)
-        return await self.database.read(lists.list_deals, self._access(caller), *of, *_paged(asked))
+        return await self.database.read(lists.list_deals, self._access(caller), *of, asked)
 
     async def list_activities(
         self, caller: Caller, account_id: str, wanted: ActivityFilter, asked: Asked
     ) -> Page[Record]:
-        which = (wanted.kinds, wanted.since, wanted.until, wanted.contact_id)
-        return await self.database.read(lists.list_activities, self._access(caller), account_id, *which, *_paged(asked))
+        return await self.database.read(lists.list_activities, self._access(caller), account_id, wanted, asked)
 
     async def list_changes(
         self, caller: Caller, account_id: str, record_id: str | None, field: str | None, since: str | None, asked: Asked
     ) -> Page[FieldChange]:
         which = (account_id, record_id, field, since)
-        page = (asked.limit, asked.cursor, asked.max_bytes)
-        return await self.database.read(history.list_changes, self._access(caller), *which, *page)
+        return await self.database.read(history.list_changes, self._access(caller), *which, asked)
 
     async def review(
         self, caller: Caller, account_id: str, section: SectionName | None, cursor: str | None, max_bytes: int
@@ -108,8 +107,7 @@ class SqlCrmStore:
         return await self.database.read(finding.user, wanted)
 
     async def find_duplicates(self, caller: Caller, account_id: str, asked: Asked) -> Page[DuplicatePair]:
-        page = (asked.limit, asked.cursor, asked.max_bytes)
-        return await self.database.read(duplicates.find, self._access(caller), account_id, *page)
+        return await self.database.read(duplicates.find, self._access(caller), account_id, asked)
 
     async def health(self, caller: Caller, account_id: str | None, given: Given) -> Health:
         today = self._settings.today
@@ -200,7 +198,3 @@ class SqlCrmStore:
 
 def _lists(said: tuple[str, ...] | None) -> Sequence[Allowed]:
     return () if said is None else (allowed(said),)
-
-
-def _paged(asked: Asked) -> tuple[Sequence[str] | None, int, str | None, int]:
-    return asked.fields, asked.limit, asked.cursor, asked.max_bytes

@@ -10,6 +10,7 @@ from flotilla_kit.storage import Database
 
 from .health.score import Given
 from .models import Changed, DuplicatePair, FieldChange, Found, Health, Record, Review, Risks, User
+from .reading.asked import ActivityFilter, Asked
 from .records import SectionName, StageKind
 
 
@@ -20,26 +21,6 @@ class Caller:
     account_id: str | None = None
     read_fields: str | None = None
     write_fields: str | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which fields of how many records, from where on, in how many bytes. `fields` None is a few that suffice."""
-
-    fields: Sequence[str] | None
-    limit: int
-    cursor: str | None
-    max_bytes: int
-
-
-@dataclass(frozen=True)
-class ActivityFilter:
-    """Which activities: of these kinds, from `since` on and before `until`, with that contact."""
-
-    kinds: Sequence[str] | None = None
-    since: str | None = None
-    until: str | None = None
-    contact_id: str | None = None
 
 
 class CrmStore(Protocol):

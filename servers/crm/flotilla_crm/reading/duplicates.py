@@ -8,6 +8,7 @@ from ..models import DuplicatePair, Record
 from ..records import CONTACT
 from ..schema import contacts
 from ..writing.duplicates import Person, pairs
+from .asked import Asked
 from .lists import account
 from .shown import chosen, show
 
@@ -15,9 +16,7 @@ c = contacts.c
 MOST_COMPARED = 2_000  # contacts of an account
 
 
-def find(
-    conn: Connection, access: Access, account_id: str, limit: int, cursor: str | None, max_bytes: int
-) -> Page[DuplicatePair]:
+def find(conn: Connection, access: Access, account_id: str, asked: Asked) -> Page[DuplicatePair]:
     """Each pair once, with what both have in common that the caller may read."""
     account(conn, access, account_id)
     known_by = or_(c.email_key.is_not(None), c.phone.is_not(None))
@@ -34,4 +33,4 @@ def find(
     answers = [
         DuplicatePair(contact=shown(pair.first), other=shown(pair.second), why=list(pair.reasons)) for pair in likely
     ]
-    return slice_within(answers, max_bytes, cursor, limit=limit)
+    return slice_within(answers, asked.max_bytes, asked.cursor, limit=asked.limit)

@@ -14,6 +14,7 @@ from ..schema import accounts, contacts, deals, users
 from ..values import email, email_key
 from ..words import after, fold
 from . import search
+from .asked import Asked
 from .shown import chosen, shorter, show
 
 a, c, d, u = accounts.c, contacts.c, deals.c, users.c
@@ -25,17 +26,15 @@ def search_accounts(
     conn: Connection,
     access: Access,
     query: str,
-    fields: Sequence[str] | None,
-    limit: int,
-    cursor: str | None,
-    max_bytes: int,
+    asked: Asked,
 ) -> Page[Record]:
     """Accounts with all the words of the query, in their own names or their contacts'; `contact` is whose name fits."""
-    start = 0 if cursor is None else int(decode_cursor(cursor, int)[0])
+    start = 0 if asked.cursor is None else int(decode_cursor(asked.cursor, int)[0])
     if not 0 <= start <= search.MOST_FOUND:
         raise InvalidCursor("That cursor is none of this tool's.", suggestion="Leave it out to start over.")
-    found = search.fits(conn, access, query)[start : start + limit + 1]
-    wanted, person = chosen(ACCOUNT, access, fields), chosen(CONTACT, access, ("first_name", "last_name", "email"))
+    found = search.fits(conn, access, query)[start : start + asked.limit + 1]
+    wanted = chosen(ACCOUNT, access, asked.fields)
+    person = chosen(CONTACT, access, ("first_name", "last_name", "email"))
     of_accounts = select(accounts).where(a.account_id.in_({fit.account_id for fit in found}))
     of_contacts = select(contacts).where(c.contact_id.in_({fit.contact_id for fit in found if fit.contact_id}))
     rows = {row["account_id"]: row for row in conn.execute(of_accounts).mappings()}
@@ -48,7 +47,7 @@ def search_accounts(
         for fit in found
     ]
     end = count(start + 1)
-    return page_within(shown, max_bytes, lambda _: (next(end),), limit=limit, shorten=shorter)
+    return page_within(shown, asked.max_bytes, lambda _: (next(end),), limit=asked.limit, shorten=shorter)
 
 
 def contact_by_email(conn: Connection, access: Access, address: str, fields: Sequence[str] | None) -> Found:

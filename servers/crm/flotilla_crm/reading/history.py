@@ -8,6 +8,7 @@ from ..models import FieldChange
 from ..records import TYPES, RecordType, Type
 from ..schema import field_history
 from ..writing.history import read_value
+from .asked import Asked
 from .lists import account
 from .shown import LONGEST
 
@@ -21,9 +22,7 @@ def list_changes(
     record_id: str | None,
     field: str | None,
     since: str | None,
-    limit: int,
-    cursor: str | None,
-    max_bytes: int,
+    asked: Asked,
     *,
     created: bool = True,
 ) -> Page[FieldChange]:
@@ -42,10 +41,10 @@ def list_changes(
         wanted.append(h.at >= since)
     if not created:
         wanted.append(h.version > 1)
-    if cursor is not None:
-        at, key = decode_cursor(cursor, str, int)
+    if asked.cursor is not None:
+        at, key = decode_cursor(asked.cursor, str, int)
         wanted.append(or_(h.at < at, and_(h.at == at, h.history_key < key)))
-    found = select(field_history).where(*wanted).order_by(h.at.desc(), h.history_key.desc()).limit(limit + 1)
+    found = select(field_history).where(*wanted).order_by(h.at.desc(), h.history_key.desc()).limit(asked.limit + 1)
     rows = conn.execute(found).mappings().all()
     position: dict[tuple[str, str, int, str], tuple[str, int]] = {}
     changes: list[FieldChange] = []
@@ -63,7 +62,9 @@ def list_changes(
         )
         changes.append(change)
         position[_of(change)] = (row["at"], row["history_key"])
-    return page_within(changes, max_bytes, lambda change: position[_of(change)], limit=limit, shorten=_shorter)
+    return page_within(
+        changes, asked.max_bytes, lambda change: position[_of(change)], limit=asked.limit, shorten=_shorter
+    )
 
 
 def _readable(access: Access) -> list[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from ..access import Access
 from ..models import Record
 from ..records import ACCOUNT, ACTIVITY, CONTACT, DEAL, StageKind, Type
 from ..schema import accounts, activities, contacts, deals
+from .asked import ActivityFilter, Asked
 from .shown import chosen, shorter, show
 
 a, c, d, v = accounts.c, contacts.c, deals.c, activities.c
@@ -44,19 +45,16 @@ def list_contacts(
     access: Access,
     account_id: str,
     status: str | None,
-    fields: Sequence[str] | None,
-    limit: int,
-    cursor: str | None,
-    max_bytes: int,
+    asked: Asked,
 ) -> Page[Record]:
     """Contacts of an account by their ids, merged ones apart."""
     account(conn, access, account_id)
     found = select(contacts).where(c.account_id == account_id, c.merged_into.is_(None))
     if status is not None:
         found = found.where(c.status == status)
-    if cursor is not None:
-        found = found.where(c.contact_id > decode_cursor(cursor, str)[0])
-    return _page(conn, access, CONTACT, found.order_by(c.contact_id), fields, limit, max_bytes, ["contact_id"])
+    if asked.cursor is not None:
+        found = found.where(c.contact_id > decode_cursor(asked.cursor, str)[0])
+    return _page(conn, access, CONTACT, found.order_by(c.contact_id), asked, ["contact_id"])
 
 
 def list_deals(
@@ -65,10 +63,7 @@ def list_deals(
     account_id: str | None,
     owner_id: str | None,
     state: StageKind | None,
-    fields: Sequence[str] | None,
-    limit: int,
-    cursor: str | None,
-    max_bytes: int,
+    asked: Asked,
 ) -> Page[Record]:
     """Deals by the day they are to be closed, the next first; of one account or of all that the caller sees."""
     if account_id is not None:
@@ -82,42 +77,36 @@ def list_deals(
         wanted.append(d.owner_id == owner_id)
     if state is not None:
         wanted.append(d.stage_kind == state)
-    if cursor is not None:
-        day, last = decode_cursor(cursor, str, str)
+    if asked.cursor is not None:
+        day, last = decode_cursor(asked.cursor, str, str)
         wanted.append(or_(close > day, and_(close == day, d.deal_id > last)))
     found = found.where(*wanted).order_by(close, d.deal_id)
-    return _page(conn, access, DEAL, found, fields, limit, max_bytes, ["close_key", "deal_id"])
+    return _page(conn, access, DEAL, found, asked, ["close_key", "deal_id"])
 
 
 def list_activities(
     conn: Connection,
     access: Access,
     account_id: str,
-    kinds: Sequence[str] | None,
-    since: str | None,
-    until: str | None,
-    contact_id: str | None,
-    fields: Sequence[str] | None,
-    limit: int,
-    cursor: str | None,
-    max_bytes: int,
+    which: ActivityFilter,
+    asked: Asked,
 ) -> Page[Record]:
     """What happened at an account, newest first."""
     account(conn, access, account_id)
     wanted: list[ColumnElement[bool]] = [v.account_id == account_id]
-    if kinds is not None:
-        wanted.append(v.kind.in_(kinds))
-    if since is not None:
-        wanted.append(v.occurred_at >= since)
-    if until is not None:
-        wanted.append(v.occurred_at < until)
-    if contact_id is not None:
-        wanted.append(v.contact_id == contact_id)
-    if cursor is not None:
-        at, last = decode_cursor(cursor, str, str)
+    if which.kinds is not None:
+        wanted.append(v.kind.in_(which.kinds))
+    if which.since is not None:
+        wanted.append(v.occurred_at >= which.since)
+    if which.until is not None:
+        wanted.append(v.occurred_at < which.until)
+    if which.contact_id is not None:
+        wanted.append(v.contact_id == which.contact_id)
+    if asked.cursor is not None:
+        at, last = decode_cursor(asked.cursor, str, str)
         wanted.append(or_(v.occurred_at < at, and_(v.occurred_at == at, v.activity_id < last)))
     found = select(activities).where(*wanted).order_by(v.occurred_at.desc(), v.activity_id.desc())
-    return _page(conn, access, ACTIVITY, found, fields, limit, max_bytes, ["occurred_at", "activity_id"])
+    return _page(conn, access, ACTIVITY, found, asked, ["occurred_at", "activity_id"])
 
 
 def _page(
@@ -125,14 +114,12 @@ def _page(
     access: Access,
     kind: Type,
     found: Select[Any],
-    fields: Sequence[str] | None,
-    limit: int,
-    max_bytes: int,
+    asked: Asked,
     position: Sequence[str],
 ) -> Page[Record]:
     """A page whose cursor says the given columns of its last row."""
-    wanted = chosen(kind, access, fields)
-    rows = [dict(row) for row in conn.execute(found.limit(limit + 1)).mappings()]
+    wanted = chosen(kind, access, asked.fields)
+    rows = [dict(row) for row in conn.execute(found.limit(asked.limit + 1)).mappings()]
     at = {row[kind.id]: tuple(row[name] for name in position) for row in rows}
     shown = [show(row, wanted) for row in rows]
-    return page_within(shown, max_bytes, lambda record: at[record[kind.id]], limit=limit, shorten=shorter)
+    return page_within(shown, asked.max_bytes, lambda record: at[record[kind.id]], limit=asked.limit, shorten=shorter)

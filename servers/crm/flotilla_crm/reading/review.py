@@ -1,7 +1,7 @@
 """The review of an account: what a person would look up before a call, in sections of a bounded size."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, cast, get_args
 
@@ -15,6 +15,7 @@ from ..models import Record, Review, Section
 from ..records import ACCOUNT, ACTIVITY, CONTACT, DEAL, SectionName, Type
 from ..schema import users
 from . import history, lists, quality
+from .asked import ActivityFilter, Asked
 from .shown import chosen, hidden, show
 
 ACTIVITY_DAYS, CHANGE_DAYS = 90, 30
@@ -48,9 +49,7 @@ class _Reader:
     access: Access
     account_id: str
     today: date
-    limit: int
-    cursor: str | None
-    max_bytes: int
+    asked: Asked
 
     def account(self) -> Page[Record]:
         row = lists.account(self.conn, self.access, self.account_id)
@@ -61,29 +60,29 @@ class _Reader:
         return Page[Any].model_construct(items=[shown], next_cursor=None)
 
     def contacts(self) -> Page[Record]:
-        return lists.list_contacts(self.conn, self.access, self.account_id, None, CONTACT_FIELDS, *self._page())
+        return lists.list_contacts(self.conn, self.access, self.account_id, None, self._of(CONTACT_FIELDS))
 
     def open_deals(self) -> Page[Record]:
-        return lists.list_deals(self.conn, self.access, self.account_id, None, "open", None, *self._page())
+        return lists.list_deals(self.conn, self.access, self.account_id, None, "open", self.asked)
 
     def activities(self) -> Page[Record]:
-        since = days_before(self.today, ACTIVITY_DAYS)
-        wanted = (self.account_id, None, since, None, None, ACTIVITY_FIELDS)
-        return lists.list_activities(self.conn, self.access, *wanted, *self._page())
+        recent = ActivityFilter(since=days_before(self.today, ACTIVITY_DAYS))
+        asked = self._of(ACTIVITY_FIELDS)
+        return lists.list_activities(self.conn, self.access, self.account_id, recent, asked)
 
     def changes(self) -> Page[Record]:
         since = days_before(self.today, CHANGE_DAYS)
         wanted = (self.account_id, None, None, since)
-        page = history.list_changes(self.conn, self.access, *wanted, *self._page(), created=False)
+        page = history.list_changes(self.conn, self.access, *wanted, self.asked, created=False)
         shown = [change.model_dump() for change in page.items]
         return Page[Any].model_construct(items=shown, next_cursor=page.next_cursor)
 
     def quality(self) -> Page[Record]:
         found = quality.flags(self.conn, self.access, self.account_id, self.today)
-        return slice_within(found, self.max_bytes, self.cursor, limit=self.limit)
+        return slice_within(found, self.asked.max_bytes, self.asked.cursor, limit=self.asked.limit)
 
-    def _page(self) -> tuple[int, str | None, int]:
-        return self.limit, self.cursor, self.max_bytes
+    def _of(self, fields: Sequence[str]) -> Asked:
+        return replace(self.asked, fields=fields)
 
 
 _READS: Mapping[SectionName, tuple[Callable[[_Reader], Page[Record]], Type, tuple[str, ...]]] = {
@@ -112,23 +111,18 @@ def review(
     """
     lists.account(conn, access, account_id)
     names = cast("tuple[SectionName, ...]", get_args(SectionName)) if section is None else (section,)
-    room = max_bytes * 9 // 10
     sections = {
-        name: _section(
-            name,
-            _Reader(
-                conn,
-                access,
-                account_id,
-                today,
-                LIMITS[name] if section is None else 100,
-                cursor,
-                max_bytes * SHARES[name] // 100 if section is None else room,
-            ),
-        )
+        name: _section(name, _Reader(conn, access, account_id, today, _asked(name, section, cursor, max_bytes)))
         for name in names
     }
     return Review(account_id=account_id, as_of=today.isoformat(), sections=dict(sections))
+
+
+def _asked(name: SectionName, section: SectionName | None, cursor: str | None, max_bytes: int) -> Asked:
+    """A section's share of the whole review, or a page that is of it alone."""
+    if section is None:
+        return Asked(None, LIMITS[name], cursor, max_bytes * SHARES[name] // 100)
+    return Asked(None, 100, cursor, max_bytes * 9 // 10)
 
 
 def _section(name: SectionName, reader: _Reader) -> Section:

@@ -9,8 +9,8 @@ from flotilla_kit.tools import READ, WRITE, declare
 
 from ..arguments import Fields, Id, Kinds, OptionalBody, OptionalDirection, OptionalId
 from ..models import Changed, Record
+from ..reading.asked import ActivityFilter
 from ..records import ActivityKind
-from ..store import ActivityFilter
 from .call import BY_ACCOUNT, asked, caller, store
 
 

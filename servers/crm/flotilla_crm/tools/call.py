@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from flotilla_kit import tools
 from flotilla_kit.tools import store_of
 
-from ..store import Asked, Caller, CrmStore
+from ..reading.asked import Asked
+from ..store import Caller, CrmStore
 
 BY_ACCOUNT = "the store looks at the record's account, and at its fields"
 DEFAULT_BYTES = 8_000  # of an answer
