@@ -65,6 +65,21 @@ class ServerUnavailable(Failure):
         )
 
 
+@asynccontextmanager
+async def answered(server: str, timeout_s: float) -> "AsyncGenerator[None]":
+    """Whatever keeps a server from answering in this block is `ServerUnavailable`; a Failure stays what it is."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except Failure:
+        raise
+    except Exception as error:  # a connection fails in many ways; they all mean this
+        if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
+            raise asyncio.CancelledError from error
+        said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
+        raise ServerUnavailable(server, said) from error
+
+
 class Approvals:
     """The approval tools of one server; every call has a connection of its own, so nothing is held while people think.
 
@@ -97,17 +112,9 @@ class Approvals:
         from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult
 
         asked = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
-        try:
-            async with asyncio.timeout(self._timeout_s), self._connect() as client:
-                # Not `client.call_tool`: it would list all tools first, for a schema that `shape` says better.
-                result = await client.session.send_request(asked, CallToolResult)
-        except Failure:
-            raise
-        except Exception as error:  # a connection fails in many ways; they all mean this
-            if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
-                raise asyncio.CancelledError from error
-            said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
-            raise ServerUnavailable(self.server, said) from error
+        async with answered(self.server, self._timeout_s), self._connect() as client:
+            # Not `client.call_tool`: it would list all tools first, for a schema that `shape` says better.
+            result = await client.session.send_request(asked, CallToolResult)
         if result.is_error:
             raise refusal(self.server, result)
         try:

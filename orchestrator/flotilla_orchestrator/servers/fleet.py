@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
 from ..names import did_you_mean
-from .approvals import ServerUnavailable, refusal
+from .approvals import answered, refusal
 from .mandate import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
 from .processes import Process, started
 
@@ -94,14 +94,8 @@ class Connected:
             ServerUnavailable: no answer came. Failure: the server's refusal.
         """
         meta: RequestParamsMeta | None = {TOOL_USE_ID: key} if key else None
-        try:
-            async with asyncio.timeout(_CALL_S), self.client(token) as client:
-                result = await client.call_tool(tool, dict(arguments), meta=meta)
-        except Exception as error:  # a connection fails in many ways; they all mean this
-            if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
-                raise asyncio.CancelledError from error
-            said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
-            raise ServerUnavailable(self.name, said) from error
+        async with answered(self.name, _CALL_S), self.client(token) as client:
+            result = await client.call_tool(tool, dict(arguments), meta=meta)
         if result.is_error:
             raise refusal(self.name, result)
         return result.structured_content
