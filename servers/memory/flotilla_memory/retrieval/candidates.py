@@ -73,14 +73,14 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     """Look the terms up: all postings of the rarest, and of the first that is too many its newest."""
     passages_in_all, terms_in_all = conn.execute(
         select(func.coalesce(func.sum(accounts.c.passages), 0), func.coalesce(func.sum(accounts.c.terms), 0)).where(
-            _scope(accounts.c.account_key, query)
+            in_scope(accounts.c.account_key, query)
         )
     ).one()
     distinct = list(dict.fromkeys(asked))[:MAX_ASKED]
     # By account first, as the index is ordered: SQLite would sort all of the postings to group them by term alone.
     of_accounts = (
         select(postings.c.term, func.count().label("found"))
-        .where(_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
+        .where(in_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
         .group_by(postings.c.account_key, postings.c.term)
         .subquery()
     )
@@ -95,7 +95,7 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     for terms, limit in _reads(used):
         rows = conn.execute(
             select(postings.c.term, postings.c.passage_key, postings.c.count, postings.c.terms)
-            .where(_scope(postings.c.account_key, query), postings.c.term.in_(terms))
+            .where(in_scope(postings.c.account_key, query), postings.c.term.in_(terms))
             .order_by(*([] if limit is None else [postings.c.passage_key.desc()]))
             .limit(limit)
         )
@@ -164,7 +164,7 @@ def passing(conn: Connection, query: Query, keys: Sequence[int], now: str) -> li
 def _selection(query: Query, now: str) -> Select[*tuple[Any, ...]]:
     of = passages.c
     at = query.as_of or now
-    conditions = [_scope(of.account_key, query), believed(at)]
+    conditions = [in_scope(of.account_key, query), believed(at)]
     if query.since:
         conditions.append(of.occurred_at >= query.since)
     if query.until:
@@ -204,7 +204,8 @@ def naming(conn: Connection, query: Query, entity: str) -> frozenset[int]:
     known = (
         select(of.entity_key)
         .outerjoin(aliases, aliases.c.entity_key == of.entity_key)
-        .where(_scope(of.account_key, query), or_(of.entity_id == entity, of.name == entity, aliases.c.alias == folded))
+        .where(in_scope(of.account_key, query))
+        .where(or_(of.entity_id == entity, of.name == entity, aliases.c.alias == folded))
     )
     names = {entity} if not entity.startswith("ent_") else set[str]()
     for name, alias in conn.execute(
@@ -222,14 +223,15 @@ def _having_all(conn: Connection, query: Query, terms: Sequence[str]) -> frozens
         return frozenset()
     rows = conn.execute(
         select(postings.c.passage_key)
-        .where(_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
+        .where(in_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
         .group_by(postings.c.passage_key)
         .having(func.count() == len(distinct))
     )
     return frozenset(int(key) for (key,) in rows)
 
 
-def _scope(account_key: ColumnElement[int], query: Query) -> ColumnElement[bool]:
+def in_scope(account_key: ColumnElement[int], query: Query) -> ColumnElement[bool]:
+    """Whether an account is one of the query's."""
     if query.account_keys is not None:
         return account_key.in_(query.account_keys)
     return account_key.in_(select(accounts.c.account_key).where(accounts.c.tenant_id == query.tenant_id))

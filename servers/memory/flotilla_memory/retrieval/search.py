@@ -110,11 +110,12 @@ def examine(
     """The candidates for a question with their features, in no particular order."""
     asked = words.terms(query.text)
     found = candidates.matches(conn, query, asked)
-    eligible = _eligible(conn, query, found, now)
+    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
+    eligible = _eligible(conn, query, found, naming, now)
     passages = eligible[:MAX_CANDIDATES]
     compared = None if encoder is None else _compared(conn, query, encoder, passages)
     if compared is not None:
-        passages += _nearest(conn, query, compared, passages, now)
+        passages += _nearest(conn, query, compared, passages, naming, now)
     weights = weights or (ranking.WEIGHTS if compared is None else ranking.WEIGHTS_WITH_VECTORS)
     if not passages:
         return Examined([], weights, 0.0)
@@ -163,10 +164,9 @@ def _compared(conn: Connection, query: Query, encoder: "Encoder", passages: Sequ
 
 
 def _nearest(
-    conn: Connection, query: Query, compared: Compared, passages: Sequence[Passage], now: str
+    conn: Connection, query: Query, compared: Compared, passages: Sequence[Passage], naming: Set[int] | None, now: str
 ) -> list[Passage]:
     """Of the passages nearest in meaning those that are not there yet, and that the filters let through."""
-    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
     known = {passage.passage_key for passage in passages}
     keys = [key for key in compared.nearest if naming is None or key in naming][: vectors.MAX_NEAREST]
     return candidates.passing(conn, query, [key for key in keys if key not in known], now)
@@ -202,8 +202,8 @@ def _of_index(
     return result
 
 
-def _eligible(conn: Connection, query: Query, found: Matches, now: str) -> list[Passage]:
-    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
+def _eligible(conn: Connection, query: Query, found: Matches, naming: Set[int] | None, now: str) -> list[Passage]:
+    """Those that the filters let through; with `naming` only of these, which name the query's entity."""
     eligible: list[Passage] = []
     looked_at = 0
     for keys in candidates.order(found):

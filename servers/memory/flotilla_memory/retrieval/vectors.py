@@ -8,7 +8,7 @@ from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Connection, delete, func, select, update
 
 from ..schema import encoded, vectors
-from .candidates import Query, _scope  # pyright: ignore[reportPrivateUsage]  # of the same room
+from .candidates import Query, in_scope
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found
         found: the passages that words have found.
     """
     of = encoded.c
-    of_encoder = select(of.account_key).where(_scope(of.account_key, query), of.encoder == encoder.name)
+    of_encoder = select(of.account_key).where(in_scope(of.account_key, query), of.encoder == encoder.name)
     passages = conn.execute(select(func.sum(of.passages)).where(of.account_key.in_(of_encoder))).scalar() or 0
     everything = passages <= MAX_SCANNED
     wanted = select(v.passage_key, v.episode_key, v.vector).where(v.account_key.in_(of_encoder))
