@@ -11,13 +11,9 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
-from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
 from flotilla_crm.records import ACCOUNT
 from flotilla_crm.schema import activities, contacts, deals, search_words
 from flotilla_crm.sql_store import MIGRATIONS
@@ -26,26 +22,21 @@ from flotilla_crm.writing.history import Origin
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from sqlalchemy import Connection, Table, insert, text
 
+from .large import WEIGHTS, WORDS, over_stdio, percentiles, timed
 from .servers import BIN, resident
 
 AT = "2026-03-01T09:00:00.000+00:00"
 BATCH = 20_000
-PER_ACCOUNT, ACTIVITIES, NAMES = 50, 3, 20_000
+PER_ACCOUNT, ACTIVITIES = 50, 3
 WARM_UP = 20  # calls
 
 
 class People:
     """Names without end, the same in every run."""
 
-    def __init__(self) -> None:
-        spelling = random.Random(1)
-        syllables = [a + b for a in "bcdfghklmnprstvw" for b in "aeiou"]
-        self.names = ["".join(spelling.choices(syllables, k=spelling.choice((2, 3, 3, 4)))) for _ in range(NAMES)]
-        self._weights = list(accumulate(1 / (rank + 10) for rank in range(NAMES)))
-
     def name(self, number: int, salt: str) -> str:
         """The first or last name of a contact."""
-        return random.Random(f"{number} {salt}").choices(self.names, cum_weights=self._weights)[0]
+        return random.Random(f"{number} {salt}").choices(WORDS, cum_weights=WEIGHTS)[0]
 
     def email(self, number: int) -> str:
         return f"{self.name(number, 'first')}.{number}@{account_of(number)}.example"
@@ -132,35 +123,21 @@ async def measure(home: Path, database_url: str | None, size: int, calls: int) -
         return {"account_id": account_of(draw.randrange(size))}
 
     command = [str(BIN / "flotilla-crm"), "--home", str(home), "--as-of", "2026-03-31"]
-    environment = {**os.environ, **({"DATABASE_URL": database_url} if database_url else {})}
-    transport = StdioTransport(command[0], command[1:], env=environment, log_file=home / "log", keep_alive=False)
+    environment = {"DATABASE_URL": database_url} if database_url else {}
     reads: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
         "look-up by e-mail": ("get_contact_by_email", email),
         "search": ("search_accounts", search),
         "account review": ("get_account_review", review),
     }
-    async with Client(transport) as client:
+    async with over_stdio(command, home / "log", environment) as client:
         print(f"{'over MCP':20}{'p50 ms':>8}{'p95 ms':>8}{'server ms':>11}")
         for name, (tool, arguments) in reads.items():
-            await _call(client, tool, arguments, WARM_UP)
+            await timed(client, ((tool, arguments()) for _ in range(WARM_UP)))
             before = _processor(command)
-            taken = await _call(client, tool, arguments, calls)
+            taken = await timed(client, ((tool, arguments()) for _ in range(calls)))
             spent = (_processor(command) - before) / calls
-            p95 = quantiles(taken, n=20)[-1]
-            print(f"{name:20}{median(taken) * 1e3:>8.1f}{p95 * 1e3:>8.1f}{spent * 1e3:>11.1f}")
+            print(f"{name:20}{percentiles(taken)}{spent * 1e3:>11.1f}")
         print(f"{resident(' '.join(command)) / 1e6:.0f} MB of memory")
-
-
-async def _call(
-    client: Client[StdioTransport], tool: str, arguments: Callable[[], dict[str, Any]], count: int
-) -> list[float]:
-    taken: list[float] = []
-    for _ in range(count):
-        given = arguments()
-        started = time.perf_counter()
-        await client.call_tool(tool, given)
-        taken.append(time.perf_counter() - started)
-    return taken
 
 
 def _processor(command: Sequence[str]) -> float:

@@ -6,28 +6,23 @@ seven of them, and half of the questions name a person.
 
 import argparse
 import asyncio
-import os
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
 from pathlib import Path
-from statistics import median, quantiles
 
-from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_memory.records import Episode, Memory, Record, Turn
 from flotilla_memory.sql_store import MIGRATIONS
 from flotilla_memory.writing.bulk import write
 from sqlalchemy import text
 
+from ..large import WEIGHTS, WORDS, Call, over_stdio, percentiles, timed
 from ..servers import BIN, resident
 
 NOW = "2026-06-01T00:00:00.000+00:00"
 LARGE = 12_000
-WORDS = 20_000
 BATCH = 1_000
 TURNS = 20  # of an episode; half of an account's passages are turns, half are memories
 NAMES = ("Dana", "Omar", "Priya", "Lena", "Marc", "Tomas", "Aisha", "Ruth")
@@ -38,14 +33,10 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        syllables = [a + b for a in "bcdfghklmnprstvw" for b in "aeiou"]
-        spelling = random.Random(1)
-        self._words = ["".join(spelling.choices(syllables, k=spelling.choice((2, 3, 3, 4)))) for _ in range(WORDS)]
-        self._weights = list(accumulate(1 / (rank + 10) for rank in range(WORDS)))
 
     def words(self, fewest: int, most: int) -> str:
         count = self.random.randint(fewest, most)
-        return " ".join(self.random.choices(self._words, cum_weights=self._weights, k=count))
+        return " ".join(self.random.choices(WORDS, cum_weights=WEIGHTS, k=count))
 
     def name(self) -> str:
         return self.random.choice(NAMES)
@@ -130,28 +121,20 @@ async def measure(home: Path, database_url: str | None, memories: int, questions
         "all of them": (lambda: None, max(5, questions // 20)),
     }
     command = [str(BIN / "flotilla-memory"), "--home", str(home)]
-    environment = {**os.environ, **({"FLOTILLA_MEMORY_DATABASE_URL": database_url} if database_url else {})}
-    transport = StdioTransport(command[0], command[1:], env=environment, log_file=home / "log", keep_alive=False)
-    async with Client(transport) as client:
+    environment = {"FLOTILLA_MEMORY_DATABASE_URL": database_url} if database_url else {}
+    async with over_stdio(command, home / "log", environment) as client:
         print(f"{'a search over MCP in':24}{'p50 ms':>8}{'p95 ms':>8}")
         for name, (account_id, count) in subjects.items():
-            await _search(client, asker, account_id, count // 4)  # into the caches
-            taken = await _search(client, asker, account_id, count)
-            print(f"{name:24}{median(taken) * 1e3:>8.1f}{quantiles(taken, n=20)[-1] * 1e3:>8.1f}")
+            await timed(client, (_search(asker, account_id()) for _ in range(count // 4)))  # into the caches
+            print(f"{name:24}{percentiles(await timed(client, (_search(asker, account_id()) for _ in range(count))))}")
         print(f"{resident(' '.join(command)) / 1e6:.0f} MB of memory")
 
 
-async def _search(
-    client: Client[StdioTransport], asker: Writer, account_id: Callable[[], str | None], count: int
-) -> list[float]:
-    taken: list[float] = []
-    for _ in range(count):
-        within = account_id()
-        arguments = {"query": asker.question()} | ({} if within is None else {"account_id": within})
-        started = time.perf_counter()
-        await client.call_tool("recall" if within is None else "search_account_history", arguments)
-        taken.append(time.perf_counter() - started)
-    return taken
+def _search(asker: Writer, account_id: str | None) -> Call:
+    arguments = {"query": asker.question()}
+    if account_id is None:
+        return "recall", arguments
+    return "search_account_history", {**arguments, "account_id": account_id}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,21 +27,21 @@ async def test_of_two_clients_the_stale_one_hears_what_changed_reads_again_and_s
     async with Client(create_server(crm.settings)) as client:
         other = Crm(client, crm.settings)
         seen = {"contact_id": made["contact_id"], "version": 1}
-        assert (await crm.change("update_contact", **seen, changes={"title": "CTO", "role": "user"}))["version"] == 2
-        refused = await other.change("update_contact", idempotency_key="o1", **seen, changes={"title": "CEO"})
+        assert (await crm.approved("update_contact", **seen, changes={"title": "CTO", "role": "user"}))["version"] == 2
+        refused = await other.approved("update_contact", idempotency_key="o1", **seen, changes={"title": "CEO"})
         assert refused["code"] == "version_conflict"
         details = refused["details"]
         (clash,) = details["clashing"]
         assert (clash["field"], clash["yours"], clash["current"]) == ("title", "CEO", "CTO")
         assert clash["changed_by"] == "owner" and clash["changed_at"] and details["also_changed"] == ["role"]
         again = {"contact_id": made["contact_id"], "version": details["current_version"]}
-        done = await other.change("update_contact", idempotency_key="o2", **again, changes={"title": "CEO"})
+        done = await other.approved("update_contact", idempotency_key="o2", **again, changes={"title": "CEO"})
         assert done["version"] == 3
 
 
 async def test_a_stale_change_is_refused_before_a_person_is_asked(crm: Crm) -> None:
     made = await crm.deal()
-    await crm.change("update_deal", deal_id=made["deal_id"], version=1, changes={"next_step": "Call"})
+    await crm.approved("update_deal", deal_id=made["deal_id"], version=1, changes={"next_step": "Call"})
     refused = await crm.call("update_deal", deal_id=made["deal_id"], version=1, changes={"stage": "Proposal"})
     assert refused["code"] == "version_conflict" and refused["details"]["clashing"] == []
 

@@ -25,7 +25,7 @@ async def filled(settings_of: Of) -> Settings:
         made = await crm.contact("Berg", email="ase@acme.example", title="SECRET title", role="champion")
         await crm.deal(amount_minor=7391846, currency="USD")
         await crm.activity(contact_id=made["contact_id"], subject="SECRET call", occurred_at="2026-01-01")
-        await crm.change("update_contact", contact_id=made["contact_id"], version=1, changes={"title": "SECRET2"})
+        await crm.approved("update_contact", contact_id=made["contact_id"], version=1, changes={"title": "SECRET2"})
     return settings
 
 
@@ -82,7 +82,7 @@ async def test_what_is_not_writable_is_refused_by_name_before_anybody_is_asked(
         said = {"contact_id": person["contact_id"], "version": person["version"]}
         refused = await crm.call("update_contact", **said, changes={"title": "CTO", "role": "user"})
         assert (refused["code"], refused["details"]) == ("field_not_allowed", {"fields": ["role"]})
-        assert (await crm.change("update_contact", **said, changes={"title": "CTO"}))["version"] == 3
+        assert (await crm.approved("update_contact", **said, changes={"title": "CTO"}))["version"] == 3
         (deal,) = (await crm.call("list_open_deals"))["items"]
         for change in ({"stage": "Closed Won"}, {"amount_minor": 1}, {"owner_id": "usr_lena"}):
             done = await crm.call("update_deal", deal_id=deal["deal_id"], version=1, changes=change)

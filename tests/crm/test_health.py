@@ -111,7 +111,7 @@ async def _age(crm: Crm, deal_id: str) -> None:
 
 async def test_a_p1_ticket_a_champion_who_left_and_a_renewal_without_a_word_are_told(on_sqlite: Crm) -> None:
     made = await on_sqlite.contact(role="champion")
-    await on_sqlite.change("update_contact", contact_id=made["contact_id"], version=1, changes={"status": "left"})
+    await on_sqlite.approved("update_contact", contact_id=made["contact_id"], version=1, changes={"status": "left"})
     found = {risk["signal"]: risk for risk in (await on_sqlite.call(RISKS, account_id=ACME))["risks"]}
     assert found["champion_gone"]["record_ids"] == [made["contact_id"]]
     assert "renewal_without_activity" not in found

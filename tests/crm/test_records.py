@@ -26,14 +26,16 @@ async def test_accounts_are_found_by_words_of_theirs_and_of_their_contacts(crm: 
 
 async def test_a_renamed_contact_is_found_by_its_new_name_alone(on_sqlite: Crm) -> None:
     made = await on_sqlite.contact("Oldname")
-    await on_sqlite.change("update_contact", contact_id=made["contact_id"], version=1, changes={"last_name": "Newname"})
+    await on_sqlite.approved(
+        "update_contact", contact_id=made["contact_id"], version=1, changes={"last_name": "Newname"}
+    )
     assert (await on_sqlite.call("search_accounts", query="oldname"))["items"] == []
     assert [one["account_id"] for one in (await on_sqlite.call("search_accounts", query="newname"))["items"]] == [ACME]
 
 
 async def test_an_update_changes_only_what_it_says_and_the_history_says_who_and_why(crm: Crm) -> None:
     made = await crm.contact(title="Clerk", phone="+4722123456")
-    done = await crm.change(
+    done = await crm.approved(
         "update_contact", contact_id=made["contact_id"], version=1, changes={"title": "CTO"}, reason="promoted"
     )
     assert (done["version"], done["changed"]) == (2, ["title"])
@@ -47,7 +49,7 @@ async def test_an_update_changes_only_what_it_says_and_the_history_says_who_and_
 
 async def test_null_empties_a_field(on_sqlite: Crm) -> None:
     made = await on_sqlite.contact(title="Clerk", email="c@acme.example")
-    await on_sqlite.change(
+    await on_sqlite.approved(
         "update_contact", contact_id=made["contact_id"], version=1, changes={"title": None, "email": None}
     )
     (person,) = await on_sqlite.contacts()
@@ -58,7 +60,7 @@ async def test_null_empties_a_field(on_sqlite: Crm) -> None:
 async def test_deals_move_through_the_stages_of_their_pipeline(crm: Crm) -> None:
     made = await crm.deal(amount_minor=490_000, currency="usd", close_on="2026-05-01")
     assert made["stage"] == "Qualification"
-    done = await crm.change("update_deal", deal_id=made["deal_id"], version=1, changes={"stage": "Closed Won"})
+    done = await crm.approved("update_deal", deal_id=made["deal_id"], version=1, changes={"stage": "Closed Won"})
     assert done["version"] == 2
     assert (await crm.call("list_open_deals"))["items"] == []
     (won,) = (await crm.call("list_account_deals", account_id=ACME, state="won"))["items"]
@@ -93,7 +95,7 @@ async def test_a_merge_fills_only_empty_fields_and_takes_over_activities_and_dea
     loser = await crm.contact("Bergh", title="Clerk", email="ase@acme.example", phone="+4722123456")
     call = await crm.activity(contact_id=loser["contact_id"], subject="About the depot")
     deal = await crm.deal(contact_id=loser["contact_id"], contact_role="buyer")
-    done = await crm.change(
+    done = await crm.approved(
         "merge_contacts",
         winner_id=winner["contact_id"],
         winner_version=1,
@@ -106,7 +108,7 @@ async def test_a_merge_fills_only_empty_fields_and_takes_over_activities_and_dea
     (talk,) = (await crm.call("list_account_activities", account_id=ACME))["items"]
     assert (talk["activity_id"], talk["contact_id"]) == (call["activity_id"], winner["contact_id"])
     assert (await crm.call("search_accounts", query="bergh"))["items"] == []
-    gone = await crm.change("update_contact", contact_id=loser["contact_id"], version=2, changes={"title": "x"})
+    gone = await crm.approved("update_contact", contact_id=loser["contact_id"], version=2, changes={"title": "x"})
     assert (gone["code"], gone["details"]) == ("not_found", {"merged_into": winner["contact_id"]})
     changes = await crm.call("list_field_changes", account_id=ACME, record_id=deal["deal_id"], field="contacts")
     assert changes["items"][0]["new"] == [{"contact_id": winner["contact_id"], "role": "buyer"}]
@@ -114,7 +116,7 @@ async def test_a_merge_fills_only_empty_fields_and_takes_over_activities_and_dea
 
 async def test_contacts_of_two_accounts_are_not_merged(on_sqlite: Crm) -> None:
     ours, theirs = await on_sqlite.contact("Berg"), await on_sqlite.contact("Berg", account_id=OTHER)
-    done = await on_sqlite.change(
+    done = await on_sqlite.approved(
         "merge_contacts", winner_id=ours["contact_id"], winner_version=1, loser_id=theirs["contact_id"], loser_version=1
     )
     assert done["code"] == "conflict"
@@ -122,7 +124,7 @@ async def test_contacts_of_two_accounts_are_not_merged(on_sqlite: Crm) -> None:
 
 async def test_the_same_address_blocks_and_what_is_alike_warns(crm: Crm) -> None:
     known = await crm.contact("Lindqvist", first_name="Maya", email="maya@acme.example", phone="+4722123456")
-    again = await crm.change("create_contact", account_id=ACME, last_name="L", email="MAYA@acme.example")
+    again = await crm.approved("create_contact", account_id=ACME, last_name="L", email="MAYA@acme.example")
     assert (again["code"], again["details"]) == ("duplicate_contact", {"contact_id": known["contact_id"]})
     similar = await crm.contact("Lindquist", first_name="Maya", email="m.lindquist@acme.example")
     phone = await crm.contact("Moe", phone="+47 22 12 34 56")
@@ -149,16 +151,16 @@ async def test_the_same_address_blocks_and_what_is_alike_warns(crm: Crm) -> None
 async def test_a_wrong_value_is_named_and_nothing_is_written(on_sqlite: Crm, changes: Any, says: str) -> None:
     made = await on_sqlite.contact()
     given = {"title": "CTO", **changes} if changes else {}
-    refused = await on_sqlite.change("update_contact", contact_id=made["contact_id"], version=1, changes=given)
+    refused = await on_sqlite.approved("update_contact", contact_id=made["contact_id"], version=1, changes=given)
     assert refused["code"] == "invalid_arguments" and says in refused["message"]
     (person,) = await on_sqlite.contacts()
     assert person["version"] == 1 and "title" not in person
 
 
 async def test_an_unknown_stage_and_an_amount_without_a_currency_are_refused(on_sqlite: Crm) -> None:
-    stage = await on_sqlite.change("create_deal", account_id=ACME, name="A", stage="Won")
+    stage = await on_sqlite.approved("create_deal", account_id=ACME, name="A", stage="Won")
     assert stage["code"] == "invalid_arguments" and "Closed Won" in stage["message"]
-    money = await on_sqlite.change("create_deal", account_id=ACME, name="A", amount_minor=100)
+    money = await on_sqlite.approved("create_deal", account_id=ACME, name="A", amount_minor=100)
     assert money["code"] == "invalid_arguments" and "currency" in money["message"]
     assert (await on_sqlite.call("list_open_deals"))["items"] == []
 

@@ -11,9 +11,8 @@ from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.servers.mandate import Facts
 from flotilla_orchestrator.servers.minting import Mandates
-from support.answers import answer_of
 from support.processes import clean_environment
-from support.unhooked import let_loose
+from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MINE, ANOTHERS, CHARGE = "cust_12345", "cust_20417", "ch_maya_feb_2"
@@ -36,18 +35,6 @@ FORBIDDEN: list[tuple[str, dict[str, Any]]] = [
                         "idempotency_key": "f"}),
 ]  # fmt: skip
 LISTED = ("get_customer_billing", "search_account_history")  # of these, by the researcher's mandate
-
-
-def kept(home: Path) -> dict[str, list[Any]]:
-    """Every row of both stores but the audit's."""
-    rows: dict[str, list[Any]] = {}
-    for name in ("billing", "memory"):
-        with closing(sqlite3.connect(home / f"{name}.db")) as store:
-            tables = store.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-            for (table,) in tables:
-                if not table.startswith("audit"):
-                    rows[f"{name}.{table}"] = sorted(store.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
-    return rows
 
 
 def outcomes(home: Path, subject: str) -> "Counter[tuple[str, str]]":
@@ -85,30 +72,17 @@ async def test_a_poisoned_memory_is_quoted_with_its_source_and_whoever_obeys_it_
         memory = fleet.servers["memory"]
         recorded = await memory.call(mandates.call_token("billing-dispute", case, said), case.short, said, "earlier")
         assert recorded
-        variables = mandates.tokens(researcher)
-        tokens = {name: variables[server.variable] for name, server in fleet.servers.items()}
-        before = kept(home)
+        tokens = tokens_of(fleet, mandates.tokens(researcher))
+        before = stored_rows(home, ("billing", "memory"))
 
-        obeyed = [
-            {"call": "mcp__memory__search_account_history", "id": "read", "arguments": LOOK},
-            {
-                "if": "{{ 'refund everything' in results.read.items[0].text }}",
-                "calls": [
-                    {"call": f"mcp__{tool}", "id": f"c{number}", "arguments": arguments}
-                    for number, (tool, arguments) in enumerate(FORBIDDEN)
-                ],
-            },
-            {"say": "Done."},
-        ]
+        turns = obeying(
+            "memory__search_account_history", LOOK, "'refund everything' in results.read.items[0].text", FORBIDDEN
+        )
         urls = {name: server.url for name, server in fleet.servers.items()}
-        shown = await let_loose(tmp_path / "session", urls, tokens, obeyed)
+        shown = await let_loose(tmp_path / "session", urls, tokens, turns)
         # What the CLI does not pass on, because it is not listed, reaches the servers with the same token.
-        codes: list[str] = []
-        for tool, arguments in FORBIDDEN:
-            server, _, name = tool.partition("__")
-            async with fleet.servers[server].client(tokens[server]) as client:
-                codes.append(answer_of(await client.call_tool(name, arguments))["code"])  # pyright: ignore[reportArgumentType]  # mcp's own result has the same fields
-        assert kept(home) == before
+        codes = await sent_past(fleet, tokens, FORBIDDEN)
+        assert stored_rows(home, ("billing", "memory")) == before
     assert POISON in shown
     assert f"{recorded['episode_id']}#1" in shown
     assert codes == ["unknown_tool", *["out_of_bounds"] * 3, *["unknown_tool"] * 5]

@@ -1,7 +1,6 @@
 """A note in the CRM that tells its reader what to do, and readers that obey: what comes of it, on the servers' side."""
 
-import sqlite3
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.servers.lookups import look_up
 from flotilla_orchestrator.servers.minting import Mandates
-from support.answers import answer_of
 from support.processes import clean_environment
-from support.unhooked import let_loose
+from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 MINE, ANOTHERS, DEAL, CHARGE = "cust_20417", "cust_12345", "deal_okafor_renewal", "ch_okafor_dup"
@@ -49,14 +47,13 @@ REQUESTED: list[tuple[str, dict[str, Any], str]] = [
 
 def kept(home: Path) -> dict[str, list[Any]]:
     """Every row of the CRM and of billing, but for the audit's and the requests for approval."""
-    rows: dict[str, list[Any]] = {}
-    for name in ("billing", "crm"):
-        with closing(sqlite3.connect(home / f"{name}.db")) as store:
-            tables = store.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-            for (table,) in tables:
-                if not table.startswith("audit") and table != "approvals":
-                    rows[f"{name}.{table}"] = sorted(store.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
-    return rows
+    return stored_rows(home, ("billing", "crm"), but=["approvals"])
+
+
+def keyed(tool: str, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A call's arguments, of a change with its key."""
+    reads = tool.partition("__")[2].startswith(("get_", "search_"))
+    return {**arguments, **({} if reads else {"idempotency_key": key})}
 
 
 async def write_note(home: Path) -> None:
@@ -99,30 +96,18 @@ async def test_a_note_in_the_crm_is_reported_and_whoever_obeys_it_changes_nothin
         assert mandates.scopes["billing"] == {"customer_id": MINE}, "as the CRM says"
         before = kept(home)
 
-        variables = mandates.tokens(scout)
-        tokens = {name: variables[fleet.servers[name].variable] for name in scout.servers}
-        turns = [
-            {"call": "mcp__crm__list_account_activities", "id": "read", "arguments": LOOK},
-            {
-                "if": "{{ 'new rules' in results.read.items[0].body }}",
-                "calls": [
-                    {"call": f"mcp__{tool}", "id": f"c{number}", "arguments": arguments}
-                    for number, (tool, arguments, _) in enumerate(OBEYED)
-                ],
-            },
-            {"say": "Done."},
-        ]
+        turns = obeying(
+            "crm__list_account_activities",
+            LOOK,
+            "'new rules' in results.read.items[0].body",
+            [(tool, arguments) for tool, arguments, _ in OBEYED],
+        )
         urls = {name: server.url for name, server in fleet.servers.items()}
-        shown = await let_loose(tmp_path / "session", urls, tokens, turns)
+        shown = await let_loose(tmp_path / "session", urls, tokens_of(fleet, mandates.tokens(scout)), turns)
         # What the CLI does not pass on, because it is not listed, reaches the servers with the same token.
         for worker, calls in ((scout, OBEYED), (clerk, REQUESTED)):
-            variables = mandates.tokens(worker)
-            codes: list[str] = []
-            for number, (tool, arguments, _) in enumerate(calls):
-                server, _, name = tool.partition("__")
-                key = {} if name.startswith(("get_", "search_")) else {"idempotency_key": f"key{number}"}
-                async with fleet.servers[server].client(variables[fleet.servers[server].variable]) as client:
-                    codes.append(answer_of(await client.call_tool(name, {**arguments, **key}))["code"])  # pyright: ignore[reportArgumentType]  # mcp's own result has the same fields
+            sent = [(tool, keyed(tool, arguments, f"key{number}")) for number, (tool, arguments, _) in enumerate(calls)]
+            codes = await sent_past(fleet, tokens_of(fleet, mandates.tokens(worker)), sent)
             assert codes == [code for *_, code in calls], worker.name
         assert kept(home) == before
     assert POISON in shown

@@ -1,11 +1,7 @@
 """The owner's client of a CRM server, in the words of its tests."""
 
-import itertools
-from dataclasses import dataclass, field
 from typing import Any
 
-from fastmcp import Client
-from fastmcp.client import FastMCPTransport
 from flotilla_crm.records import ACCOUNT
 from flotilla_crm.schema import users
 from flotilla_crm.settings import Settings
@@ -15,10 +11,8 @@ from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_kit.storage.addresses import store_url
 from sqlalchemy import Connection, insert
 
-from .answers import answer_of
-from .approving import approve_all
+from .owner_client import Answer, Owner
 
-Answer = dict[str, Any]
 ACME, OTHER = "acc_acme", "acc_other"
 AT = "2026-03-01T09:00:00.000+00:00"
 
@@ -43,41 +37,24 @@ async def prepared(settings: Settings) -> None:
     await database.close()
 
 
-@dataclass
-class Crm:
+class Crm(Owner[Settings]):
     """The owner's client of a CRM server; a change is approved before it is answered."""
-
-    client: Client[FastMCPTransport]
-    settings: Settings
-    keys: "itertools.count[int]" = field(default_factory=itertools.count)
-
-    async def call(self, tool: str, **arguments: Any) -> Answer:
-        return answer_of(await self.client.call_tool(tool, arguments, raise_on_error=False))
-
-    async def change(self, tool: str, **arguments: Any) -> Answer:
-        """A change by a key of its own, which a person approves."""
-        said = {"idempotency_key": f"key-{next(self.keys)}", **arguments}
-        done = await self.call(tool, **said)
-        if done.get("code") == "approval_required":
-            assert await approve_all(self.settings) == 1
-            done = await self.call(tool, **said)
-        return done
 
     async def contact(self, last_name: str = "Berg", **arguments: Any) -> Answer:
         """A new contact of Acme's; what `create_contact` answers."""
-        done = await self.change("create_contact", **{"account_id": ACME, "last_name": last_name, **arguments})
+        done = await self.approved("create_contact", **{"account_id": ACME, "last_name": last_name, **arguments})
         assert "contact_id" in done, done
         return done
 
     async def deal(self, name: str = "Licences", **arguments: Any) -> Answer:
         """A new deal of Acme's; what `create_deal` answers."""
-        done = await self.change("create_deal", **{"account_id": ACME, "name": name, **arguments})
+        done = await self.approved("create_deal", **{"account_id": ACME, "name": name, **arguments})
         assert "deal_id" in done, done
         return done
 
     async def activity(self, kind: str = "call", **arguments: Any) -> Answer:
         """A new activity at Acme; what `log_activity` answers."""
-        done = await self.change("log_activity", **{"account_id": ACME, "kind": kind, **arguments})
+        done = await self.approved("log_activity", **{"account_id": ACME, "kind": kind, **arguments})
         assert "activity_id" in done, done
         return done
 

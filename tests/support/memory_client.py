@@ -1,18 +1,12 @@
 """The owner's client of a memory server, in the words of its tests."""
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from fastmcp import Client
-from fastmcp.client import FastMCPTransport
 from flotilla_memory.settings import Settings
 
-from .answers import answer_of
-from .approving import approve_all
+from .owner_client import Answer, Owner
 
-Answer = dict[str, Any]
 ACME, OTHER = "acct_acme", "acct_other"
 CALL = [
     {"speaker": "Dana Whitfield", "text": "Before we start: did the invoice for the second warehouse arrive?"},
@@ -20,16 +14,8 @@ CALL = [
 ]
 
 
-@dataclass
-class Memory:
+class Memory(Owner[Settings]):
     """The owner's client of a memory server."""
-
-    client: Client[FastMCPTransport]
-    settings: Settings
-    keys: "itertools.count[int]" = field(default_factory=itertools.count)
-
-    async def call(self, tool: str, **arguments: Any) -> Answer:
-        return answer_of(await self.client.call_tool(tool, arguments, raise_on_error=False))
 
     async def change(self, tool: str, **arguments: Any) -> Answer:
         """A call with a key of its own, unless one is given."""
@@ -60,10 +46,5 @@ class Memory:
 
     async def forget(self, target: str, mode: str = "expire", **arguments: Any) -> Answer:
         """For good, with the approval that it may need."""
-        key = f"key-{next(self.keys)}"
-        said = {"target_id": target, "mode": mode, "dry_run": False, "idempotency_key": key, **arguments}
-        done = await self.change("forget", **said)
-        if done.get("code") == "approval_required":
-            assert await approve_all(self.settings) == 1
-            done = await self.change("forget", **said)
-        return done
+        said = {"target_id": target, "mode": mode, "dry_run": False, "account_id": ACME, **arguments}
+        return await self.approved("forget", **said)
