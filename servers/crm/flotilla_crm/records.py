@@ -20,6 +20,7 @@ StageKind = Literal["open", "won", "lost"]
 SectionName = Literal["account", "contacts", "open_deals", "activities", "changes", "quality"]
 """A part of a review."""
 
+DEFAULT_PIPELINE = "sales"
 NAME, TEXT, BODY = 200, 1_000, 4_000  # characters of names, descriptions, and what was said
 
 

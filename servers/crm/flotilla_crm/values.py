@@ -78,6 +78,11 @@ def email_key(address: str) -> str:
     return address.casefold()
 
 
+def email_domain(address: str) -> str:
+    """What stands behind its `@`, as `email_key` has it."""
+    return email_key(address).rpartition("@")[2]
+
+
 def phone(said: str, region: str | None = None) -> str:
     """A number in E.164, an extension behind it as RFC 3966 has it. Raises `ValueError`."""
     try:

@@ -8,9 +8,8 @@ from flotilla_kit.tools import READ, WRITE, declare
 
 from ..arguments import Changes, Fields, Id, Minor, OptionalId, OptionalState, OptionalText, Version
 from ..models import Changed, Found, Record
+from ..records import DEFAULT_PIPELINE
 from .call import BY_ACCOUNT, asked, caller, store
-
-DEFAULT_PIPELINE = "sales"
 
 
 @tool(annotations=READ)

@@ -7,7 +7,7 @@ from typing import Any
 from flotilla_kit.storage.statements import chunks
 from sqlalchemy import Connection, insert, select, text
 
-from ..records import ACCOUNT, ACTIVITY, DEAL, Type
+from ..records import ACCOUNT, ACTIVITY, DEAL, DEFAULT_PIPELINE, Type
 from ..schema import accounts, activities, contacts, deals, stages, users
 from ..values import Value, email_key
 from ..words import fold
@@ -17,7 +17,6 @@ from .history import Origin
 
 Given = dict[str, Value]
 """What a row says of a record, and by name whose it is: `account_name`, `contact_email`."""
-DEFAULT_PIPELINE = "sales"
 
 
 class BadRecord(ValueError):

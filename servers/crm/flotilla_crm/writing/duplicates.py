@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from ..access import Access
 from ..schema import contacts
-from ..values import email_key
+from ..values import email_domain, email_key
 from ..words import fold
 
 c = contacts.c
@@ -115,4 +115,4 @@ def pairs(people: Sequence[Person]) -> Iterator[Similar]:
 
 def _domain(person: Person) -> str | None:
     address = person.get("email")
-    return email_key(address).rpartition("@")[2] if address else None
+    return email_domain(address) if address else None

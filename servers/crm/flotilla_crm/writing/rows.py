@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from ..records import Type
 from ..schema import search_words
-from ..values import email_key
+from ..values import email_domain, email_key
 from ..words import fold
 from . import history, index
 from .history import FieldChange, Origin
@@ -89,11 +89,11 @@ def derived(kind: Type, values: State) -> dict[str, Any]:
         case "account" | "deal":
             return {"name_folded": fold(values["name"])}
         case "contact":
-            address = values.get("email")
-            gone = values.get("merged_into") is not None
+            # Of one that was merged into another, the address is the other's.
+            address = None if values.get("merged_into") is not None else values.get("email")
             return {
-                "email_key": None if address is None or gone else email_key(address),
-                "email_domain": None if address is None or gone else email_key(address).rpartition("@")[2],
+                "email_key": None if address is None else email_key(address),
+                "email_domain": None if address is None else email_domain(address),
             }
         case _:
             return {}

@@ -31,7 +31,7 @@ class WordPiece:
         if file.suffix != ".json":
             return cls({token: number for number, token in enumerate(said.splitlines())})
         model: Any = json.loads(said).get("model")
-        if not isinstance(model, dict) or model.get("type") != "WordPiece":  # pyright: ignore[reportUnknownMemberType]
+        if not isinstance(model, dict) or model.get("type") != "WordPiece":  # pyright: ignore[reportUnknownMemberType]  # from JSON
             raise ValueError(f"{file} is no WordPiece tokenizer")
         return cls(model["vocab"])  # pyright: ignore[reportUnknownArgumentType]  # from JSON
 
