@@ -1,9 +1,10 @@
 """What is different between two states of one object: bounded, redacted, a line for each field."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -13,10 +14,10 @@ MOST_CHANGES = 40
 MOST_TEXT = 200  # characters of a value
 _KEYS = ("name", "containerPort", "port", "mountPath", "key", "ip", "topologyKey")  # what names an entry of a list
 _VOLATILE = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
+_OWN = ("flotilla.dev/", "deployment.kubernetes.io/")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUANTITIES = re.compile(r"\.(?:requests|limits|hard|capacity|max|min|default|defaultRequest)\.[^.]+$")
 _ABSENT: Any = object()
-T = TypeVar("T", bound=Mapping[str, Any])
 
 
 class Change(BaseModel):
@@ -34,15 +35,23 @@ class Diff(BaseModel):
     left_out: int = 0
 
 
-def stable(body: Mapping[str, Any], annotation: str = "") -> dict[str, Any]:
-    """An object without what an API server writes of its own accord, and without the annotation of that name."""
+def stable(body: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without what an API server or this server writes of its own accord."""
     metadata = {key: value for key, value in body.get("metadata", {}).items() if key not in _VOLATILE}
-    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != annotation}
-    metadata["annotations"] = annotations
+    annotations = metadata.get("annotations") or {}
+    metadata["annotations"] = {key: said for key, said in annotations.items() if not key.startswith(_OWN)}
     for key in ("annotations", "labels"):
         if not metadata.get(key):
             metadata.pop(key, None)
     return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
+
+
+def digest(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
+    """A short text that stands for exactly the changes from one state to the other, secrets and all."""
+    old: Mapping[str, Any] = before or {}
+    changes = [[_written(place), _known(_at(old, place)), _known(_at(after, place))] for place in _places(old, after, ())]
+    text = json.dumps([before is None, changes], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def compare(
@@ -114,6 +123,10 @@ def _at(value: Any, place: tuple[Any, ...]) -> Any:
             case _:
                 value = cast("dict[str, Any]", value).get(step, _ABSENT) if isinstance(value, dict) else _ABSENT
     return value
+
+
+def _known(value: Any) -> list[Any]:
+    return [] if value is _ABSENT else [value]
 
 
 def _short(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from . import names
@@ -64,6 +64,12 @@ def read(text: str) -> Manifest:
     namespace = _namespace(metadata)
     _texts(metadata, "labels")
     _texts(metadata, "annotations")
+    if (group, kind) == ("", "Secret") and (body.get("data") or body.get("stringData")):
+        raise InvalidManifest(
+            "The manifest has the values of a Secret; those do not pass through here.",
+            "Have it made where its values are kept, such as by External Secrets; manifests refer to it by name.",
+            path="data" if body.get("data") else "stringData",
+        )
     return Manifest(group, version, kind, name, namespace, body)
 
 
@@ -178,3 +184,11 @@ def _texts(metadata: dict[str, Any], field: str) -> None:
             )
         if key.startswith(OUR_PREFIX) or key == _LAST_APPLIED:
             raise InvalidManifest(f"{path} is not for manifests.", f"Leave out {key}.", path=path)
+
+
+def within(manifest: Manifest, namespace: str | None) -> Manifest:
+    """The manifest in that namespace, which it may leave unsaid."""
+    if namespace is None or manifest.namespace == namespace:
+        return manifest
+    body = {**manifest.body, "metadata": {**manifest.body["metadata"], "namespace": namespace}}
+    return replace(manifest, namespace=namespace, body=body)
