@@ -9,7 +9,8 @@ from flotilla_kit.errors import FlotillaError
 from ..cluster.place import Place
 from ..errors import Forbidden
 from ..models import Changed
-from ..writing.objects import read
+from ..objects import mapping
+from ..writing.live import read
 from ..writing.system import request_of
 from .call import store
 
@@ -61,6 +62,6 @@ async def _reasons(place: Place, labels: Mapping[str, Any]) -> list[str]:
         live = await read(Place(place.cluster, await place.cluster.kinds.find("v1/Namespace"), None, namespace))
     except Forbidden:
         return [*why, "the labels of its namespace cannot be read"]
-    if policy.is_production(namespace, (live or {}).get("metadata", {}).get("labels")):
+    if policy.is_production(namespace, mapping(live, "metadata", "labels")):
         return [*why, "it is in production"]
     return why

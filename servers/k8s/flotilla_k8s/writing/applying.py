@@ -6,12 +6,12 @@ from typing import Any
 
 from flotilla_kit.errors import Conflict, InvalidArguments, NotFound
 
-from ..cluster.cluster import Object
 from ..cluster.place import Place
 from ..errors import FieldConflict
+from ..objects import Object
 from . import diff
+from .live import deleted_since, read, spoken, uid_of
 from .marks import marked
-from .objects import deleted_since, read, spoken, uid_of
 from .once import Result, Send, changed_meanwhile, require_same, write
 
 Body = Mapping[str, Any]
@@ -62,7 +62,7 @@ async def preview(place: Place, body: Body, *, force: bool = False) -> Preview:
             raise
         taken = conflict.details["conflicts"]
         after = await _tried(place, body, force=True)
-    old, new = _states(place, live, after, body)
+    old, new = _states(live, after, body)
     result: Result = "created" if live is None else "unchanged" if old == new else "updated"
     shown = diff.compare(old, new, place.cluster.redactor.object)
     return Preview(result, uid_of(live), diff.digest(old, new), shown, taken)
@@ -82,14 +82,13 @@ async def apply(
     """
 
     async def plan(live: Object | None) -> Send | None:
-        if live is not None:
-            if deleted_since(live) is None:
-                old, new = _states(place, live, await _tried(place, body, force=force), body)
-                if old == new:
-                    return None
-                require_same(place, live, before["before"])
-                if diff.digest(old, new) != before["digest"]:
-                    raise changed_meanwhile(place, "was changed")
+        if live is not None and deleted_since(live) is None:
+            old, new = _states(live, await _tried(place, body, force=force), body)
+            if old == new:
+                return None
+            require_same(place, live, before["before"])
+            if diff.digest(old, new) != before["digest"]:
+                raise changed_meanwhile(place, "was changed")
         require_same(place, live, before["before"])
         return lambda: _apply(place, _with(body, live, mark), force=force)
 
@@ -99,7 +98,7 @@ async def apply(
 async def is_as_wanted(place: Place, body: Body, live: Object) -> bool:
     """Whether an apply would change nothing."""
     try:
-        old, new = _states(place, live, await _tried(place, body), body)
+        old, new = _states(live, await _tried(place, body), body)
     except (FieldConflict, NotFound):
         return False
     return old == new
@@ -124,8 +123,8 @@ async def _apply(place: Place, body: Body, *, force: bool = False, dry_run: bool
         ) from None
 
 
-def _states(place: Place, live: Object | None, after: Object, body: Body) -> tuple[Object | None, Object]:
-    """The object before and after, comparable; of a new one what the manifest says, not what else the server fills in."""
+def _states(live: Object | None, after: Object, body: Body) -> tuple[Object | None, Object]:
+    """The object before and after, comparable; of a new one only what the manifest says."""
     if live is None:
         return None, diff.stable(body)
     return diff.stable(live), diff.stable(after)

@@ -6,11 +6,11 @@ from typing import Any
 from flotilla_kit.effects import faults
 from flotilla_kit.errors import Conflict, FlotillaError, NotFound
 
-from ..cluster.cluster import Object
 from ..cluster.place import Place
 from ..errors import ClusterUnavailable, Forbidden
+from ..objects import Object, at, mappings
 from .answers import Outcome, Request, outcome
-from .objects import deleted_since, needed, read, uid_of
+from .live import deleted_since, needed, read, uid_of
 
 _PAUSE_S = 0.2
 _MOST_COUNTED = 500
@@ -21,7 +21,7 @@ async def prepare(place: Place) -> tuple[Request, Outcome]:
     """The request to delete the object that is there now, and the facts about it. Raises `NotFound`."""
     live = await needed(place)
     metadata = live["metadata"]
-    owners = [f"{owner['kind']} {owner['name']}" for owner in metadata.get("ownerReferences") or []]
+    owners = [f"{owner['kind']} {owner['name']}" for owner in mappings(metadata, "ownerReferences")]
     facts = outcome(
         place,
         "deleted",
@@ -69,15 +69,11 @@ def _seen(place: Place, request: Request, live: Object | None) -> Outcome | None
         return outcome(place, "deleted", uid=request["uid"], note="Another object has this name by now; it stays.")
     if (since := deleted_since(live)) is None:
         return None
-    metadata, spec = live["metadata"], live.get("spec") or {}
-    held_by = [*(metadata.get("finalizers") or []), *(spec.get("finalizers") or [] if _is_namespace(live) else [])]
-    note = f"Being deleted since {since}"
-    note += f", held by {', '.join(map(str, held_by[:5]))}." if held_by else "; it is not gone yet."
+    finalizers: list[Any] = [*(at(live, "metadata", "finalizers") or [])]
+    finalizers += at(live, "spec", "finalizers") or [] if live.get("kind") == "Namespace" else []
+    held_by = ", ".join(map(str, finalizers[:5]))
+    note = f"Being deleted since {since}{f', held by {held_by}' if held_by else ''}; it is not gone yet."
     return outcome(place, "terminating", uid=request["uid"], note=note)
-
-
-def _is_namespace(live: Object) -> bool:
-    return live.get("kind") == "Namespace"
 
 
 async def _inside(place: Place) -> dict[str, Any]:
@@ -93,7 +89,6 @@ async def _inside(place: Place) -> dict[str, Any]:
             if error.retryable:
                 raise
             return "unknown"
-        rest = int((found.get("metadata") or {}).get("remainingItemCount") or 0)
-        return len(found.get("items") or []) + rest
+        return len(mappings(found, "items")) + int(at(found, "metadata", "remainingItemCount") or 0)
 
     return {name: number for name in _INSIDE if (number := await count(name))}

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from ..objects import mapping
 from .quantities import same
 
 MOST_CHANGES = 40
@@ -37,8 +38,8 @@ class Diff(BaseModel):
 
 def stable(body: Mapping[str, Any]) -> dict[str, Any]:
     """An object without what an API server or this server writes of its own accord."""
-    metadata = {key: value for key, value in body.get("metadata", {}).items() if key not in _VOLATILE}
-    annotations = metadata.get("annotations") or {}
+    metadata = {key: value for key, value in mapping(body, "metadata").items() if key not in _VOLATILE}
+    annotations = mapping(metadata, "annotations")
     metadata["annotations"] = {key: said for key, said in annotations.items() if not key.startswith(_OWN)}
     for key in ("annotations", "labels"):
         if not metadata.get(key):
@@ -49,7 +50,9 @@ def stable(body: Mapping[str, Any]) -> dict[str, Any]:
 def digest(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
     """A short text that stands for exactly the changes from one state to the other, secrets and all."""
     old: Mapping[str, Any] = before or {}
-    changes = [[_written(place), _known(_at(old, place)), _known(_at(after, place))] for place in _places(old, after, ())]
+    changes = [
+        [_written(place), _known(_at(old, place)), _known(_at(after, place))] for place in _places(old, after, ())
+    ]
     text = json.dumps([before is None, changes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -3,9 +3,9 @@
 from ..cluster.place import Place
 from .answers import Outcome, Request, outcome, shown
 from .applying import apply, preview
+from .live import read
 from .manifests import Manifest
 from .marks import is_marked
-from .objects import read
 
 
 async def prepare(place: Place, manifest: Manifest, *, force: bool) -> tuple[Request, Outcome]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..cluster.names import APPLIED_ANNOTATION, EFFECT_ANNOTATION
+from ..objects import text
 
 KEPT = 5
 _LENGTH = 10
@@ -33,5 +34,5 @@ def marked(live: Mapping[str, Any] | None, mark: str, by: Literal["apply", "patc
 
 
 def _marks(live: Mapping[str, Any], name: str) -> list[str]:
-    said = (live.get("metadata", {}).get("annotations") or {}).get(name, "")
-    return [one for one in str(said)[:200].split(".") if len(one) == _LENGTH]
+    said = text(live, "metadata", "annotations", name)
+    return [one for one in said[:200].split(".") if len(one) == _LENGTH]

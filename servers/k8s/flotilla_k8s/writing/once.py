@@ -12,12 +12,12 @@ from typing import Literal
 from flotilla_kit.effects import faults
 from flotilla_kit.errors import Conflict
 
-from ..cluster.cluster import Object
 from ..cluster.names import FIELD_MANAGER
 from ..cluster.place import Place
 from ..errors import AlreadyExists, ClusterUnavailable, FieldConflict
+from ..objects import Object, mappings, text
+from .live import deleted_since, read, spoken, uid_of
 from .marks import is_marked
-from .objects import deleted_since, read, spoken, uid_of
 
 Result = Literal["created", "updated", "unchanged"]
 Send = Callable[[], Awaitable[Object]]
@@ -89,7 +89,7 @@ def changed_meanwhile(place: Place, what: str) -> ChangedMeanwhile:
 
 def _is_ours_alone(after: Object) -> bool:
     """Whether nobody but us has written to an object that was not there: else it was made by others meanwhile."""
-    managers = {entry.get("manager") for entry in after["metadata"].get("managedFields") or []}
+    managers = {text(entry, "manager") for entry in mappings(after, "metadata", "managedFields")}
     return managers <= {FIELD_MANAGER}
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from flotilla_kit.errors import FlotillaError
 
-from ..cluster.cluster import Cluster, Object
+from ..cluster.cluster import Cluster
 from ..cluster.place import Place
 from ..errors import Forbidden
+from ..objects import Object, mapping
 from . import diff, quantities
 from .answers import Outcome, Request, outcome, shown
 from .applying import BeingDeleted, Preview, apply, is_as_wanted, preview
+from .live import deleted_since, read, uid_of
 from .marks import is_marked
-from .objects import deleted_since, read, uid_of
 from .provisioning_plan import Body, Wanted, objects
 
 MOST_SHOWN = 12  # changes of each object
@@ -118,7 +119,7 @@ async def _in_use(place: Place, bodies: Sequence[Body]) -> str | None:
         live: Object | None = await read(await _place(place.cluster, quota))
     except Forbidden:
         return None
-    used: Mapping[str, str] = ((live or {}).get("status") or {}).get("used") or {}
+    used = mapping(live, "status", "used")
     over = [
         f"{name} {used[name]} of {limit}"
         for name, limit in quota["spec"]["hard"].items()
@@ -148,5 +149,3 @@ def _partly(place: Place, body: Body, done: Sequence[dict[str, Any]], error: Flo
         "and the rest is done.",
         details={"done": list(done), "refused": body["kind"], "cause": error.as_dict()},
     )
-
-

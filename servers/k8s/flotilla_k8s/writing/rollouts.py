@@ -7,12 +7,12 @@ from typing import Any, cast
 from flotilla_kit import times
 from flotilla_kit.errors import Conflict, InvalidArguments, NotFound
 
-from ..cluster.cluster import Object
 from ..cluster.place import Place
+from ..objects import Object, at, mapping, mappings, text
 from . import diff
 from .answers import Outcome, Request, outcome, shown
+from .live import needed, read, spoken, uid_of
 from .marks import is_marked, marked
-from .objects import needed, read, spoken, uid_of
 from .once import Send, changed_meanwhile, require_same, write
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -42,9 +42,8 @@ async def prepare_restart(place: Place) -> tuple[Request, Outcome]:
         NotFound: it is not there.
     """
     live = await _workload(place)
-    status = live.get("status") or {}
-    wanted = (live.get("spec") or {}).get("replicas", status.get("desiredNumberScheduled"))
-    restarted = _annotations(live["spec"]["template"]).get(RESTARTED)
+    wanted = at(live, "spec", "replicas") or at(live, "status", "desiredNumberScheduled")
+    restarted = _restarted_at(live) or None
     # The time is fixed here: were the restart sent twice, the second would change nothing.
     request = {"uid": uid_of(live), "at": times.now()}
     return request, outcome(place, "updated", uid=uid_of(live), replicas=wanted, restarted_before=restarted)
@@ -55,10 +54,10 @@ async def perform_restart(place: Place, request: Request, mark: str) -> Outcome:
         require_same(place, live, request["uid"])
         assert live is not None and place.name is not None
         _require_running(place, live)
-        if _annotations(live["spec"]["template"]).get(RESTARTED, "") >= request["at"]:
+        if _restarted_at(live) >= request["at"]:
             return None  # somebody restarted it since this was asked for
         name, template = place.name, {"metadata": {"annotations": {RESTARTED: request["at"]}}}
-        patch = {"metadata": _for(live, mark), "spec": {"template": template}}
+        patch: Object = {"metadata": _for(live, mark), "spec": {"template": template}}
         return lambda: place.cluster.patch(place.kind, name, patch, place.namespace)
 
     result, after = await write(place, mark, request["uid"], plan)
@@ -70,7 +69,7 @@ async def find_restart(place: Place, request: Request, mark: str) -> Outcome | N
     live = await read(place)
     if live is None or uid_of(live) != request["uid"]:
         return None
-    ours = is_marked(live, mark) or _annotations(live["spec"]["template"]).get(RESTARTED) == request["at"]
+    ours = is_marked(live, mark) or _restarted_at(live) == request["at"]
     return _restarted(place, request, "updated", live) if ours else None
 
 
@@ -89,9 +88,7 @@ async def prepare_undo(place: Place, revision: int | None) -> tuple[Request, Out
     old, new = _states(live, target.template)
     changes = diff.compare(old, new, place.cluster.redactor.object, _MOST_SHOWN)
     said = {"revision": target.number, "revision_before": current.number if current else None}
-    facts = outcome(
-        place, "unchanged" if old == new else "updated", uid=uid_of(live), **said, **shown(changes)
-    )
+    facts = outcome(place, "unchanged" if old == new else "updated", uid=uid_of(live), **said, **shown(changes))
     request = {
         "uid": uid_of(live),
         "kept_by": {"name": target.name, "uid": target.uid},
@@ -116,7 +113,8 @@ async def perform_undo(place: Place, request: Request, mark: str) -> Outcome:
         if diff.digest(old, new) != request["digest"]:
             raise changed_meanwhile(place, "was changed")
         template = merge_patch(live["spec"]["template"], new["spec"]["template"])
-        name, patch = place.name, {"metadata": _for(live, mark), "spec": {"template": template}}
+        name = place.name
+        patch: Object = {"metadata": _for(live, mark), "spec": {"template": template}}
         return lambda: place.cluster.patch(place.kind, name, patch, place.namespace)
 
     result, _ = await write(place, mark, request["uid"], plan)
@@ -164,21 +162,21 @@ async def _revisions(place: Place, live: Object) -> list[Revision]:
     kind = await cluster.kinds.find("apps/v1/ReplicaSet" if of_deployment else "apps/v1/ControllerRevision")
     found = await cluster.list(kind, place.namespace, labels=_selector(live))
     revisions: list[Revision] = []
-    for each in found.get("items") or []:
-        metadata = each["metadata"]
-        if uid_of(live) not in [owner.get("uid") for owner in metadata.get("ownerReferences") or []]:
+    for each in mappings(found, "items"):
+        if uid_of(live) not in [owner.get("uid") for owner in mappings(each, "metadata", "ownerReferences")]:
             continue
         if of_deployment:
-            number, template = str((metadata.get("annotations") or {}).get(_REVISION, "")), each["spec"]["template"]
+            number, template = text(each, "metadata", "annotations", _REVISION), mapping(each, "spec", "template")
         else:
-            number, template = str(each.get("revision", "")), each.get("data", {}).get("spec", {}).get("template") or {}
+            number, template = str(each.get("revision", "")), mapping(each, "data", "spec", "template")
         if number.isdigit() and template:
+            metadata = each["metadata"]
             revisions.append(Revision(int(number), metadata["name"], metadata["uid"], template))
     return sorted(revisions, key=lambda one: one.number)
 
 
 def _selector(live: Object) -> str | None:
-    labels = (live["spec"].get("selector") or {}).get("matchLabels") or {}
+    labels = mapping(live, "spec", "selector", "matchLabels")
     return ",".join(f"{key}={value}" for key, value in labels.items()) or None
 
 
@@ -199,13 +197,16 @@ def _chosen(place: Place, found: list[Revision], current: Revision | None, revis
 def _states(live: Object, template: Template) -> tuple[Object, Object]:
     """The workload's template before and after, as parts of an object, so that it can be shown like one."""
     kind = {"kind": live.get("kind")}
-    return {**kind, "spec": {"template": _plain(live["spec"]["template"])}}, {**kind, "spec": {"template": _plain(template)}}
+    return {**kind, "spec": {"template": _plain(live["spec"]["template"])}}, {
+        **kind,
+        "spec": {"template": _plain(template)},
+    }
 
 
 def _plain(template: Template) -> dict[str, Any]:
     """A template as it is in a workload, without what its controller or a patch adds."""
-    metadata = {key: value for key, value in (template.get("metadata") or {}).items() if value is not None}
-    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _HASH}
+    metadata = {key: value for key, value in mapping(template, "metadata").items() if value is not None}
+    labels = {key: value for key, value in mapping(metadata, "labels").items() if key != _HASH}
     metadata = {**metadata, "labels": labels} if "labels" in metadata else metadata
     return {**{key: value for key, value in template.items() if key != "$patch"}, "metadata": metadata}
 
@@ -214,8 +215,8 @@ def _same(one: Template, other: Template) -> bool:
     return _plain(one) == _plain(other)
 
 
-def _annotations(template: Template) -> Mapping[str, str]:
-    return (template.get("metadata") or {}).get("annotations") or {}
+def _restarted_at(live: Object) -> str:
+    return text(live, "spec", "template", "metadata", "annotations", RESTARTED)
 
 
 def _for(live: Object, mark: str) -> dict[str, Any]:
@@ -224,14 +225,11 @@ def _for(live: Object, mark: str) -> dict[str, Any]:
 
 
 def _restarted(place: Place, request: Request, result: str, after: Object) -> Outcome:
-    said = _annotations(after["spec"]["template"]).get(RESTARTED) if after else None
     if result == "unchanged":
-        return outcome(place, result, note=f"It was restarted at {said}, after this was asked for.")
+        return outcome(place, result, note=f"It was restarted at {_restarted_at(after)}, after this was asked for.")
     return outcome(place, result, restarted_at=request["at"], note="get_rollout follows it.")
 
 
 def _undone(place: Place, request: Request, result: str) -> Outcome:
     said = {key: request[key] for key in ("changes", "left_out") if key in request and result == "updated"}
-    return outcome(
-        place, result, revision=request["revision"], revision_before=request["revision_before"], **said
-    )
+    return outcome(place, result, revision=request["revision"], revision_before=request["revision_before"], **said)

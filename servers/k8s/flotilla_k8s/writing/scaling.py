@@ -1,14 +1,12 @@
 """Scaling a workload: how many replicas it is to have, from how many, and who else has a say in that."""
 
-from typing import Any
-
 from flotilla_kit.errors import Conflict, FlotillaError, InvalidArguments
 
-from ..cluster.cluster import Object
 from ..cluster.place import Place
+from ..objects import Object, at, mapping, mappings, text
 from .answers import Outcome, Request, outcome
+from .live import needed, read, spoken, uid_of
 from .marks import is_marked, marked
-from .objects import needed, read, spoken, uid_of
 from .once import Send, require_same, write
 
 KINDS = ("Deployment", "StatefulSet", "ReplicaSet")
@@ -27,7 +25,7 @@ async def prepare(place: Place, replicas: int) -> tuple[Request, Outcome]:
             f"A {place.kind.kind} is not scaled.", suggestion=f"scale_workload scales {', '.join(KINDS)}."
         )
     live = await needed(place)
-    for owner in live["metadata"].get("ownerReferences") or []:
+    for owner in mappings(live, "metadata", "ownerReferences"):
         if owner.get("controller"):
             raise Conflict(
                 f"{owner['kind']} {owner['name']} decides on the replicas of {spoken(place)}.",
@@ -40,7 +38,7 @@ async def prepare(place: Place, replicas: int) -> tuple[Request, Outcome]:
         uid=uid_of(live),
         replicas_before=now,
         replicas=replicas,
-        ready=(live.get("status") or {}).get("readyReplicas") or 0,
+        ready=at(live, "status", "readyReplicas") or 0,
         autoscaler=await _autoscaler(place),
     )
     return {"uid": uid_of(live), "replicas": replicas, "before": now, "autoscaler": facts.get("autoscaler")}, facts
@@ -57,7 +55,7 @@ async def perform(place: Place, request: Request, mark: str) -> Outcome:
         if before == request["replicas"]:
             return None
         metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": marked(live, mark, "patch")}
-        patch = {"metadata": metadata, "spec": {"replicas": request["replicas"]}}
+        patch: Object = {"metadata": metadata, "spec": {"replicas": request["replicas"]}}
         return lambda: place.cluster.patch(place.kind, name, patch, place.namespace)
 
     result, _ = await write(place, mark, request["uid"], plan)
@@ -76,7 +74,7 @@ def _answer(place: Place, request: Request, result: str, before: int) -> Outcome
 
 
 def _replicas(live: Object) -> int:
-    said = (live.get("spec") or {}).get("replicas")
+    said = at(live, "spec", "replicas")
     return 1 if said is None else int(said)
 
 
@@ -87,10 +85,9 @@ async def _autoscaler(place: Place) -> str | None:
         found = await place.cluster.list(kind, place.namespace, limit=100)
     except FlotillaError:  # that it cannot be read must not stop a scale
         return None
-    for each in found.get("items") or []:
-        spec: dict[str, Any] = each.get("spec") or {}
-        target = spec.get("scaleTargetRef") or {}
+    for each in mappings(found, "items"):
+        target, spec = mapping(each, "spec", "scaleTargetRef"), mapping(each, "spec")
         if (target.get("kind"), target.get("name")) == (place.kind.kind, place.name):
             least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
-            return f"HorizontalPodAutoscaler {each['metadata']['name']} ({least} to {most} replicas)"
+            return f"HorizontalPodAutoscaler {text(each, 'metadata', 'name')} ({least} to {most} replicas)"
     return None

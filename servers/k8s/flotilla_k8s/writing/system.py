@@ -9,8 +9,8 @@ from ..cluster.clusters import Clusters
 from ..cluster.place import Place
 from . import deletion, manifest_changes, provisioning, rollouts, scaling
 from .answers import Outcome, Request
+from .live import place_of, reference
 from .marks import mark_of
-from .objects import place_of, reference
 
 
 class _Change(NamedTuple):

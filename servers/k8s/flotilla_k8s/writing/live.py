@@ -5,9 +5,9 @@ from typing import Any
 
 from flotilla_kit.errors import NotFound
 
-from ..cluster.cluster import Object
 from ..cluster.clusters import Clusters
 from ..cluster.place import Place
+from ..objects import Object
 
 
 def reference(place: Place) -> dict[str, Any]:
