@@ -6,7 +6,7 @@ Patterns are in the schema because they let the audit keep what was named.
 import re
 from typing import Annotated, Any
 
-from flotilla_kit.arguments import GIVEN, TEXT, TEXTS, at_most, length, read_by
+from flotilla_kit.arguments import GIVEN, NUMBER, TEXT, TEXTS, at_most, length, read_by
 from pydantic import Field, WithJsonSchema
 
 MOST_FIELDS = 20
@@ -64,3 +64,11 @@ ListCursor = Annotated[str | None, Field(max_length=2_000), WithJsonSchema({"typ
 """Longer than other servers': it holds the API server's own."""
 Pattern = Annotated[str | None, GIVEN, length(300), read_by(_pattern), TEXT]
 Fields = Annotated[list[Annotated[str, length(200)]] | None, GIVEN, at_most(MOST_FIELDS), TEXTS]
+ManifestText = Annotated[str, length(5_000_000)]
+"""What is too large of it is refused where it is read."""
+Replicas = Annotated[int, Field(ge=0, le=100_000), NUMBER]
+OptionalRevision = Annotated[int | None, GIVEN, Field(ge=1, le=2**31 - 1), NUMBER]
+NewNamespace = Annotated[str, length(1_000), WithJsonSchema(_NAMESPACED)]
+"""A name that is none is refused where another can be suggested."""
+Quantity = Annotated[str, length(40)]
+Labels = Annotated[dict[str, str] | None, GIVEN, at_most(20), WithJsonSchema({"type": "object"})]

@@ -1,6 +1,6 @@
 """What the tools answer. What is unknown or empty is absent."""
 
-from typing import Any
+from typing import Any, Literal
 
 from flotilla_kit.paging import Page
 from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
@@ -36,3 +36,42 @@ class Rows(Page[list[Any]]):
 
     columns: list[str]
     remaining: int | None = None
+
+
+class FieldChange(Answer):
+    """A field that changes. What is not there before, or after, is left out."""
+
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class ChangedObject(Answer):
+    """One of the objects of a namespace that was provisioned."""
+
+    kind: str
+    name: str
+    result: str
+
+
+class Changed(Answer):
+    """What a change did to an object; with `dry_run`, what it would do. `left_out`: so many more `changes`."""
+
+    result: Literal["created", "updated", "unchanged", "terminating", "deleted"]
+    context: str
+    kind: str
+    namespace: str | None = None
+    name: str
+    dry_run: bool | None = None
+    uid: str | None = None
+    changes: list[FieldChange] | None = None
+    left_out: int | None = None
+    takes: list[dict[str, str]] | None = None
+    """What `force` takes from other managers: each `manager` and `field`."""
+    objects: list[ChangedObject] | None = None
+    replicas_before: int | None = None
+    replicas: int | None = None
+    revision_before: int | None = None
+    revision: int | None = None
+    restarted_at: str | None = None
+    note: str | None = None

@@ -28,7 +28,7 @@ def create_server(settings: Settings, store: Store | None = None) -> FastMCP:
         ClusterStore(store or SPEC.store(settings), clusters, settings),
         instructions=INSTRUCTIONS,
         tools=TOOLS,
-        system=ClusterChanges(clusters),
+        system=ClusterChanges(clusters, settings.request_timeout_s),
         scope_keys=["context", "namespace"],
     )
 

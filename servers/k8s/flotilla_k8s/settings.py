@@ -43,6 +43,11 @@ class Settings(ServerSettings):
         description="namespaces where every change waits for a person, as in those labelled environment=production",
     )
     approve_all_changes: bool = Field(default=False, description="every change waits for a person")
+    owner_role: str = Field(
+        default="edit",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]*$",
+        description="ClusterRole that provision_namespace gives to a namespace's owner group",
+    )
     secret_config_maps: tuple[str, ...] = Field(
         default=(), description="ConfigMaps whose data is never shown, as NAME or NAMESPACE/NAME, with * for any"
     )

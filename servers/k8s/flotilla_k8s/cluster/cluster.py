@@ -1,7 +1,7 @@
 """One cluster: requests to its API server, with retries, time limits and errors that say what is missing."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -38,6 +38,7 @@ class Cluster:
     def __init__(self, context: Context, settings: Settings, redactor: Redactor) -> None:
         self.context, self.redactor = context, redactor
         self.kinds = Kinds(self._discover)
+        self._change_timeout = f"{round(settings.request_timeout_s * 1000)}ms"
         config = context.config._replace(user=context.config.user or User())
         parameters = client_adapter.ConnectionParams(timeout=httpx2.Timeout(settings.request_timeout_s))
         self._http = client_adapter.AsyncClient(config, parameters)
@@ -116,13 +117,13 @@ class Cluster:
         params["force"] = "true" if force else "false"
         asked, path = Asked("PATCH", kind, namespace, name), kind.path(namespace, name)
         content = "application/apply-patch+yaml"  # of which JSON is a part
-        return _object(await self._send(asked, path, params, body=body, content_type=content))
+        return _object(await self._send(asked, path, params, body=body, content_type=content, repeatable=dry_run))
 
     async def patch(
         self,
         kind: Kind,
         name: str,
-        patch: Mapping[str, Any] | list[Any],
+        patch: Mapping[str, Any] | Sequence[Any],
         namespace: str | None = None,
         *,
         patch_type: PatchType = "merge",
@@ -214,6 +215,8 @@ class Cluster:
             headers["Content-Type"], content = content_type, msgspec.json.encode(body)
             asked = replace(asked, secrets=frozenset(secret_values(body)))
         repeatable = repeatable or asked.method == "GET"
+        if asked.method != "GET":  # or a change could still happen after nobody waits for it any more
+            params = {**(params or {}), "timeout": self._change_timeout}
         for number in range(TRIES):
             wait = _BACKOFF_S[min(number, len(_BACKOFF_S) - 1)]
             try:

@@ -1,5 +1,6 @@
 """Applying a manifest, server-side: what that would change, and the change."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from .marks import marked
 from .once import Result, Send, changed_meanwhile, require_same, write
 
 Body = Mapping[str, Any]
+_TRIES, _PAUSE_S = 5, 0.1
 
 
 class BeingDeleted(Conflict):
@@ -105,7 +107,15 @@ async def is_as_wanted(place: Place, body: Body, live: Object) -> bool:
 
 
 async def _tried(place: Place, body: Body, *, force: bool = False) -> Object:
-    return await _apply(place, body, force=force, dry_run=True)
+    """What the API server would make of an apply; asked again if others were faster than that."""
+    for number in range(_TRIES):
+        try:
+            return await _apply(place, body, force=force, dry_run=True)
+        except Conflict as conflict:
+            if type(conflict) is not Conflict or number == _TRIES - 1:
+                raise
+            await asyncio.sleep(_PAUSE_S)
+    raise AssertionError("the last try returns or raises")
 
 
 async def _apply(place: Place, body: Body, *, force: bool = False, dry_run: bool = False) -> Object:

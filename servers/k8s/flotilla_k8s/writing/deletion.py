@@ -82,7 +82,7 @@ async def _inside(place: Place) -> dict[str, Any]:
     async def count(name: str) -> int | str:
         try:
             kind = await place.cluster.kinds.find(name)
-            found = await place.cluster.list(kind, place.name, limit=_MOST_COUNTED)
+            found = await place.cluster.list_objects(kind, place.name, limit=_MOST_COUNTED)
         except Forbidden:
             return "not allowed to be read"
         except FlotillaError as error:

@@ -14,7 +14,7 @@ from flotilla_kit.errors import Conflict
 
 from ..cluster.names import FIELD_MANAGER
 from ..cluster.place import Place
-from ..errors import AlreadyExists, ClusterUnavailable, FieldConflict
+from ..errors import ClusterUnavailable
 from ..objects import Object, mappings, text
 from .live import deleted_since, read, spoken, uid_of
 from .marks import is_marked
@@ -47,21 +47,19 @@ async def write(place: Place, mark: str, before: str | None, plan: Plan) -> tupl
             if live is not None and is_marked(live, mark):
                 return ("created" if before is None else "updated"), live
             send = await plan(live)
+            if send is None:
+                return "unchanged", live or {}
+            faults.point(f"before_write {place.kind.kind}")
+            after = await send()
         except ClusterUnavailable:
             await asyncio.sleep(pause_s)
-            continue
-        if send is None:
-            return "unchanged", live or {}
-        faults.point(f"before_write {place.kind.kind}")
-        try:
-            after = await send()
-        except (FieldConflict, AlreadyExists):
-            raise
-        except (Conflict, ClusterUnavailable):  # another version by now, or no answer: look again
-            await asyncio.sleep(pause_s)
-            continue
-        faults.point(f"after_write {place.kind.kind}")
-        return ("created" if live is None and _is_ours_alone(after) else "updated"), after
+        except Conflict as conflict:
+            if type(conflict) is not Conflict:
+                raise
+            await asyncio.sleep(pause_s)  # another version by now: look again
+        else:
+            faults.point(f"after_write {place.kind.kind}")
+            return ("created" if live is None and _is_ours_alone(after) else "updated"), after
     raise AssertionError("the pauses have no end")
 
 

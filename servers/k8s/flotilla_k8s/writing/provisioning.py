@@ -1,4 +1,4 @@
-"""Provisioning a namespace: its objects one after the other, each applied once, so that a repeat finishes what is there.
+"""Provisioning a namespace: its objects one after the other, each applied once; a repeat finishes it.
 
 A refusal in the middle is told with what was done before it.
 """

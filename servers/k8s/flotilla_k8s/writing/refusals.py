@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flotilla_kit.errors import FlotillaError
+from flotilla_kit.errors import Conflict, FlotillaError
 
 
 class InvalidManifest(FlotillaError):
@@ -24,3 +24,15 @@ class InvalidQuantity(FlotillaError):
     """Not an amount of CPU or memory; `details.suggested` is what was probably meant."""
 
     code = "invalid_quantity"
+
+
+class ControlledByOther(Conflict):
+    """Another object decides on this one."""
+
+    code = "controlled_by_other"
+
+
+class RolloutPaused(Conflict):
+    """The rollout is paused: a change of it would wait."""
+
+    code = "rollout_paused"

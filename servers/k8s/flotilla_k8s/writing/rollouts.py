@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from flotilla_kit import times
-from flotilla_kit.errors import Conflict, InvalidArguments, NotFound
+from flotilla_kit.errors import InvalidArguments, NotFound
 
 from ..cluster.place import Place
 from ..objects import Object, at, mapping, mappings, text
@@ -14,6 +14,7 @@ from .answers import Outcome, Request, outcome, shown
 from .live import needed, read, spoken, uid_of
 from .marks import is_marked, marked
 from .once import Send, changed_meanwhile, require_same, write
+from .refusals import RolloutPaused
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -38,7 +39,7 @@ async def prepare_restart(place: Place) -> tuple[Request, Outcome]:
 
     Raises:
         InvalidArguments: that kind has no rollouts.
-        Conflict: the rollout is paused.
+        RolloutPaused: it would wait.
         NotFound: it is not there.
     """
     live = await _workload(place)
@@ -78,7 +79,7 @@ async def prepare_undo(place: Place, revision: int | None) -> tuple[Request, Out
 
     Raises:
         NotFound: there is no such revision.
-        Conflict: the rollout is paused.
+        RolloutPaused: it would wait.
         InvalidArguments: that kind has no rollouts.
     """
     live = await _workload(place)
@@ -149,7 +150,7 @@ async def _workload(place: Place) -> Object:
 
 def _require_running(place: Place, live: Object) -> None:
     if live["spec"].get("paused"):
-        raise Conflict(
+        raise RolloutPaused(
             f"The rollout of {spoken(place)} is paused.",
             suggestion="Apply a manifest with spec.paused: false first, if it is to go on.",
         )
@@ -160,7 +161,7 @@ async def _revisions(place: Place, live: Object) -> list[Revision]:
     cluster = place.cluster
     of_deployment = place.kind.kind == "Deployment"
     kind = await cluster.kinds.find("apps/v1/ReplicaSet" if of_deployment else "apps/v1/ControllerRevision")
-    found = await cluster.list(kind, place.namespace, labels=_selector(live))
+    found = await cluster.list_objects(kind, place.namespace, labels=_selector(live))
     revisions: list[Revision] = []
     for each in mappings(found, "items"):
         if uid_of(live) not in [owner.get("uid") for owner in mappings(each, "metadata", "ownerReferences")]:

@@ -1,6 +1,6 @@
 """Scaling a workload: how many replicas it is to have, from how many, and who else has a say in that."""
 
-from flotilla_kit.errors import Conflict, FlotillaError, InvalidArguments
+from flotilla_kit.errors import FlotillaError, InvalidArguments
 
 from ..cluster.place import Place
 from ..objects import Object, at, mapping, mappings, text
@@ -8,6 +8,7 @@ from .answers import Outcome, Request, outcome
 from .live import needed, read, spoken, uid_of
 from .marks import is_marked, marked
 from .once import Send, require_same, write
+from .refusals import ControlledByOther
 
 KINDS = ("Deployment", "StatefulSet", "ReplicaSet")
 
@@ -17,7 +18,7 @@ async def prepare(place: Place, replicas: int) -> tuple[Request, Outcome]:
 
     Raises:
         InvalidArguments: nothing of that kind is scaled here.
-        Conflict: another workload decides on its replicas.
+        ControlledByOther: another workload decides on its replicas.
         NotFound: it is not there.
     """
     if place.kind.kind not in KINDS:
@@ -27,7 +28,7 @@ async def prepare(place: Place, replicas: int) -> tuple[Request, Outcome]:
     live = await needed(place)
     for owner in mappings(live, "metadata", "ownerReferences"):
         if owner.get("controller"):
-            raise Conflict(
+            raise ControlledByOther(
                 f"{owner['kind']} {owner['name']} decides on the replicas of {spoken(place)}.",
                 suggestion=f"Scale {owner['kind']} {owner['name']} instead.",
             )
@@ -82,7 +83,7 @@ async def _autoscaler(place: Place) -> str | None:
     """The HorizontalPodAutoscaler of the workload with its range, if one may be read and there is one."""
     try:
         kind = await place.cluster.kinds.find("HorizontalPodAutoscaler")
-        found = await place.cluster.list(kind, place.namespace, limit=100)
+        found = await place.cluster.list_objects(kind, place.namespace, limit=100)
     except FlotillaError:  # that it cannot be read must not stop a scale
         return None
     for each in mappings(found, "items"):
