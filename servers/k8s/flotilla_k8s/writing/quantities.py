@@ -1,7 +1,7 @@
 """Kubernetes quantities: amounts of CPU and memory such as `500m`, `2`, `4Gi`, read exactly and compared by value."""
 
 import re
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from .refusals import InvalidQuantity
 
@@ -68,7 +68,7 @@ def part_of(text: str, part: Decimal, unit: str) -> str:
     """A part of a quantity, rounded down to a whole number of `unit`, but not to none."""
     amount = value(text)
     assert amount is not None
-    count = (amount * part / _SCALE[unit]).to_integral_value(ROUND_FLOOR)
+    count = int(amount * part / _SCALE[unit])
     return f"{count}{unit}" if count else text
 
 
