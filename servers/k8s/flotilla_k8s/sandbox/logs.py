@@ -39,8 +39,8 @@ class Log(NamedTuple):
         """Its bytes are `_LINE_BYTES`, the timestamp that was asked for not counted."""
         number = (self.seed + index * 2_654_435_761) & 0xFFFFFFFF
         at = datetime.fromtimestamp(self.start + index * self.interval, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        text = f"{_LEVELS[number % 11]:5} {_SAID[number % 11]} seq={index} id={number:08x} duration_ms={number % 997}"
-        return (f"{at} " if stamps else "") + f"{text:<{_LINE_BYTES - 1}}\n"
+        text = f"{_LEVELS[number % 11]:5} {_SAID[number % 11]} seq={index} duration_ms={number % 997} trace="
+        return (f"{at} " if stamps else "") + f"{text}{f'{number:08x}' * 16}"[: _LINE_BYTES - 1] + "\n"
 
     def behind(self, moment: float) -> int:
         """The first line that was written at a moment or later."""
@@ -96,9 +96,8 @@ def _log_of(pod: Object, query: Mapping[str, str]) -> Log:
         count = max(1, int(size) // _LINE_BYTES)
         life = min(life, 3600.0) if life > 60 else 3600.0
         return Log(seed, time.time() - life, life / count, count)
-    count = min(_MOST_LINES, int(life / _INTERVAL_S) + 3)
-    first = max(started, time.time() - count * _INTERVAL_S)
-    return Log(seed, first, _INTERVAL_S, count)
+    count = min(_MOST_LINES, int(life / _INTERVAL_S) + 1)
+    return Log(seed, max(started, time.time() - count * _INTERVAL_S), _INTERVAL_S, count)
 
 
 async def _chunks(log: Log, first: int, stamps: bool, limit: int) -> AsyncIterator[bytes]:
