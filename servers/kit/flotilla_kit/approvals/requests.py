@@ -76,6 +76,12 @@ def require(connection: Connection, effect: Effect, *, needed: bool, facts: Mapp
     return replace(effect, key=key, mode="cleared")
 
 
+def was_used(connection: Connection, effect: Effect) -> bool:
+    """Whether the last approval of exactly this effect is used up."""
+    latest = _latest(connection, effect)
+    return latest is not None and latest.state == "consumed"
+
+
 def _use(connection: Connection, effect: Effect) -> str:
     """Use up the approval of exactly this effect; its id, or nothing if there is none that is good."""
     used = update(_approvals).where(*_of(effect), a.state == "approved", a.expires_at > times.now())
