@@ -64,7 +64,7 @@ ListCursor = Annotated[str | None, Field(max_length=2_000), WithJsonSchema({"typ
 """Longer than other servers': it holds the API server's own."""
 Pattern = Annotated[str | None, GIVEN, length(300), read_by(_pattern), TEXT]
 Fields = Annotated[list[Annotated[str, length(200)]] | None, GIVEN, at_most(MOST_FIELDS), TEXTS]
-ManifestText = Annotated[str, length(5_000_000)]
+ManifestText = Annotated[str, length(5_000_000, 0)]
 """What is too large of it is refused where it is read."""
 Replicas = Annotated[int, Field(ge=0, le=100_000), NUMBER]
 OptionalRevision = Annotated[int | None, GIVEN, Field(ge=1, le=2**31 - 1), NUMBER]
