@@ -9,7 +9,7 @@ from flotilla_kit.paging import Page, decode_cursor, page_within
 from ..cluster.cluster import Cluster
 from ..cluster.kinds import Kind
 from ..models import EventInfo
-from ..objects import Object, at, mapping, text
+from ..objects import Object, at, mapping, mappings, text
 
 EVENT = Kind("", "v1", "Event", "events", True, frozenset({"get", "list"}))
 """Every API server has it."""
@@ -59,7 +59,7 @@ async def read_events(cluster: Cluster, namespace: str | None, which: EventFilte
     token, seen = None, 0
     while seen < MOST:
         page = await cluster.list_objects(EVENT, namespace, fields=which.selector, limit=_CHUNK, token=token)
-        for event in page.get("items") or []:
+        for event in mappings(page, "items"):
             seen += 1
             yield event
         token = at(page, "metadata", "continue")

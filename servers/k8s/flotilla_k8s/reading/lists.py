@@ -57,7 +57,7 @@ def read_cursor(cursor: str | None, place: Place, labels: str | None) -> tuple[s
     if of != digest(place, labels) or not 0 <= int(skip) <= 10_000:
         raise InvalidCursor(
             "That cursor was not issued for this list.",
-            suggestion="Pass next_cursor of the previous answer with the same arguments, or leave it out to start over.",
+            suggestion="Pass next_cursor of the previous answer with the same arguments, or leave it out.",
         )
     return str(token), int(skip)
 

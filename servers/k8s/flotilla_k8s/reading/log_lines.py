@@ -5,6 +5,7 @@ by ending the process, and never holds up the server.
 """
 
 import json
+import os
 import re
 import sys
 from collections import deque
@@ -86,7 +87,7 @@ def comparable(stamp: bytes) -> bytes:
 
 def main() -> None:
     keeper = LineKeeper(**json.loads(sys.argv[1]))
-    while not keeper.ended and (chunk := sys.stdin.buffer.read1(_CHUNK)):
+    while not keeper.ended and (chunk := os.read(sys.stdin.fileno(), _CHUNK)):
         keeper.feed(chunk)
     lines = keeper.end()
     sys.stdout.buffer.write(b"%d\n" % keeper.dropped + b"\n".join(lines))

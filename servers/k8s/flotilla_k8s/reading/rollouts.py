@@ -64,7 +64,7 @@ async def _look(place: Place) -> tuple[Rollout, str]:
 
 
 async def _change(place: Place, version: str, wait_s: float) -> None:
-    """Return when the workload changed, or after a while. An expired watch (410) ends at once: it is read again then."""
+    """Return when the workload changed, or after a while. An expired watch (410) ends, and it is read again."""
     watched = place.cluster.watch(place.kind, place.namespace, name=str(place.name), version=version, timeout_s=wait_s)
 
     async def first() -> None:

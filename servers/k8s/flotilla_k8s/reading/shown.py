@@ -54,7 +54,7 @@ _DEFAULTS: dict[str, Any] = {
     "finalizers": ["kubernetes"],
 }
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_TOKEN_VOLUME = "kube-api-access-"  # noqa: S105  a prefix of names
+_TOKEN_VOLUME = "kube-api-access-"
 _SIZES = ((2_000, 200), (1_000, 50), (400, 20), (200, 10), (100, 5), (60, 2))
 
 
@@ -111,7 +111,7 @@ def _terse(value: Any, key: str, built_in: bool) -> Any:
         if left_out or inner is None or (built_in and name in _DEFAULTS and _DEFAULTS[name] == inner):
             continue
         said = _terse(inner, name, built_in)
-        if said not in ({}, []) or inner in ({}, []) and name == "emptyDir":
+        if said not in ({}, []) or (inner in ({}, []) and name == "emptyDir"):
             kept[name] = said
     return kept
 

@@ -1,4 +1,4 @@
-"""Why a rollout does not go on, with the evidence: quota, image pulls, scheduling, probes, crashes, volumes, admission."""
+"""Why a rollout does not go on, with the evidence: quota, images, scheduling, probes, crashes, volumes, admission."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -39,9 +39,9 @@ async def explain(place: Place, workload: Object, newest: Object | None) -> tupl
     names = {text(each, "metadata", "name") for each in (*unready, owner)}
     known = {reason.cause for reason in seen}
     async for event in read_events(place.cluster, place.namespace, EventFilter(warnings=True)):
-        if text(event, "involvedObject", "name") in names and (reason := _of_event(place, event)):
-            if reason.cause == "probe" or reason.cause not in known:
-                seen.append(reason)
+        reason = _of_event(place, event) if text(event, "involvedObject", "name") in names else None
+        if reason is not None and (reason.cause == "probe" or reason.cause not in known):
+            seen.append(reason)
     reasons = _together(seen)
     if len(reasons) > 1:
         reasons = [reason for reason in reasons if reason.cause != "deadline"]  # that follows from the others
