@@ -13,7 +13,7 @@ from .access import reviews, rules
 from .access.users import User, Users
 from .cluster import Cluster
 from .faults import Fault, Faults
-from .objects import Object
+from .objects import Object, is_object
 from .requests import Target, decoded, options_of, target_of, verb_of, write_of
 from .status import ApiError, forbidden, method_not_allowed, no_such_resource
 from .storage import Stored
@@ -210,7 +210,7 @@ class App:
 
 
 def members_of(body: Any) -> Object:
-    return cast(Object, body) if isinstance(body, dict) else {}
+    return cast(Object, body) if is_object(body) else {}
 
 
 def _shown(target: Target, value: Object) -> Object:

@@ -8,7 +8,7 @@ from . import manifests, writing
 from .access import rules
 from .cluster import Cluster
 from .controllers.manager import Manager
-from .objects import Object, copied, get, name_of, namespace_of, new_uid, seconds_of, timestamp
+from .objects import Object, copied, get, is_list, is_object, name_of, namespace_of, new_uid, seconds_of, timestamp
 from .writing import Write
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -67,10 +67,10 @@ def _backdate(cluster: Cluster, since: float | None) -> None:
 
 
 def _moved(value: Any, by: float, since: float) -> Any:
-    if isinstance(value, dict):
-        return {key: _moved(each, by, since) for key, each in value.items()}  # pyright: ignore  # JSON
-    if isinstance(value, list):
-        return [_moved(each, by, since) for each in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
+    if is_object(value):
+        return {key: _moved(each, by, since) for key, each in value.items()}
+    if is_list(value):
+        return [_moved(each, by, since) for each in value]
     if isinstance(value, str) and _STAMP.fullmatch(value):
         at = datetime.fromisoformat(value).timestamp()
         return timestamp(at - by) if at >= since else value
@@ -84,7 +84,9 @@ def _bench(cluster: Cluster, manager: Manager, count: int) -> None:
         if cluster.storage.get("namespaces", "", namespace) is None:
             make(cluster, "namespaces", {"metadata": {"name": namespace}})
         name = f"load-{number % _DEPLOYMENTS_A_NAMESPACE}"
-        make(cluster, "deployments.apps", manifests.deployment(namespace, name, 1, f"registry.example/bench/{name}:1.0"))
+        make(
+            cluster, "deployments.apps", manifests.deployment(namespace, name, 1, f"registry.example/bench/{name}:1.0")
+        )
         manager.settle(60)
         _multiply(cluster, namespace, name, min(_PODS_A_DEPLOYMENT, count - number * _PODS_A_DEPLOYMENT))
 

@@ -7,7 +7,7 @@ from typing import Any
 from . import admission, defaults, validation
 from .cluster import Cluster
 from .kinds import Kind
-from .objects import Object, copied, get, is_terminating, name_of, namespace_of, new_uid, timestamp
+from .objects import Object, copied, get, is_object, is_terminating, name_of, namespace_of, new_uid, timestamp
 from .patches import json_patch, merging, ownership
 from .patches.ownership import Manager
 from .schemas import schema_of
@@ -116,7 +116,7 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
     shown = scale_of(live) if write.subresource == "scale" else live
     if content_type == "application/json-patch+json":
         value = json_patch.patched(shown, body)
-    elif not isinstance(body, dict):
+    elif not is_object(body):
         raise bad_request("cannot unmarshal the patch into an object")
     elif content_type == "application/merge-patch+json" or kind.model is None or write.subresource == "scale":
         if content_type == "application/strategic-merge-patch+json" and kind.model is None:
@@ -125,7 +125,7 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
                            "application/apply-patch+yaml", {})  # fmt: skip
         value = merging.merge(shown, body)
     else:
-        value = merging.merge_strategic(shown, body, schema_of(kind))  # pyright: ignore[reportUnknownArgumentType]
+        value = merging.merge_strategic(shown, body, schema_of(kind))
     if write.subresource == "scale":
         return _scaled(cluster, write, live, value), False
     return _changed(cluster, write, live, _decoded(write, value)), False
@@ -171,7 +171,7 @@ def _configuration(write: Write, body: Any) -> Object:
     if not write.manager:
         message = 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
         raise ApiError(422, "Invalid", message, {})
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise bad_request("error decoding YAML: the patch is no object")
     if get(body, "metadata", "managedFields"):
         raise bad_request("metadata.managedFields must be nil")
@@ -181,7 +181,7 @@ def _configuration(write: Write, body: Any) -> Object:
         which = f"{write.kind.api_version}, Kind={write.kind.kind}"
         said = f".{unknown[0]}: field not declared in schema"
         raise bad_request(f"failed to create typed patch object ({where}; {which}): {said}")
-    body = _decoded(write, {"metadata": {}, **body})  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    body = _decoded(write, {"metadata": {}, **body})
     if write.subresource != "status":
         body.pop("status", None)
     body["metadata"].setdefault("name", write.name)
@@ -202,14 +202,14 @@ def _apply(cluster: Cluster, write: Write, live: Object, configuration: Object) 
 def _decoded(write: Write, body: Any) -> Object:
     """What was sent, if it is an object of the kind and namespace it was sent to."""
     kind = write.kind
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise bad_request("the object provided is unrecognized (must be of type Object)")
     value: Object = validation.normalised(body, schema_of(kind))
     for name, expected in kind.head().items():
         if (given := value.setdefault(name, expected)) != expected:
             what = "API version" if name == "apiVersion" else name
             raise bad_request(f"the {what} in the data ({given}) does not match the expected {what} ({expected})")
-    if not isinstance(value.setdefault("metadata", {}), dict):
+    if not is_object(value.setdefault("metadata", {})):
         raise bad_request("json: cannot unmarshal metadata into an object")
     validation.check_unknown(kind, value, write.validation, write.warnings)
     metadata = value["metadata"]
@@ -293,8 +293,8 @@ def delete(cluster: Cluster, write: Write, options: Object) -> Object:
         raise _other_uid(kind, write.name, wanted["uid"], live["metadata"]["uid"])
     if (version := wanted.get("resourceVersion")) not in (None, live["metadata"]["resourceVersion"]):
         present = live["metadata"]["resourceVersion"]
-        why = f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {present}"
-        raise conflict(kind, write.name, why)
+        both = f"ResourceVersion in precondition: {version}, ResourceVersion in object meta: {present}"
+        raise conflict(kind, write.name, f"Precondition failed: {both}")
     policy = options.get("propagationPolicy", "Background")
     if policy not in ("Background", "Foreground", "Orphan"):
         message = f'Unsupported value: "{policy}": supported values: "Background", "Foreground", "Orphan"'

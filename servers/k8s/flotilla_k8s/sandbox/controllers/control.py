@@ -16,6 +16,8 @@ REVISION = "deployment.kubernetes.io/revision"
 STALL = "sandbox.flotilla.dev/stall"
 """Annotation of a pod or of what makes it: image-pull, quota, scheduling, probe or crash."""
 
+_FIRST_S, _LONGEST_S = 0.25, 300.0
+
 
 class Control:
     """The cluster as controllers read and change it."""
@@ -24,6 +26,7 @@ class Control:
         self.cluster, self.storage = cluster, cluster.storage
         self._clock = clock
         self._begun: dict[tuple[str, str], float] = {}
+        self._failures: dict[str, int] = {}
         self._owned: dict[str, set[Key]] = {}
         self.storage.listeners.append(self._index)
 
@@ -45,6 +48,20 @@ class Control:
     def over(self, value: Object, what: str) -> None:
         """What took time for an object is over for good."""
         self._begun.pop((uid_of(value), what), None)
+
+    def back_off(self, value: Object, failed: bool) -> float | None:
+        """In how many seconds to try again what failed for an object, more each time; None after a success."""
+        if not failed:
+            self._failures.pop(uid_of(value), None)
+            return None
+        count = self._failures[uid_of(value)] = self._failures.get(uid_of(value), 0) + 1
+        self.over(value, "back off")
+        return self.left(value, "back off", min(_LONGEST_S, _FIRST_S * 2**count))
+
+    def backs_off(self, value: Object) -> float:
+        """What is left until something is tried again for an object."""
+        count = self._failures.get(uid_of(value))
+        return self.left(value, "back off", min(_LONGEST_S, _FIRST_S * 2**count)) if count else 0.0
 
     def dependents(self, uid: str) -> list[Key]:
         """What has an object among its owners."""

@@ -85,9 +85,7 @@ def _last_revision(sets: list[Object]) -> int:
     return max((int(get(each, "metadata", "annotations", REVISION, default="0")) for each in sets), default=0)
 
 
-def _number_revision(
-    control: Control, deployment: Object, new: Object, sets: list[Object]
-) -> tuple[Object, Object]:
+def _number_revision(control: Control, deployment: Object, new: Object, sets: list[Object]) -> tuple[Object, Object]:
     """Give the current replica set the highest revision, as after an undo, and the deployment the same."""
     deployment = control.storage.get("deployments.apps", deployment["metadata"]["namespace"], name_of(deployment)) or {}
     own = int(get(new, "metadata", "annotations", REVISION, default="0"))
@@ -233,7 +231,9 @@ def _with(conditions: list[Object], kind: str, status: str, reason: str, message
 
 
 def _surge(deployment: Object) -> int:
-    return _portion(get(deployment, "spec", "strategy", "rollingUpdate", "maxSurge", default="25%"), deployment, up=True)
+    return _portion(
+        get(deployment, "spec", "strategy", "rollingUpdate", "maxSurge", default="25%"), deployment, up=True
+    )
 
 
 def _unavailable(deployment: Object) -> int:
