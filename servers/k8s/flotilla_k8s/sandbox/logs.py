@@ -77,7 +77,7 @@ def _log_of(pod: Object, query: Mapping[str, str]) -> Log:
     if name not in names:
         raise bad_request(f"container {name} is not valid for pod {name_of(pod)}")
     states: list[Object] = get(pod, "status", "containerStatuses", default=[])
-    state: Object = next((each for each in states if each["name"] == name), {})
+    state: Object = next((each for each in states if each["name"] == name), Object())
     where = f'container "{name}" in pod "{name_of(pod)}"'
     previous = query.get("previous") == "true"
     if previous and not state.get("restartCount"):

@@ -8,10 +8,11 @@ import msgspec
 import yaml
 
 from . import protobuf
+from .changes import PATCHES
 from .kinds import Kind, Kinds
 from .objects import Object, is_object
 from .status import bad_request, method_not_allowed, no_such_resource, unsupported_media_type
-from .writing import PATCHES, Write
+from .write import Write
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 

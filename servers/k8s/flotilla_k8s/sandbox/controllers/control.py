@@ -4,11 +4,11 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from .. import writing
+from .. import changes, deletion
 from ..cluster import Cluster
 from ..objects import Object, controller_of, get, name_of, namespace_of, new_uid, owner_reference, timestamp, uid_of
 from ..storage import Change
-from ..writing import Write, random_suffix
+from ..write import Write, random_suffix
 
 Key = tuple[str, str, str]
 """Qualified plural, namespace and name of an object."""
@@ -88,11 +88,11 @@ class Control:
             ApiError: as for everybody.
         """
         write = Write(self.cluster.kind(qualified), namespace_of(value), manager="kube-controller-manager")
-        return writing.create(self.cluster, write, value)
+        return changes.create(self.cluster, write, value)
 
     def delete(self, qualified: str, value: Object, grace: int | None = None) -> None:
         write = Write(self.cluster.kind(qualified), namespace_of(value), name_of(value))
-        writing.delete(self.cluster, write, {} if grace is None else {"gracePeriodSeconds": grace})
+        deletion.delete(self.cluster, write, {} if grace is None else {"gracePeriodSeconds": grace})
 
     def remove(self, qualified: str, value: Object) -> None:
         """Remove an object that has come to its end."""

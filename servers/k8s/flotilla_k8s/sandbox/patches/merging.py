@@ -67,7 +67,7 @@ def _merge_list(present: list[Any], patch: list[Any], schema: Schema) -> list[An
     key = schema.merge_key or ""
     if any(each.get("$patch") == "replace" and len(each) == 1 for each in patch):
         return [copied(each) for each in patch if each.get("$patch") != "replace"]
-    result = list(present)
+    result: list[Any] = list(present)
     for each in patch:
         if key not in each:
             raise bad_request(f"map: {each} does not contain declared merge key: {key}")
