@@ -83,7 +83,10 @@ ManifestText = Annotated[str, length(5_000_000, 0)]
 """What is too large of it is refused where it is read."""
 Replicas = Annotated[int, Field(ge=0, le=100_000), NUMBER]
 OptionalRevision = Annotated[int | None, GIVEN, Field(ge=1, le=2**31 - 1), NUMBER]
-NewNamespace = Annotated[str, length(1_000), WithJsonSchema(_NAMESPACED)]
-"""A name that is none is refused where another can be suggested."""
+_WORDS = re.compile(r"[\w .-]{1,200}")
+NewNamespace = Annotated[
+    str, _matching(_WORDS, "must be a name of letters, digits and -"), _pattern_of(r"^[\w .-]{1,200}$")
+]
+"""What is no name of a namespace is refused where one like it can be suggested."""
 Quantity = Annotated[str, length(40)]
 Labels = Annotated[dict[str, str] | None, GIVEN, at_most(20), WithJsonSchema({"type": "object"})]
