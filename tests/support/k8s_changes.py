@@ -16,6 +16,7 @@ from flotilla_k8s.server import create_server
 from flotilla_k8s.settings import Settings
 from flotilla_kit.errors import NotFound
 
+from .k8s_sandbox import Sandbox, k8s_sandbox
 from .owner_client import Answer, Owner
 
 TEAM = "team-a"
@@ -82,7 +83,7 @@ class Changes(Owner[Settings]):
     async def until(self, is_so: Callable[[], Awaitable[bool]]) -> None:
         """Wait until controllers have seen to something."""
         async with asyncio.timeout(SETTLES_S):
-            while not await is_so():
+            while not await is_so():  # noqa: ASYNC110  controllers see to it
                 await asyncio.sleep(0.05)
 
 
@@ -97,3 +98,12 @@ async def changing(kubeconfig: Path, home: Path, **flags: Any) -> AsyncGenerator
             yield Changes(client, settings, cluster=others.pick(None))
         finally:
             await others.close()
+
+
+@asynccontextmanager
+async def sandbox_changes(folder: Path, **flags: Any) -> AsyncGenerator[tuple[Sandbox, Changes]]:
+    """An empty sandbox with the namespace `team-a`, and the owner's client of a server over it."""
+    with k8s_sandbox(folder) as sandbox:
+        async with changing(sandbox.kubeconfig, folder, **flags) as k8s:
+            await k8s.create(manifest("v1", "Namespace", TEAM, None))
+            yield sandbox, k8s

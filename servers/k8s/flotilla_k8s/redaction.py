@@ -86,6 +86,12 @@ class Redactor:
             return values
         return [self.text(value) if isinstance(value, str) else value for value in values]
 
+    def lines(self, text: str) -> str:
+        """Lines that different hands may have written, such as those of a log: keys that span some are hidden, and in
+        each line what `text` hides."""
+        text = _SHAPES.sub(HIDDEN, text)
+        return "\n".join(self.texts(text.split("\n")))
+
     def object(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """An object of an API server without secrets, managed fields and the last applied configuration."""
         return self._mapping(value)

@@ -26,6 +26,7 @@ from .tables import Table, read_table
 JSON = "application/json"
 PatchType = Literal["merge", "strategic-merge", "json"]
 TRIES = 4
+SEARCHES = 4  # at once
 _BACKOFF_S = (0.1, 0.4, 1.0)
 _LONGEST_WAIT_S = 5.0  # that an API server may ask for with Retry-After
 _WATCH_SLACK_S = 5.0
@@ -38,6 +39,8 @@ class Cluster:
     def __init__(self, context: Context, settings: Settings, redactor: Redactor) -> None:
         self.context, self.redactor = context, redactor
         self.kinds = Kinds(self._discover)
+        self.searches = asyncio.Semaphore(SEARCHES)
+        """Of logs, each of which takes a process."""
         self._change_timeout = f"{round(settings.request_timeout_s * 1000)}ms"
         config = context.config._replace(user=context.config.user or User())
         parameters = client_adapter.ConnectionParams(timeout=httpx2.Timeout(settings.request_timeout_s))

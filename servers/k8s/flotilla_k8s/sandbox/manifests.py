@@ -10,15 +10,11 @@ Manifest = tuple[str, Object]
 """A qualified plural, and what is created of it."""
 _RBAC = "rbac.authorization.k8s.io"
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_CHECKOUT = {"name": "checkout", "image": "registry.invalid/team-a/checkout:2.4.1"}
 STALLED_CHANGES: list[tuple[str, str, str, Any]] = [
-    (
-        "deployments.apps",
-        "team-a",
-        "checkout",
-        {"spec": {"template": {"spec": {"containers": [{"name": "checkout", "image": "registry.invalid/team-a/checkout:2.4.1"}]}}}},
-    ),
+    ("deployments.apps", "team-a", "checkout", {"spec": {"template": {"spec": {"containers": [_CHECKOUT]}}}}),
     ("deployments.apps", "team-b", "reports", {"spec": {"replicas": 6}}),
-]  # fmt: skip
+]
 """What was changed last in the sample: an image that nobody can pull, and more replicas than the quota has room for."""
 
 
@@ -43,13 +39,42 @@ def teams() -> Iterator[Manifest]:
     yield "statefulsets.apps", _stateful_set("monitoring", "prometheus", 1, "registry.example/prometheus:3.5")
     for team, environment, cpu in (("team-a", "staging", "8"), ("team-b", "production", "2")):
         yield "namespaces", {"metadata": {"name": team, "labels": {"team": team, "environment": environment}}}
-        yield "resourcequotas", _named(team, "compute", spec={"hard": {
-            "requests.cpu": cpu, "requests.memory": "16Gi", "limits.cpu": cpu, "limits.memory": "16Gi", "pods": "30"}})
-        yield "limitranges", _named(team, "defaults", spec={"limits": [{
-            "type": "Container", "default": {"cpu": "250m", "memory": "256Mi"},
-            "defaultRequest": {"cpu": "100m", "memory": "128Mi"}}]})
-        yield f"rolebindings.{_RBAC}", {**_binding("editors", "edit", f"{team}-editors"),
-                                        "metadata": {"name": "editors", "namespace": team}}
+        yield (
+            "resourcequotas",
+            _named(
+                team,
+                "compute",
+                spec={
+                    "hard": {
+                        "requests.cpu": cpu,
+                        "requests.memory": "16Gi",
+                        "limits.cpu": cpu,
+                        "limits.memory": "16Gi",
+                        "pods": "30",
+                    }
+                },
+            ),
+        )
+        yield (
+            "limitranges",
+            _named(
+                team,
+                "defaults",
+                spec={
+                    "limits": [
+                        {
+                            "type": "Container",
+                            "default": {"cpu": "250m", "memory": "256Mi"},
+                            "defaultRequest": {"cpu": "100m", "memory": "128Mi"},
+                        }
+                    ]
+                },
+            ),
+        )
+        yield (
+            f"rolebindings.{_RBAC}",
+            {**_binding("editors", "edit", f"{team}-editors"), "metadata": {"name": "editors", "namespace": team}},
+        )
     yield from _team_a()
     yield "deployments.apps", deployment("team-b", "orders", 2, "registry.example/team-b/orders:5.0.2")
     yield "services", _service("team-b", "orders")
@@ -116,7 +141,6 @@ def _binding(name: str, role: str, group: str) -> Object:
         "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": _RBAC, "kind": "Group", "name": group}],
     }
-
 
 
 def _node(name: str) -> Object:

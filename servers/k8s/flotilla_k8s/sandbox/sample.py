@@ -4,12 +4,12 @@ import re
 from datetime import datetime
 from typing import Any
 
-from . import manifests, writing
+from . import changes, manifests
 from .access import rules
 from .cluster import Cluster
 from .controllers.manager import Manager
-from .objects import Object, copied, get, name_of, namespace_of, new_uid, seconds_of, timestamp
-from .writing import Write
+from .objects import Object, copied, get, is_list, is_object, name_of, namespace_of, new_uid, seconds_of, timestamp
+from .write import Write, random_suffix
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _DAY_S = 86_400
@@ -35,7 +35,7 @@ def fill(cluster: Cluster, manager: Manager) -> None:
         began = seconds_of(timestamp()) - 5
         for qualified, namespace, name, change in manifests.STALLED_CHANGES:
             write = Write(cluster.kind(qualified), namespace, name, manager="deploy-bot")
-            writing.patch(cluster, write, "application/strategic-merge-patch+json", change)
+            changes.patch(cluster, write, "application/strategic-merge-patch+json", change)
         manager.settle(60)
         _backdate(cluster, began)
 
@@ -43,11 +43,11 @@ def fill(cluster: Cluster, manager: Manager) -> None:
 def make(cluster: Cluster, qualified: str, value: Object) -> Object:
     """Create an object, with its status, as whoever set the cluster up."""
     write = Write(cluster.kind(qualified), namespace_of(value), name_of(value), manager="cluster-setup")
-    made = writing.create(cluster, write, value)
+    made = changes.create(cluster, write, value)
     if "status" not in value:
         return made
     write.subresource = "status"
-    return writing.replace(cluster, write, {**made, "status": value["status"]})
+    return changes.replace(cluster, write, {**made, "status": value["status"]})
 
 
 def _backdate(cluster: Cluster, since: float | None) -> None:
@@ -67,10 +67,10 @@ def _backdate(cluster: Cluster, since: float | None) -> None:
 
 
 def _moved(value: Any, by: float, since: float) -> Any:
-    if isinstance(value, dict):
-        return {key: _moved(each, by, since) for key, each in value.items()}  # pyright: ignore  # JSON
-    if isinstance(value, list):
-        return [_moved(each, by, since) for each in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
+    if is_object(value):
+        return {key: _moved(each, by, since) for key, each in value.items()}
+    if is_list(value):
+        return [_moved(each, by, since) for each in value]
     if isinstance(value, str) and _STAMP.fullmatch(value):
         at = datetime.fromisoformat(value).timestamp()
         return timestamp(at - by) if at >= since else value
@@ -84,7 +84,9 @@ def _bench(cluster: Cluster, manager: Manager, count: int) -> None:
         if cluster.storage.get("namespaces", "", namespace) is None:
             make(cluster, "namespaces", {"metadata": {"name": namespace}})
         name = f"load-{number % _DEPLOYMENTS_A_NAMESPACE}"
-        make(cluster, "deployments.apps", manifests.deployment(namespace, name, 1, f"registry.example/bench/{name}:1.0"))
+        make(
+            cluster, "deployments.apps", manifests.deployment(namespace, name, 1, f"registry.example/bench/{name}:1.0")
+        )
         manager.settle(60)
         _multiply(cluster, namespace, name, min(_PODS_A_DEPLOYMENT, count - number * _PODS_A_DEPLOYMENT))
 
@@ -93,7 +95,7 @@ def _multiply(cluster: Cluster, namespace: str, name: str, replicas: int) -> Non
     pods, sets = cluster.kind("pods"), cluster.kind("replicasets.apps")
     mine = [pod for pod in cluster.storage.objects("pods", namespace) if name_of(pod).startswith(f"{name}-")]
     for _ in range(replicas - 1):
-        metadata = {**mine[0]["metadata"], "name": f"{mine[0]['metadata']['generateName']}{writing.random_suffix()}"}
+        metadata = {**mine[0]["metadata"], "name": f"{mine[0]['metadata']['generateName']}{random_suffix()}"}
         cluster.storage.put(pods, {**mine[0], "metadata": {**metadata, "uid": new_uid()}})
     for kind in (sets, cluster.kind("deployments.apps")):
         for value in cluster.storage.objects(kind.qualified, namespace):

@@ -65,7 +65,7 @@ async def preview(place: Place, body: Body, *, force: bool = False) -> Preview:
         taken = conflict.details["conflicts"]
         after = await _tried(place, body, force=True)
     old, new = _states(live, after, body)
-    result: Result = "created" if live is None else "unchanged" if old == new else "updated"
+    result: Result = "created" if live is None else "updated" if diff.differs(old, new) else "unchanged"
     shown = diff.compare(old, new, place.cluster.redactor.object)
     return Preview(result, uid_of(live), diff.digest(old, new), shown, taken)
 
@@ -86,7 +86,7 @@ async def apply(
     async def plan(live: Object | None) -> Send | None:
         if live is not None and deleted_since(live) is None:
             old, new = _states(live, await _tried(place, body, force=force), body)
-            if old == new:
+            if not diff.differs(old, new):
                 return None
             require_same(place, live, before["before"])
             if diff.digest(old, new) != before["digest"]:
@@ -103,7 +103,7 @@ async def is_as_wanted(place: Place, body: Body, live: Object) -> bool:
         old, new = _states(live, await _tried(place, body), body)
     except (FieldConflict, NotFound):
         return False
-    return old == new
+    return not diff.differs(old, new)
 
 
 async def _tried(place: Place, body: Body, *, force: bool = False) -> Object:

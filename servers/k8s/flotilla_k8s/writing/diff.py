@@ -17,7 +17,7 @@ _KEYS = ("name", "containerPort", "port", "mountPath", "key", "ip", "topologyKey
 _VOLATILE = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
 _OWN = ("flotilla.dev/", "deployment.kubernetes.io/")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_QUANTITIES = re.compile(r"\.(?:requests|limits|hard|capacity|max|min|default|defaultRequest)\.[^.]+$")
+_QUANTITIES = ("requests", "limits", "hard", "capacity", "max", "min", "default", "defaultRequest")
 _ABSENT: Any = object()
 
 
@@ -45,6 +45,11 @@ def stable(body: Mapping[str, Any]) -> dict[str, Any]:
         if not metadata.get(key):
             metadata.pop(key, None)
     return {**{key: value for key, value in body.items() if key != "status"}, "metadata": metadata}
+
+
+def differs(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+    """Whether anything changes; another text for the same quantity is no change."""
+    return before is None or next(_places(before, after, ()), None) is not None
 
 
 def digest(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
@@ -98,7 +103,7 @@ def _places(before: Any, after: Any, place: tuple[Any, ...]) -> Iterator[tuple[A
 
 def _same_quantity(before: Any, after: Any, place: tuple[Any, ...]) -> bool:
     texts = isinstance(before, str | int) and isinstance(after, str | int)
-    return texts and bool(_QUANTITIES.search(_written(place))) and same(str(before), str(after))
+    return texts and place[-2:-1] != () and place[-2] in _QUANTITIES and same(str(before), str(after))
 
 
 def _by_key(items: Sequence[Any]) -> dict[Any, Any]:

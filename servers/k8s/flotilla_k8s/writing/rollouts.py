@@ -89,7 +89,8 @@ async def prepare_undo(place: Place, revision: int | None) -> tuple[Request, Out
     old, new = _states(live, target.template)
     changes = diff.compare(old, new, place.cluster.redactor.object, _MOST_SHOWN)
     said = {"revision": target.number, "revision_before": current.number if current else None}
-    facts = outcome(place, "unchanged" if old == new else "updated", uid=uid_of(live), **said, **shown(changes))
+    result = "updated" if diff.differs(old, new) else "unchanged"
+    facts = outcome(place, result, uid=uid_of(live), **said, **shown(changes))
     request = {
         "uid": uid_of(live),
         "kept_by": {"name": target.name, "uid": target.uid},
@@ -109,7 +110,7 @@ async def perform_undo(place: Place, request: Request, mark: str) -> Outcome:
         if not kept_by:
             raise changed_meanwhile(place, "lost that revision")
         old, new = _states(live, kept_by[0].template)
-        if old == new:
+        if not diff.differs(old, new):
             return None
         if diff.digest(old, new) != request["digest"]:
             raise changed_meanwhile(place, "was changed")

@@ -4,17 +4,19 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from .. import writing
+from .. import changes, deletion
 from ..cluster import Cluster
 from ..objects import Object, controller_of, get, name_of, namespace_of, new_uid, owner_reference, timestamp, uid_of
 from ..storage import Change
-from ..writing import Write, random_suffix
+from ..write import Write, random_suffix
 
 Key = tuple[str, str, str]
 """Qualified plural, namespace and name of an object."""
 REVISION = "deployment.kubernetes.io/revision"
 STALL = "sandbox.flotilla.dev/stall"
 """Annotation of a pod or of what makes it: image-pull, quota, scheduling, probe or crash."""
+
+_FIRST_S, _LONGEST_S = 0.25, 300.0
 
 
 class Control:
@@ -24,6 +26,7 @@ class Control:
         self.cluster, self.storage = cluster, cluster.storage
         self._clock = clock
         self._begun: dict[tuple[str, str], float] = {}
+        self._failures: dict[str, int] = {}
         self._owned: dict[str, set[Key]] = {}
         self.storage.listeners.append(self._index)
 
@@ -45,6 +48,20 @@ class Control:
     def over(self, value: Object, what: str) -> None:
         """What took time for an object is over for good."""
         self._begun.pop((uid_of(value), what), None)
+
+    def back_off(self, value: Object, failed: bool) -> float | None:
+        """In how many seconds to try again what failed for an object, more each time; None after a success."""
+        if not failed:
+            self._failures.pop(uid_of(value), None)
+            return None
+        count = self._failures[uid_of(value)] = self._failures.get(uid_of(value), 0) + 1
+        self.over(value, "back off")
+        return self.left(value, "back off", min(_LONGEST_S, _FIRST_S * 2**count))
+
+    def backs_off(self, value: Object) -> float:
+        """What is left until something is tried again for an object."""
+        count = self._failures.get(uid_of(value))
+        return self.left(value, "back off", min(_LONGEST_S, _FIRST_S * 2**count)) if count else 0.0
 
     def dependents(self, uid: str) -> list[Key]:
         """What has an object among its owners."""
@@ -71,11 +88,11 @@ class Control:
             ApiError: as for everybody.
         """
         write = Write(self.cluster.kind(qualified), namespace_of(value), manager="kube-controller-manager")
-        return writing.create(self.cluster, write, value)
+        return changes.create(self.cluster, write, value)
 
     def delete(self, qualified: str, value: Object, grace: int | None = None) -> None:
         write = Write(self.cluster.kind(qualified), namespace_of(value), name_of(value))
-        writing.delete(self.cluster, write, {} if grace is None else {"gracePeriodSeconds": grace})
+        deletion.delete(self.cluster, write, {} if grace is None else {"gracePeriodSeconds": grace})
 
     def remove(self, qualified: str, value: Object) -> None:
         """Remove an object that has come to its end."""

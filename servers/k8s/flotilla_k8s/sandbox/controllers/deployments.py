@@ -1,24 +1,13 @@
 """Deployments: a replica set for each template, scaled so that enough pods are available all the time."""
 
 import hashlib
-import math
-from typing import Any
 
 import msgspec
 
-from ..objects import (
-    Object,
-    condition,
-    copied,
-    get,
-    is_terminating,
-    name_of,
-    owner_reference,
-    seconds_of,
-    timestamp,
-    with_condition,
-)
+from ..objects import Object, copied, get, is_terminating, name_of, owner_reference
+from .bounds import surge, unavailable
 from .control import REVISION, Control
+from .rollout_status import note_progress, report
 
 _HASH = "pod-template-hash"
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -37,14 +26,14 @@ def reconcile(control: Control, deployment: Object) -> float | None:
         new = _create_set(control, deployment, sets)
         sets = control.owned(deployment, "replicasets.apps")
     if new is None:
-        return _report(control, deployment, sets, None)
+        return report(control, deployment, sets, None)
     deployment, new = _number_revision(control, deployment, new, sets)
     old = [each for each in sets if name_of(each) != name_of(new)]
     if not get(deployment, "spec", "paused", default=False):
         _scale(control, deployment, new, old)
     _clean_up(control, deployment, old)
     sets = control.owned(deployment, "replicasets.apps")
-    return _report(control, deployment, sets, next(each for each in sets if name_of(each) == name_of(new)))
+    return report(control, deployment, sets, next(each for each in sets if name_of(each) == name_of(new)))
 
 
 def _same_template(replica_set: Object, deployment: Object) -> bool:
@@ -69,7 +58,7 @@ def _create_set(control: Control, deployment: Object, sets: list[Object]) -> Obj
             "name": f"{name_of(deployment)}-{name_hash}",
             "namespace": deployment["metadata"]["namespace"],
             "labels": template["metadata"]["labels"],
-            "annotations": {**kept, _DESIRED: str(replicas), _MOST: str(replicas + _surge(deployment)),
+            "annotations": {**kept, _DESIRED: str(replicas), _MOST: str(replicas + surge(deployment)),
                             REVISION: str(_last_revision(sets) + 1)},
             "ownerReferences": [owner_reference(deployment)],
         },
@@ -77,7 +66,7 @@ def _create_set(control: Control, deployment: Object, sets: list[Object]) -> Obj
     }  # fmt: skip
     created = control.create("replicasets.apps", value)
     message = f'Created new replica set "{name_of(created)}"'
-    _progress(control, deployment, "NewReplicaSetCreated", message)
+    note_progress(control, deployment, "NewReplicaSetCreated", message)
     return created
 
 
@@ -85,9 +74,7 @@ def _last_revision(sets: list[Object]) -> int:
     return max((int(get(each, "metadata", "annotations", REVISION, default="0")) for each in sets), default=0)
 
 
-def _number_revision(
-    control: Control, deployment: Object, new: Object, sets: list[Object]
-) -> tuple[Object, Object]:
+def _number_revision(control: Control, deployment: Object, new: Object, sets: list[Object]) -> tuple[Object, Object]:
     """Give the current replica set the highest revision, as after an undo, and the deployment the same."""
     deployment = control.storage.get("deployments.apps", deployment["metadata"]["namespace"], name_of(deployment)) or {}
     own = int(get(new, "metadata", "annotations", REVISION, default="0"))
@@ -114,10 +101,10 @@ def _scale(control: Control, deployment: Object, new: Object, old: list[Object])
         return
     size = get(new, "spec", "replicas", default=0)
     total = size + sum(each["spec"]["replicas"] for each in running)
-    room = wanted + _surge(deployment) - total
+    room = wanted + surge(deployment) - total
     target = min(wanted, size + max(0, room)) if size < wanted else wanted
     _resize(control, deployment, new, target)
-    least = wanted - _unavailable(deployment)
+    least = wanted - unavailable(deployment)
     available = get(new, "status", "availableReplicas", default=0)
     available += sum(get(each, "status", "availableReplicas", default=0) for each in running)
     spare = available - least
@@ -147,106 +134,3 @@ def _clean_up(control: Control, deployment: Object, old: list[Object]) -> None:
     empty.sort(key=lambda each: int(get(each, "metadata", "annotations", REVISION, default="0")))
     for each in empty[: max(0, len(empty) - get(deployment, "spec", "revisionHistoryLimit", default=10))]:
         control.delete("replicasets.apps", each)
-
-
-def _report(control: Control, deployment: Object, sets: list[Object], new: Object | None) -> float | None:
-    """Write the status; returns when the progress deadline is over."""
-    status: Object = get(deployment, "status", default={})
-    wanted = get(deployment, "spec", "replicas", default=1)
-    counted = {
-        name: sum(get(each, "status", name, default=0) for each in sets)
-        for name in ("replicas", "readyReplicas", "availableReplicas")
-    }
-    updated = get(new, "status", "replicas", default=0)
-    is_complete = new is not None and updated == wanted and counted["replicas"] == wanted
-    is_complete = is_complete and counted["availableReplicas"] >= wanted
-    least = wanted - _unavailable(deployment)
-    conditions = list(status.get("conditions", []))
-    if counted["availableReplicas"] >= least:
-        said = "True", "MinimumReplicasAvailable", "Deployment has minimum availability."
-    else:
-        said = "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability."
-    conditions = _with(conditions, "Available", *said)
-    conditions, again = _progressing(deployment, status, conditions, new, counted, updated, is_complete)
-    failed = condition(get(new, "status", "conditions", default=[]), "ReplicaFailure")
-    conditions = [each for each in conditions if each["type"] != "ReplicaFailure"]
-    if failed:
-        conditions = _with(conditions, "ReplicaFailure", failed["status"], failed["reason"], failed["message"])
-    counts = {**counted, "updatedReplicas": updated,
-              "unavailableReplicas": max(0, max(wanted, counted["replicas"]) - counted["availableReplicas"])}  # fmt: skip
-    new_status = {
-        "observedGeneration": deployment["metadata"].get("generation", 1),
-        **{name: count for name, count in counts.items() if count},
-        "conditions": conditions,
-    }
-    control.update("deployments.apps", deployment, status=new_status)
-    return again
-
-
-def _progressing(
-    deployment: Object,
-    status: Object,
-    conditions: list[Object],
-    new: Object | None,
-    counted: dict[str, int],
-    updated: int,
-    is_complete: bool,
-) -> tuple[list[Object], float | None]:
-    if new is None:
-        return _with(conditions, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"), None
-    name, before = name_of(new), condition(conditions, "Progressing")
-    if is_complete:
-        message = f'ReplicaSet "{name}" has successfully progressed.'
-        return _with(conditions, "Progressing", "True", "NewReplicaSetAvailable", message), None
-    goes_on = (
-        before is None
-        or get(before, "reason") == "NewReplicaSetAvailable"
-        or updated > status.get("updatedReplicas", 0)
-        or counted["availableReplicas"] > status.get("availableReplicas", 0)
-        or counted["replicas"] - updated < status.get("replicas", 0) - status.get("updatedReplicas", 0)
-    )
-    if goes_on:
-        message = f'ReplicaSet "{name}" is progressing.'
-        others = [each for each in conditions if each["type"] != "Progressing"]
-        since = get(before, "lastTransitionTime") if get(before, "status") == "True" else timestamp()
-        conditions = [*others, {"type": "Progressing", "status": "True", "lastUpdateTime": timestamp(),
-                                "lastTransitionTime": since, "reason": "ReplicaSetUpdated",
-                                "message": message}]  # fmt: skip
-        before = condition(conditions, "Progressing")
-    deadline = get(deployment, "spec", "progressDeadlineSeconds", default=600)
-    left = seconds_of(get(before, "lastUpdateTime")) + deadline - seconds_of(timestamp())
-    if left <= 0:
-        message = f'ReplicaSet "{name}" has timed out progressing.'
-        return _with(conditions, "Progressing", "False", "ProgressDeadlineExceeded", message), None
-    return conditions, left
-
-
-def _progress(control: Control, deployment: Object, reason: str, message: str) -> None:
-    live = control.storage.get("deployments.apps", deployment["metadata"]["namespace"], name_of(deployment)) or {}
-    conditions = _with(get(live, "status", "conditions", default=[]), "Progressing", "True", reason, message)
-    control.update("deployments.apps", live, status={**get(live, "status", default={}), "conditions": conditions})
-
-
-def _with(conditions: list[Object], kind: str, status: str, reason: str, message: str) -> list[Object]:
-    changed = with_condition(conditions, kind, status, reason, message)
-    return [{"lastUpdateTime": each["lastTransitionTime"], **each} for each in changed]
-
-
-def _surge(deployment: Object) -> int:
-    return _portion(get(deployment, "spec", "strategy", "rollingUpdate", "maxSurge", default="25%"), deployment, up=True)
-
-
-def _unavailable(deployment: Object) -> int:
-    """How many pods may be missing during a rollout."""
-    limit = get(deployment, "spec", "strategy", "rollingUpdate", "maxUnavailable", default="25%")
-    if get(deployment, "spec", "strategy", "type") == "Recreate":
-        limit = 0
-    allowed = _portion(limit, deployment, up=False)
-    return 1 if not allowed and not _surge(deployment) else allowed
-
-
-def _portion(value: Any, deployment: Object, *, up: bool) -> int:
-    if isinstance(value, int):
-        return value
-    share = int(str(value).rstrip("%")) * get(deployment, "spec", "replicas", default=1) / 100
-    return math.ceil(share) if up else math.floor(share)

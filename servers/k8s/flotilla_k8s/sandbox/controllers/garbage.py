@@ -53,4 +53,3 @@ def finalize(control: Control, key: Key, value: Object) -> None:
 
 def _has_more_to_do(qualified: str, value: Object) -> bool:
     return qualified == "namespaces" or (qualified == "pods" and get(value, "spec", "nodeName") is not None)
-

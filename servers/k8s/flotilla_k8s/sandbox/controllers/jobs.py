@@ -5,6 +5,7 @@ from ..status import ApiError
 from .control import Control, is_active
 
 _COMPONENT = "job-controller"
+_REACHED = "Reached expected number of succeeded pods"
 
 
 def reconcile(control: Control, job: Object) -> float | None:
@@ -29,8 +30,10 @@ def reconcile(control: Control, job: Object) -> float | None:
     active = [pod for pod in control.owned(job, "pods") if is_active(pod)]
     status |= {"active": len(active), "succeeded": succeeded, "ready": 0}
     if succeeded >= wanted:
-        conditions = with_condition([], "SuccessCriteriaMet", "True", "CompletionsReached", "Reached expected number of succeeded pods")  # noqa: E501  as the server says it
-        status["conditions"] = with_condition(conditions, "Complete", "True", "CompletionsReached", "Reached expected number of succeeded pods")  # noqa: E501  as the server says it
+        conditions: list[Object] = []
+        for kind in ("SuccessCriteriaMet", "Complete"):
+            conditions = with_condition(conditions, kind, "True", "CompletionsReached", _REACHED)
+        status["conditions"] = conditions
         status["completionTime"] = timestamp()
         control.event(job, "Completed", "Job completed", _COMPONENT)
     control.update("jobs.batch", live, status={name: each for name, each in status.items() if each != 0})

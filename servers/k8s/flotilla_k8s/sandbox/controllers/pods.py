@@ -172,9 +172,7 @@ def _states(pod: Object, state: Callable[[str], Object]) -> list[Object]:
     ]
 
 
-def _report(
-    control: Control, pod: Object, phase: str, states: list[Object], *, ready: bool, **more: str
-) -> None:
+def _report(control: Control, pod: Object, phase: str, states: list[Object], *, ready: bool, **more: str) -> None:
     conditions = get(pod, "status", "conditions", default=[])
     names = " ".join(_names(pod))
     for kind in ("Initialized", "ContainersReady", "Ready"):

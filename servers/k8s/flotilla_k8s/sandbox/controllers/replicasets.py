@@ -4,7 +4,6 @@ from ..objects import Object, get, is_terminating, name_of, namespace_of, with_c
 from ..status import ApiError
 from .control import Control, is_active, is_ready, stall_of
 
-_RETRY_S = 2.0
 _COMPONENT = "replicaset-controller"
 
 
@@ -14,12 +13,16 @@ def reconcile(control: Control, replica_set: Object) -> float | None:
         return None
     pods = [pod for pod in control.owned(replica_set, "pods") if is_active(pod)]
     wanted = get(replica_set, "spec", "replicas", default=0)
-    failure = _create(control, replica_set, wanted - len(pods))
+    again: float | None = control.backs_off(replica_set) if wanted > len(pods) else 0.0
+    if not again:
+        failure = _create(control, replica_set, wanted - len(pods))
+        again = control.back_off(replica_set, bool(failure))
+        _note(control, replica_set, failure)
     for pod in sorted(pods, key=is_ready)[: max(0, len(pods) - wanted)]:
         control.delete("pods", pod)
         control.event(replica_set, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}", _COMPONENT)
-    _report(control, replica_set, failure)
-    return _RETRY_S if failure else None
+    _report(control, replica_set)
+    return again
 
 
 def _create(control: Control, replica_set: Object, count: int) -> str:
@@ -43,7 +46,19 @@ def _over_quota(replica_set: Object) -> ApiError:
     return ApiError(403, "Forbidden", f'pods "{name}" is forbidden: {why}')
 
 
-def _report(control: Control, replica_set: Object, failure: str) -> None:
+def _note(control: Control, replica_set: Object, failure: str) -> None:
+    """Say in the status why no pods can be created, or nothing of it any longer."""
+    live = control.storage.get("replicasets.apps", namespace_of(replica_set), name_of(replica_set))
+    if live is None:
+        return
+    status = {name: each for name, each in get(live, "status", default={}).items() if name != "conditions"}
+    if failure:
+        known = get(live, "status", "conditions", default=[])
+        status["conditions"] = with_condition(known, "ReplicaFailure", "True", "FailedCreate", failure)
+    control.update("replicasets.apps", live, status={"replicas": 0, **status})
+
+
+def _report(control: Control, replica_set: Object) -> None:
     live = control.storage.get("replicasets.apps", namespace_of(replica_set), name_of(replica_set))
     if live is None:
         return
@@ -55,9 +70,6 @@ def _report(control: Control, replica_set: Object, failure: str) -> None:
         **{name: count for name, count in counts.items() if count},
         "observedGeneration": live["metadata"].get("generation", 1),
     }
-    if failure:
-        known = get(live, "status", "conditions", default=[])
-        if known and known[0]["reason"] == "FailedCreate":  # its pod's name differs each time
-            failure = known[0]["message"]
-        status["conditions"] = with_condition(known, "ReplicaFailure", "True", "FailedCreate", failure)
+    if conditions := get(live, "status", "conditions"):
+        status["conditions"] = conditions
     control.update("replicasets.apps", live, status=status)
