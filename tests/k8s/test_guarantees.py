@@ -1,6 +1,7 @@
 """What every server guarantees, of the Kubernetes server: over a namespace of ours, and one nobody may find out."""
 
 import atexit
+import json
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,7 +15,7 @@ from flotilla_k8s.server import SPEC
 from flotilla_k8s.settings import Settings
 from flotilla_kit.testing import FULL, Guarantees, Read, ServerUnderTest
 from flotilla_kit.testing.rules import RULES, crashes, paging
-from support.k8s_objects import OURS, THEIRS, config_map, deployment, event, namespace, pod
+from support.k8s_objects import OURS, THEIRS, config_map, deployment, event, namespace, pod, running
 from support.k8s_sandbox import Sandbox, k8s_sandbox
 
 HERE = {"context": "sandbox", "namespace": OURS}
@@ -35,6 +36,9 @@ def cluster() -> Sandbox:
         objects += [deployment("web", name), pod(f"{word}-pod", name)]
         objects += [event(number, name, f"Pod/{word}-pod", f"{word} {number}") for number in range(3)]
     sandbox.kubectl("apply", "-f", "-", stdin=objects)
+    for name, word in ((OURS, "nordlys"), (THEIRS, "quillfeather")):
+        patch = ("--subresource=status", "--type=merge", "-p", json.dumps(running()))
+        sandbox.kubectl("patch", "pod", f"{word}-pod", "-n", name, *patch)
     return sandbox
 
 
