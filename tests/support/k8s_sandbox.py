@@ -4,11 +4,11 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from flotilla_k8s.sandbox.cluster import Options
@@ -77,7 +77,7 @@ class Sandbox:
 
 
 def _yaml(value: Any) -> str:
-    many: Sequence[Any] = value if isinstance(value, list) else [value]
+    many = cast("list[Any]", value) if isinstance(value, list) else [value]
     return yaml.safe_dump_all(many)
 
 

@@ -1,23 +1,23 @@
 """The ASGI application: one request, from its path to its answer."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from . import discovery, faults, logs, metrics, openapi, reading, tables, watch, writing
+from . import changes, deletion, discovery, faults, logs, metrics, openapi, reading, tables, watch
 from .access import reviews, rules
 from .access.users import User, Users
 from .cluster import Cluster
 from .faults import Fault, Faults
-from .objects import Object
+from .objects import Object, members
 from .requests import Target, decoded, options_of, target_of, verb_of, write_of
-from .status import ApiError, forbidden, method_not_allowed, no_such_resource
+from .status import ApiError, forbidden, method_not_allowed, no_such_resource, not_found
 from .storage import Stored
-from .writing import Write
+from .write import Write, scale_of
 
 _HEALTH = ("healthz", "livez", "readyz")
 _REVIEWS = ("authentication.k8s.io", "authorization.k8s.io")
@@ -120,11 +120,11 @@ class App:
         body = decoded(await request.body(), content_type, verb)
         if target.kind.group in _REVIEWS:
             answer = reviews.review(
-                self.cluster.storage, self.users, user, target.kind, target.namespace or "", members_of(body)
+                self.cluster.storage, self.users, user, target.kind, target.namespace or "", members(body)
             )
             return _json(answer, 201)
         write = write_of(target, verb, query, request.headers.get("user-agent", ""), content_type)
-        if members_of(body).get("dryRun") == ["All"]:
+        if members(body).get("dryRun") == ["All"]:
             write.dry_run = True
         answer, code = self._write(write, verb, content_type.partition(";")[0], body, query)
         response = _json(_shown(target, answer), code)
@@ -145,11 +145,11 @@ class App:
         if verb == "get":
             stored = storage.collection(kind.qualified).get(target.namespace or "", target.name)
             if stored is None:
-                raise writing.not_found(kind, target.name)
+                raise not_found(kind, target.name)
             if target.subresource == "log":
                 return logs.response(stored.object, query)
             if target.subresource == "scale":
-                return _json(writing.scale_of(stored.object))
+                return _json(scale_of(stored.object))
             return Response(_encoded(target, stored, accept, query), media_type="application/json")
         if verb == "watch":
             if target.name:
@@ -180,16 +180,16 @@ class App:
         match verb:
             case "create" if write.subresource == "eviction":
                 pod = Write(write.kind, write.namespace, write.name, dry_run=write.dry_run)
-                return writing.delete(self.cluster, pod, body.get("deleteOptions") or {}), 201
+                return deletion.delete(self.cluster, pod, body.get("deleteOptions") or {}), 201
             case "create":
-                return writing.create(self.cluster, write, body), 201
+                return changes.create(self.cluster, write, body), 201
             case "update":
-                return writing.replace(self.cluster, write, body), 200
+                return changes.replace(self.cluster, write, body), 200
             case "patch":
-                answer, created = writing.patch(self.cluster, write, content_type, body)
+                answer, created = changes.patch(self.cluster, write, content_type, body)
                 return answer, 201 if created else 200
             case "delete":
-                return writing.delete(self.cluster, write, options_of(body, query)), 200
+                return deletion.delete(self.cluster, write, options_of(body, query)), 200
             case "deletecollection":
                 return self._delete_all(write, options_of(body, query), query), 200
             case _:
@@ -199,7 +199,7 @@ class App:
         found, metadata = reading.page(self.cluster.storage, write.kind, write.namespace or None, query)
         for stored in found:
             one = Write(write.kind, write.namespace, stored.object["metadata"]["name"], dry_run=write.dry_run)
-            writing.delete(self.cluster, one, options)
+            deletion.delete(self.cluster, one, options)
         items = [stored.object for stored in found]
         return {
             "kind": write.kind.list_kind,
@@ -207,10 +207,6 @@ class App:
             "metadata": metadata,
             "items": items,
         }
-
-
-def members_of(body: Any) -> Object:
-    return cast(Object, body) if isinstance(body, dict) else {}
 
 
 def _shown(target: Target, value: Object) -> Object:

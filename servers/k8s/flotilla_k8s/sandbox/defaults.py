@@ -4,7 +4,7 @@ import base64
 import zlib
 
 from .kinds import Kind
-from .objects import Object, get, part
+from .objects import Object, get, is_object, part
 
 
 def fill(kind: Kind, value: Object) -> None:
@@ -24,7 +24,7 @@ def fill(kind: Kind, value: Object) -> None:
         return
     if kind.kind == "Pod":
         _pod(part(value, "spec"))
-    elif kind.kind in fillers and isinstance(value.get("spec", {}), dict):
+    elif kind.kind in fillers and is_object(value.get("spec", {})):
         fillers[kind.kind](value)
 
 
@@ -43,6 +43,11 @@ def _pod(spec: Object, restart: str = "Always") -> None:
              imagePullPolicy="Always" if latest else "IfNotPresent")  # fmt: skip
         for port in each.get("ports", ()):
             _set(port, protocol="TCP")
+        for name in ("readinessProbe", "livenessProbe", "startupProbe"):
+            if name in each:
+                _set(each[name], timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3)
+                if "httpGet" in each[name]:
+                    _set(each[name]["httpGet"], path="/", scheme="HTTP")
         limits, requests = get(each, "resources", "limits", default={}), get(each, "resources", "requests", default={})
         if limits:
             each["resources"]["requests"] = {**limits, **requests}
@@ -50,7 +55,7 @@ def _pod(spec: Object, restart: str = "Always") -> None:
 
 def _template(value: Object, restart: str = "Always") -> Object:
     spec = part(value, "spec")
-    if isinstance(spec.get("template"), dict):
+    if is_object(spec.get("template")):
         _pod(part(spec, "template", "spec"), restart)
     return spec
 

@@ -27,7 +27,7 @@ _SCALARS: dict[Any, Object] = {
     bool: {"type": "boolean"},
     datetime: {"type": "string", "format": "date-time"},
 }
-# What the models do not say: how lists and maps are merged and owned. Map keys, then the merge key of strategic patches.
+# What the models do not say: how lists and maps are merged and owned. Keys, then the merge key of strategic patches.
 _LISTS: dict[str, tuple[tuple[str, ...], str]] = {
     "Container.env": (("name",), "name"),
     "Container.ports": (("containerPort", "protocol"), "containerPort"),
@@ -124,14 +124,14 @@ def definition(name: str) -> Object:
         properties[_encoded(model, field)] = schema | _merging(path, schema, kind)
         if not optional:
             required.append(_encoded(model, field))
-    schema = {"type": "object", "description": about, "properties": properties}
+    whole: Object = {"type": "object", "description": about, "properties": properties}
     if required:
-        schema["required"] = required
+        whole["required"] = required
     if model.__name__ in _ATOMIC:
-        schema["x-kubernetes-map-type"] = "atomic"
+        whole["x-kubernetes-map-type"] = "atomic"
     if not properties:
-        schema["x-kubernetes-preserve-unknown-fields"] = True
-    return schema
+        whole["x-kubernetes-preserve-unknown-fields"] = True
+    return whole
 
 
 def _merging(path: str, schema: Object, kind: Any) -> Object:

@@ -137,7 +137,8 @@ def _built_in() -> Iterator[Kind]:
                 found[info.resource.group, info.resource.version, info.plural] = _kind(each, info)
     for key, info in parts:
         if info.action in _SERVED and key in found:
-            found[key].subresources[info.action] = (*info.resource, _verbs(info.verbs))
+            group, version, name = info.resource
+            found[key].subresources[info.action] = (group, version, name, _verbs(info.verbs))
     yield from found.values()
 
 

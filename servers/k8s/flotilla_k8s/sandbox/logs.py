@@ -33,18 +33,18 @@ class Log(NamedTuple):
     seed: int
     start: float
     interval: float
-    count: int
+    lines: int
 
     def line(self, index: int, stamps: bool) -> str:
         """Its bytes are `_LINE_BYTES`, the timestamp that was asked for not counted."""
         number = (self.seed + index * 2_654_435_761) & 0xFFFFFFFF
         at = datetime.fromtimestamp(self.start + index * self.interval, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        text = f"{_LEVELS[number % 11]:5} {_SAID[number % 11]} seq={index} id={number:08x} duration_ms={number % 997}"
-        return (f"{at} " if stamps else "") + f"{text:<{_LINE_BYTES - 1}}\n"
+        text = f"{_LEVELS[number % 11]:5} {_SAID[number % 11]} seq={index} duration_ms={number % 997} trace="
+        return (f"{at} " if stamps else "") + f"{text}{f'{number:08x}' * 16}"[: _LINE_BYTES - 1] + "\n"
 
     def behind(self, moment: float) -> int:
         """The first line that was written at a moment or later."""
-        return min(self.count, max(0, -int((self.start - moment) // self.interval)))
+        return min(self.lines, max(0, -int((self.start - moment) // self.interval)))
 
 
 def response(pod: Object, query: Mapping[str, str]) -> Response:
@@ -60,7 +60,7 @@ def response(pod: Object, query: Mapping[str, str]) -> Response:
     elif moment := query.get("sinceTime"):
         first = log.behind(seconds_of(moment))
     if "tailLines" in query:
-        first = max(first, log.count - whole(query, "tailLines"))
+        first = max(first, log.lines - whole(query, "tailLines"))
     stamps, limit = query.get("timestamps") == "true", whole(query, "limitBytes")
     follow = query.get("follow") == "true" and query.get("previous") != "true"
     if follow:
@@ -76,7 +76,8 @@ def _log_of(pod: Object, query: Mapping[str, str]) -> Log:
         raise bad_request(f"a container name must be specified for pod {name_of(pod)}, choose one of: {listed}")
     if name not in names:
         raise bad_request(f"container {name} is not valid for pod {name_of(pod)}")
-    state = next((each for each in get(pod, "status", "containerStatuses", default=[]) if each["name"] == name), {})
+    states: list[Object] = get(pod, "status", "containerStatuses", default=[])
+    state: Object = next((each for each in states if each["name"] == name), Object())
     where = f'container "{name}" in pod "{name_of(pod)}"'
     previous = query.get("previous") == "true"
     if previous and not state.get("restartCount"):
@@ -96,9 +97,8 @@ def _log_of(pod: Object, query: Mapping[str, str]) -> Log:
         count = max(1, int(size) // _LINE_BYTES)
         life = min(life, 3600.0) if life > 60 else 3600.0
         return Log(seed, time.time() - life, life / count, count)
-    count = min(_MOST_LINES, int(life / _INTERVAL_S) + 3)
-    first = max(started, time.time() - count * _INTERVAL_S)
-    return Log(seed, first, _INTERVAL_S, count)
+    count = min(_MOST_LINES, int(life / _INTERVAL_S) + 1)
+    return Log(seed, max(started, time.time() - count * _INTERVAL_S), _INTERVAL_S, count)
 
 
 async def _chunks(log: Log, first: int, stamps: bool, limit: int) -> AsyncIterator[bytes]:
@@ -113,15 +113,15 @@ async def _chunks(log: Log, first: int, stamps: bool, limit: int) -> AsyncIterat
 
 
 def _encoded(log: Log, first: int, stamps: bool) -> Iterator[bytes]:
-    for start in range(first, log.count, _CHUNK_LINES):
-        lines = [log.line(index, stamps) for index in range(start, min(start + _CHUNK_LINES, log.count))]
+    for start in range(first, log.lines, _CHUNK_LINES):
+        lines = [log.line(index, stamps) for index in range(start, min(start + _CHUNK_LINES, log.lines))]
         yield "".join(lines).encode()
 
 
 async def _following(log: Log, first: int, stamps: bool) -> AsyncIterator[bytes]:
     async for chunk in _chunks(log, first, stamps, 0):
         yield chunk
-    index = log.count
+    index = log.lines
     while True:
         await asyncio.sleep(min(_INTERVAL_S, 0.5))
         yield log.line(index, stamps).encode()

@@ -4,44 +4,51 @@ import time
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard
 
 Object = dict[str, Any]
-T = TypeVar("T")
 
 
 def get(value: Any, *path: str, default: Any = None) -> Any:
     """What stands at a path of keys, or `default` where a part of it is missing or null."""
     for key in path:
-        if not isinstance(value, dict):
+        if not is_object(value):
             return default
-        value = value.get(key)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
-    return default if value is None else value  # pyright: ignore[reportUnknownVariableType]  # JSON
+        value = value.get(key)
+    return default if value is None else value
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def members(value: Any) -> dict[str, Any]:
     """A JSON object, or an empty one for anything else."""
-    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]  # JSON
+    return value if is_object(value) else {}
 
 
 def elements(value: Any) -> list[Any]:
     """A JSON list, or an empty one for anything else."""
-    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]  # JSON
+    return value if is_list(value) else []
 
 
-def copied(value: T) -> T:
+def copied(value: Any) -> Any:
     """A deep copy of JSON."""
-    if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}  # pyright: ignore  # JSON
-    if isinstance(value, list):
-        return [copied(item) for item in value]  # pyright: ignore  # JSON
+    if is_object(value):
+        return {key: copied(item) for key, item in value.items()}
+    if is_list(value):
+        return [copied(item) for item in value]
     return value
 
 
 def part(value: Object, *path: str) -> Object:
     """The object at a path, created where it is missing."""
     for key in path:
-        if not isinstance(value.get(key), dict):
+        if not is_object(value.get(key)):
             value[key] = {}
         value = value[key]
     return value

@@ -8,10 +8,11 @@ import msgspec
 import yaml
 
 from . import protobuf
+from .changes import PATCHES
 from .kinds import Kind, Kinds
-from .objects import Object
+from .objects import Object, is_object
 from .status import bad_request, method_not_allowed, no_such_resource, unsupported_media_type
-from .writing import PATCHES, Write
+from .write import Write
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
@@ -42,7 +43,7 @@ def target_of(parts: list[str], kinds: Kinds) -> Target:
     if rest[0] == "namespaces" and len(rest) > 2 and (len(rest) > 3 or rest[2] not in ("status", "finalize")):
         namespace, rest = rest[1], rest[2:]
     kind = kinds.find(group, version, rest[0])
-    name, subresource = (rest[1:] + ["", ""])[:2]
+    name, subresource = [*rest[1:], "", ""][:2]
     if kind is None or len(rest) > 3 or (subresource and subresource not in kind.subresources):
         raise no_such_resource()
     if kind.namespaced != (namespace is not None) and (name or not kind.namespaced):
@@ -124,7 +125,7 @@ def decoded(body: bytes, content_type: str, verb: str) -> Any:
 
 def options_of(body: Any, query: Mapping[str, str]) -> Object:
     """What a delete was asked for, of its body and its query."""
-    options: Object = dict(body) if isinstance(body, dict) else {}  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    options: Object = dict(body) if is_object(body) else {}
     if "propagationPolicy" in query:
         options["propagationPolicy"] = query["propagationPolicy"]
     if "gracePeriodSeconds" in query:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .kinds import Kind
-from .objects import Object, get, labels_of
+from .objects import Object, elements, get, labels_of
 from .status import bad_request
 
 Matches = Callable[[Object], bool]
@@ -83,7 +83,7 @@ def selected(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         if labels.get(key) != value:
             return False
     for each in get(selector, "matchExpressions", default=[]):
-        has, values = each["key"] in labels, each.get("values") or []
+        has, values = each["key"] in labels, elements(each.get("values"))
         holds = {
             "In": has and labels.get(each["key"]) in values,
             "NotIn": not has or labels.get(each["key"]) not in values,

@@ -38,7 +38,7 @@ async def sandbox(options: Options, file: Path, port: int = 0) -> AsyncGenerator
     """
     cluster, users, faults = Cluster(options), Users(), Faults()
     manager = Manager(cluster)
-    sample.fill(cluster)
+    sample.fill(cluster, manager)
     certificate = certificates.self_signed()
     listener = socket.create_server(("127.0.0.1", port), backlog=512)
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"

@@ -8,7 +8,7 @@ import msgspec
 
 from . import quantities
 from .kinds import Kind
-from .objects import Object, get, labels_of, name_of
+from .objects import Object, get, is_list, is_object, labels_of, name_of
 from .schemas import Schema, schema_of
 from .selectors import selected
 from .status import bad_request, cause, invalid
@@ -44,14 +44,10 @@ def normalised(value: Any, schema: Schema) -> Any:
     Raises:
         ApiError: 400, something is no quantity.
     """
-    if isinstance(value, dict):
-        return {
-            key: normalised(each, schema.field(str(key)))  # pyright: ignore[reportUnknownArgumentType]  # JSON
-            for key, each in value.items()  # pyright: ignore[reportUnknownVariableType]  # JSON
-            if each is not None
-        }
-    if isinstance(value, list):
-        return [normalised(each, schema.items) for each in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
+    if is_object(value):
+        return {key: normalised(each, schema.field(str(key))) for key, each in value.items() if each is not None}
+    if is_list(value):
+        return [normalised(each, schema.items) for each in value]
     if schema.document.get("format") == "quantity" and not isinstance(value, bool):
         try:
             quantities.parse(str(value))
@@ -64,14 +60,14 @@ def normalised(value: Any, schema: Schema) -> Any:
 def unknown_fields(value: Any, schema: Schema, path: str = "") -> list[str]:
     """The paths of fields that the schema does not have; they are removed in place."""
     found: list[str] = []
-    if isinstance(value, list):
-        for index, each in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if is_list(value):
+        for index, each in enumerate(value):
             found += unknown_fields(each, schema.items, f"{path}[{index}]")
-    elif isinstance(value, dict):
-        for name in list(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
-            at = f"{path}.{name}" if path else str(name)  # pyright: ignore[reportUnknownArgumentType]  # JSON
-            if schema.has(str(name)):  # pyright: ignore[reportUnknownArgumentType]  # JSON
-                found += unknown_fields(value[name], schema.field(str(name)), at)  # pyright: ignore  # JSON
+    elif is_object(value):
+        for name in list(value):
+            at = f"{path}.{name}" if path else str(name)
+            if schema.has(str(name)):
+                found += unknown_fields(value[name], schema.field(str(name)), at)
             else:
                 found.append(at)
                 del value[name]
@@ -88,10 +84,10 @@ def check(kind: Kind, value: Object) -> None:
     if kind.model is not None:
         _check_model(kind, value, kind.model)
     elif kind.schema is not None:
-        errors = list(jsonschema.Draft202012Validator(dict(kind.schema)).iter_errors(value))
+        validator: Any = jsonschema.Draft202012Validator(dict(kind.schema))
+        errors = [(".".join(map(str, each.absolute_path)), each.message) for each in validator.iter_errors(value)]
         if errors:
-            found = [cause(".".join(map(str, each.absolute_path)) or "<nil>", each.message) for each in errors[:10]]
-            raise invalid(kind, name, found)
+            raise invalid(kind, name, [cause(path or "<nil>", message) for path, message in errors[:10]])
     causes = [*_name_causes(kind, name), *_label_causes(value), *_workload_causes(kind, value)]
     if causes:
         raise invalid(kind, name, causes)
@@ -177,8 +173,9 @@ def check_change(kind: Kind, before: Object, after: Object) -> None:
     if kind.kind == "Pod" and _fixed(before) != _fixed(after):
         message = (
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
-            "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+            "existing tolerations),`spec.terminationGracePeriodSeconds` "
+            "(allow it to be set to 1 if it was previously negative)"
         )
         raise invalid(kind, name_of(after), [cause("spec", message, "FieldValueForbidden")])
 

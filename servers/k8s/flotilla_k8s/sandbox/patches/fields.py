@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ..objects import Object
+from ..objects import Object, is_list, is_object
 from ..schemas import Schema
 
 Path = tuple[str, ...]
@@ -15,20 +15,20 @@ PRESENT = object()
 
 def flat(value: Any, schema: Schema, path: Path = ()) -> dict[Path, Any]:
     """Every field that can be owned, with its value; what is owned as a whole is one field."""
-    if isinstance(value, dict) and value and not schema.is_atomic:
+    if is_object(value) and value and not schema.is_atomic:
         found: dict[Path, Any] = {}
-        for name, each in value.items():  # pyright: ignore[reportUnknownVariableType]  # JSON
-            found |= flat(each, schema.field(str(name)), (*path, f"f:{name}"))  # pyright: ignore  # JSON
+        for name, each in value.items():
+            found |= flat(each, schema.field(str(name)), (*path, f"f:{name}"))
         return found
-    if isinstance(value, list) and schema.keys:
+    if is_list(value) and schema.keys:
         found = {}
-        for each in value:  # pyright: ignore[reportUnknownVariableType]  # JSON
+        for each in value:
             at = (*path, element_key(each, schema))
             found[at] = PRESENT
             found |= flat(each, schema.items, at)
         return found
-    if isinstance(value, list) and schema.is_set:
-        return {(*path, f"v:{json.dumps(each)}"): each for each in value}  # pyright: ignore  # JSON
+    if is_list(value) and schema.is_set:
+        return {(*path, f"v:{json.dumps(each)}"): each for each in value}
     return {path: value} if path else {}
 
 
@@ -87,7 +87,7 @@ def remove(value: Any, schema: Schema, path: Path) -> None:
     first, rest = path[0], path[1:]
     kind, _, name = first.partition(":")
     if kind == "f":
-        if not isinstance(value, dict) or name not in value:
+        if not is_object(value) or name not in value:
             return
         if rest:
             remove(value[name], schema.field(name), rest)
@@ -95,8 +95,8 @@ def remove(value: Any, schema: Schema, path: Path) -> None:
                 del value[name]
         else:
             del value[name]
-    elif isinstance(value, list):
-        for index, each in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+    elif is_list(value):
+        for index, each in enumerate(value):
             if first in (f"v:{json.dumps(each)}", element_key(each, schema) if schema.keys else ""):
                 if rest:
                     remove(each, schema.items, rest)

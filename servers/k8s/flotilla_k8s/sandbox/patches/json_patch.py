@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..objects import copied
+from ..objects import copied, is_list
 from ..status import ApiError, bad_request
 
 
@@ -12,10 +12,10 @@ def patched(value: Any, operations: Any) -> Any:
     Raises:
         ApiError: 400, this is no patch; 422, an operation cannot be done or a test failed.
     """
-    if not isinstance(operations, list):
+    if not is_list(operations):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     value = copied(value)
-    for each in operations:  # pyright: ignore[reportUnknownVariableType]  # JSON
+    for each in operations:
         try:
             value = _operate(value, each)
         except (KeyError, IndexError, ValueError, TypeError, AttributeError):
@@ -55,7 +55,7 @@ def _parts(pointer: str) -> list[str]:
 
 def _at(value: Any, path: list[str]) -> Any:
     for part in path:
-        value = value[int(part)] if isinstance(value, list) else value[part]
+        value = value[int(part)] if is_list(value) else value[part]
     return value
 
 
@@ -63,11 +63,11 @@ def _add(value: Any, path: list[str], new: Any) -> Any:
     if not path:
         return new
     parent = _at(value, path[:-1])
-    if isinstance(parent, list):
-        index = len(parent) if path[-1] == "-" else int(path[-1])  # pyright: ignore[reportUnknownArgumentType]  # JSON
-        if index > len(parent):  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    if is_list(parent):
+        index = len(parent) if path[-1] == "-" else int(path[-1])
+        if index > len(parent):
             raise IndexError(index)
-        parent.insert(index, new)  # pyright: ignore[reportUnknownMemberType]  # JSON
+        parent.insert(index, new)
     else:
         parent[path[-1]] = new
     return value
@@ -77,7 +77,7 @@ def _remove(value: Any, path: list[str]) -> Any:
     if not path:
         return None
     parent = _at(value, path[:-1])
-    del parent[int(path[-1]) if isinstance(parent, list) else path[-1]]
+    del parent[int(path[-1]) if is_list(parent) else path[-1]]
     return value
 
 

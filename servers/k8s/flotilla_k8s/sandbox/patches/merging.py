@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..objects import Object, copied, elements, members
+from ..objects import Object, copied, elements, is_list, is_object, members
 from ..schemas import Schema
 from ..status import bad_request
 from .fields import element_key
@@ -12,10 +12,10 @@ _ORDER, _DELETE = "$setElementOrder/", "$deleteFromPrimitiveList/"
 
 def merge(value: Any, patch: Any) -> Any:
     """A JSON merge patch (RFC 7396)."""
-    if not isinstance(patch, dict):
+    if not is_object(patch):
         return copied(patch)
     result = dict(members(value))
-    for key, each in members(patch).items():  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    for key, each in members(patch).items():
         if each is None:
             result.pop(key, None)
         else:
@@ -45,11 +45,11 @@ def merge_strategic(value: Any, patch: Object, schema: Schema) -> Object:
             continue
         if each is None:
             result.pop(key, None)
-        elif isinstance(each, dict):
-            result[key] = merge_strategic(result.get(key), members(each), below)  # pyright: ignore  # JSON
-        elif isinstance(each, list) and below.merge_key:
+        elif is_object(each):
+            result[key] = merge_strategic(result.get(key), members(each), below)
+        elif is_list(each) and below.merge_key:
             result[key] = _merge_list(elements(result.get(key)), elements(each), below)
-        elif isinstance(each, list) and below.merges_list:
+        elif is_list(each) and below.merges_list:
             present = elements(result.get(key))
             result[key] = [*present, *(one for one in elements(each) if one not in present)]
         else:
@@ -67,7 +67,7 @@ def _merge_list(present: list[Any], patch: list[Any], schema: Schema) -> list[An
     key = schema.merge_key or ""
     if any(each.get("$patch") == "replace" and len(each) == 1 for each in patch):
         return [copied(each) for each in patch if each.get("$patch") != "replace"]
-    result = list(present)
+    result: list[Any] = list(present)
     for each in patch:
         if key not in each:
             raise bad_request(f"map: {each} does not contain declared merge key: {key}")
@@ -92,18 +92,18 @@ def _ordered(value: list[Any], order: list[Any], schema: Schema) -> list[Any]:
 
 def merge_applied(live: Any, configuration: Any, schema: Schema) -> Any:
     """What an apply makes of the live value, before fields that are applied no longer are removed."""
-    if isinstance(configuration, dict) and not schema.is_atomic:
+    if is_object(configuration) and not schema.is_atomic:
         result = copied(members(live))
-        for key, each in members(configuration).items():  # pyright: ignore[reportUnknownArgumentType]  # JSON
+        for key, each in members(configuration).items():
             result[key] = merge_applied(result.get(key), each, schema.field(key))
         return result
-    if isinstance(configuration, list) and schema.keys:
+    if is_list(configuration) and schema.keys:
         found = {element_key(each, schema): each for each in elements(live)}
-        for each in elements(configuration):  # pyright: ignore[reportUnknownArgumentType]  # JSON
+        for each in elements(configuration):
             key = element_key(each, schema)
             found[key] = merge_applied(found.get(key), each, schema.items)
         return [copied(each) for each in found.values()]
-    if isinstance(configuration, list) and schema.is_set:
+    if is_list(configuration) and schema.is_set:
         present = elements(live)
-        return [*present, *(each for each in elements(configuration) if each not in present)]  # pyright: ignore  # JSON
+        return [*present, *(each for each in elements(configuration) if each not in present)]
     return copied(configuration)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..kinds import Kind
-from ..objects import Object, copied, get, timestamp
+from ..objects import Object, copied, get, members, timestamp
 from ..schemas import Schema, schema_of
 from ..status import ApiError
 from .fields import Owned, Path, flat, from_fields, remove, shown, to_fields
@@ -119,7 +119,7 @@ def applied(
 def _owned(value: Object, schema: Schema) -> dict[Path, object]:
     """The fields that somebody can own: not the server's own, nor what names the object."""
     value = {name: each for name, each in value.items() if name not in _SERVERS_OWN}
-    metadata = value.get("metadata") or {}
+    metadata = members(value.get("metadata"))
     value["metadata"] = {name: each for name, each in metadata.items() if name not in (*_SERVERS_OWN, *_NAMES)}
     if not value["metadata"]:
         del value["metadata"]

@@ -1,48 +1,23 @@
-"""Creating, changing and deleting objects, as the API's verbs do it."""
+"""Creating and changing objects, as the API's verbs do it."""
 
-import secrets
-from dataclasses import dataclass, field
 from typing import Any
 
 from . import admission, defaults, validation
 from .cluster import Cluster
 from .kinds import Kind
-from .objects import Object, copied, get, is_terminating, name_of, namespace_of, new_uid, timestamp
+from .objects import Object, copied, get, is_object, is_terminating, name_of, namespace_of, new_uid, timestamp
 from .patches import json_patch, merging, ownership
 from .patches.ownership import Manager
 from .schemas import schema_of
-from .status import ApiError, already_exists, bad_request, conflict, forbidden, invalid, not_found, stale, success
+from .status import ApiError, already_exists, bad_request, stale
+from .write import Write, ends_later, existing, other_uid, random_suffix, scale_of
 
 _NO_GENERATION = {"namespaces", "nodes", "services", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"}
-_NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _SERVERS_OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
                 "selfLink")  # fmt: skip
 APPLY = "application/apply-patch+yaml"
 PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
            APPLY)  # fmt: skip
-
-
-@dataclass
-class Write:
-    """Where a write goes, who makes it, and how it was asked for."""
-
-    kind: Kind
-    namespace: str
-    name: str = ""
-    subresource: str = ""
-    manager: str = "unknown"
-    dry_run: bool = False
-    validation: str = "Warn"
-    """Of fields the kind does not have: Strict, Warn or Ignore."""
-    force: bool = False
-    warnings: list[str] = field(default_factory=list[str])
-
-    def by(self, operation: str) -> Manager:
-        return Manager(self.manager, operation, self.kind.api_version, self.subresource)
-
-
-def random_suffix() -> str:
-    return "".join(secrets.choice(_NAME_LETTERS) for _ in range(5))
 
 
 def create(cluster: Cluster, write: Write, body: Object, operation: str = "Update") -> Object:
@@ -116,7 +91,7 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
     shown = scale_of(live) if write.subresource == "scale" else live
     if content_type == "application/json-patch+json":
         value = json_patch.patched(shown, body)
-    elif not isinstance(body, dict):
+    elif not is_object(body):
         raise bad_request("cannot unmarshal the patch into an object")
     elif content_type == "application/merge-patch+json" or kind.model is None or write.subresource == "scale":
         if content_type == "application/strategic-merge-patch+json" and kind.model is None:
@@ -125,34 +100,10 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
                            "application/apply-patch+yaml", {})  # fmt: skip
         value = merging.merge(shown, body)
     else:
-        value = merging.merge_strategic(shown, body, schema_of(kind))  # pyright: ignore[reportUnknownArgumentType]
+        value = merging.merge_strategic(shown, body, schema_of(kind))
     if write.subresource == "scale":
         return _scaled(cluster, write, live, value), False
     return _changed(cluster, write, live, _decoded(write, value)), False
-
-
-def existing(cluster: Cluster, write: Write) -> Object:
-    live = cluster.storage.get(write.kind.qualified, write.namespace, write.name)
-    if live is None:
-        raise not_found(write.kind, write.name)
-    return live
-
-
-def scale_of(value: Object) -> Object:
-    """The `scale` subresource of a workload."""
-    labels = get(value, "spec", "selector", "matchLabels", default={})
-    metadata = {key: each for key, each in value["metadata"].items() if key in
-                ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")}  # fmt: skip
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": metadata,
-        "spec": {"replicas": get(value, "spec", "replicas", default=0)},
-        "status": {
-            "replicas": get(value, "status", "replicas", default=0),
-            "selector": ",".join(f"{key}={each}" for key, each in labels.items()),
-        },
-    }
 
 
 def _scaled(cluster: Cluster, write: Write, live: Object, scale: Object) -> Object:
@@ -171,7 +122,7 @@ def _configuration(write: Write, body: Any) -> Object:
     if not write.manager:
         message = 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
         raise ApiError(422, "Invalid", message, {})
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise bad_request("error decoding YAML: the patch is no object")
     if get(body, "metadata", "managedFields"):
         raise bad_request("metadata.managedFields must be nil")
@@ -181,7 +132,7 @@ def _configuration(write: Write, body: Any) -> Object:
         which = f"{write.kind.api_version}, Kind={write.kind.kind}"
         said = f".{unknown[0]}: field not declared in schema"
         raise bad_request(f"failed to create typed patch object ({where}; {which}): {said}")
-    body = _decoded(write, {"metadata": {}, **body})  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    body = _decoded(write, {"metadata": {}, **body})
     if write.subresource != "status":
         body.pop("status", None)
     body["metadata"].setdefault("name", write.name)
@@ -202,14 +153,14 @@ def _apply(cluster: Cluster, write: Write, live: Object, configuration: Object) 
 def _decoded(write: Write, body: Any) -> Object:
     """What was sent, if it is an object of the kind and namespace it was sent to."""
     kind = write.kind
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise bad_request("the object provided is unrecognized (must be of type Object)")
     value: Object = validation.normalised(body, schema_of(kind))
     for name, expected in kind.head().items():
         if (given := value.setdefault(name, expected)) != expected:
             what = "API version" if name == "apiVersion" else name
             raise bad_request(f"the {what} in the data ({given}) does not match the expected {what} ({expected})")
-    if not isinstance(value.setdefault("metadata", {}), dict):
+    if not is_object(value.setdefault("metadata", {})):
         raise bad_request("json: cannot unmarshal metadata into an object")
     validation.check_unknown(kind, value, write.validation, write.warnings)
     metadata = value["metadata"]
@@ -228,7 +179,7 @@ def _changed(
     if metadata.get("resourceVersion") not in (None, "", live["metadata"]["resourceVersion"]):
         raise stale(kind, write.name)
     if metadata.get("uid") not in (None, "", live["metadata"]["uid"]):
-        raise _other_uid(kind, write.name, metadata["uid"], live["metadata"]["uid"])
+        raise other_uid(kind, write.name, metadata["uid"], live["metadata"]["uid"])
     if write.subresource == "status":
         fields = metadata.get("managedFields")
         value = {**live, "metadata": {**live["metadata"]}, "status": value.get("status", {})}
@@ -255,7 +206,7 @@ def _changed(
         return live
     if write.dry_run:
         return value
-    if is_terminating(value) and not metadata.get("finalizers") and not _ends_later(kind, value):
+    if is_terminating(value) and not metadata.get("finalizers") and not ends_later(kind, value):
         return cluster.storage.remove(kind, namespace_of(value), name_of(value))
     return cluster.storage.put(kind, value).object
 
@@ -274,58 +225,3 @@ def _quality(pod: Object) -> str:
         return "BestEffort"
     full = all(each.get("limits") and each.get("limits") == each.get("requests") for each in resources)
     return "Guaranteed" if full and all({"cpu", "memory"} <= set(each["limits"]) for each in resources) else "Burstable"
-
-
-def _other_uid(kind: Kind, name: str, given: str, present: str) -> ApiError:
-    why = f"Precondition failed: UID in precondition: {given}, UID in object meta: {present}"
-    return conflict(kind, name, why)
-
-
-def delete(cluster: Cluster, write: Write, options: Object) -> Object:
-    """What a delete answers: the object while it is still ending, or a Status once it is gone.
-
-    Raises:
-        ApiError: 404; 409, it is not the object that was meant; 403, it may not be deleted.
-    """
-    kind, live = write.kind, existing(cluster, write)
-    wanted = get(options, "preconditions", default={})
-    if wanted.get("uid") not in (None, live["metadata"]["uid"]):
-        raise _other_uid(kind, write.name, wanted["uid"], live["metadata"]["uid"])
-    if (version := wanted.get("resourceVersion")) not in (None, live["metadata"]["resourceVersion"]):
-        present = live["metadata"]["resourceVersion"]
-        why = f"Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {present}"
-        raise conflict(kind, write.name, why)
-    policy = options.get("propagationPolicy", "Background")
-    if policy not in ("Background", "Foreground", "Orphan"):
-        message = f'Unsupported value: "{policy}": supported values: "Background", "Foreground", "Orphan"'
-        raise invalid(kind, write.name, [{"reason": "FieldValueNotSupported", "message": message,
-                                          "field": "propagationPolicy"}])  # fmt: skip
-    if kind.qualified == "namespaces" and write.name in admission.IMMORTAL:
-        raise forbidden(kind, write.name, "this namespace may not be deleted")
-    finalizers = list(live["metadata"].get("finalizers", []))
-    added = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}.get(policy)
-    if added and added not in finalizers:
-        finalizers.append(added)
-    grace = options.get("gracePeriodSeconds")
-    if not finalizers and not _ends_later(kind, live, grace):
-        if not write.dry_run:
-            cluster.storage.remove(kind, write.namespace, write.name)
-        return success(kind, write.name, live["metadata"]["uid"])
-    value = copied(live)
-    if not is_terminating(live):
-        seconds = grace if grace is not None else get(live, "spec", "terminationGracePeriodSeconds", default=0)
-        value["metadata"] |= {"deletionTimestamp": timestamp(), "deletionGracePeriodSeconds": seconds}
-    if finalizers:
-        value["metadata"]["finalizers"] = finalizers
-    if kind.qualified == "namespaces":
-        value["status"] = {**value.get("status", {}), "phase": "Terminating"}
-    if value == live or write.dry_run:
-        return value
-    return cluster.storage.put(kind, value).object
-
-
-def _ends_later(kind: Kind, value: Object, grace: int | None = None) -> bool:
-    """Whether something still has to happen before the object is gone: a pod's processes, a namespace's content."""
-    if kind.qualified == "namespaces":
-        return bool(get(value, "spec", "finalizers"))
-    return kind.qualified == "pods" and grace != 0 and get(value, "spec", "nodeName") is not None
