@@ -39,7 +39,17 @@ def cluster() -> Sandbox:
     for name, word in ((OURS, "nordlys"), (THEIRS, "quillfeather")):
         patch = ("--subresource=status", "--type=merge", "-p", json.dumps(running()))
         sandbox.kubectl("patch", "pod", f"{word}-pod", "-n", name, *patch)
+    _age(sandbox)
     return sandbox
+
+
+def _age(sandbox: Sandbox) -> None:
+    """Let the ConfigMaps and namespaces be old: pages of rows that say `3s` would differ from second to second."""
+    storage = sandbox.running.cluster.storage
+    for qualified in ("configmaps", "namespaces"):
+        for value in list(storage.objects(qualified)):
+            old = {**value["metadata"], "creationTimestamp": "2026-03-01T09:00:00Z"}
+            storage.put(sandbox.running.cluster.kind(qualified), {**value, "metadata": old})
 
 
 def given(home: Path) -> dict[str, Any]:
