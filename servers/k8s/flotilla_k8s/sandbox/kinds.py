@@ -18,7 +18,7 @@ _SERVED = {"status", "scale", "log", "finalize", "eviction"}
 _LEFT_OUT = {("events.k8s.io", "Event"), ("autoscaling", "v1", "HorizontalPodAutoscaler"), ("", "ComponentStatus")}
 """The same objects are served under another group or version."""
 _SHORT = {
-    "configmaps": "cm", "endpoints": "ep", "events": "ev", "limitranges": "limits", "namespaces": "ns", "nodes": "no",
+    "configmaps": "cm", "customresourcedefinitions": "crd", "endpoints": "ep", "events": "ev", "limitranges": "limits", "namespaces": "ns", "nodes": "no",
     "persistentvolumeclaims": "pvc", "persistentvolumes": "pv", "pods": "po", "replicationcontrollers": "rc",
     "resourcequotas": "quota", "serviceaccounts": "sa", "services": "svc", "daemonsets": "ds", "deployments": "deploy",
     "replicasets": "rs", "statefulsets": "sts", "horizontalpodautoscalers": "hpa", "cronjobs": "cj",
