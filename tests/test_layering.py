@@ -46,7 +46,7 @@ SERVER_LAYERS = [
     {"writing"},
     {"retrieval"},
     {"cluster"},
-    {"policy", "redaction"},
+    {"demo", "policy", "redaction"},
     {"encoding"},
     {"arguments", "models"},
     {"access", "days", "errors", "objects", "records", "schema", "settings", "statements", "values", "words"},

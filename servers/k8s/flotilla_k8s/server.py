@@ -3,6 +3,7 @@
 from fastmcp import FastMCP
 from flotilla_kit.cli import ServerSpec
 from flotilla_kit.server import build_server
+from flotilla_kit.settings import SettingsError
 from flotilla_kit.storage import Store
 
 from .cluster.clusters import Clusters
@@ -20,8 +21,11 @@ def create_server(settings: Settings, store: Store | None = None) -> FastMCP:
     """A server for the clusters of a kubeconfig, with its records in the given store, by default the kit's own.
 
     Raises:
-        SettingsError: the settings select a tool that does not exist.
+        SettingsError: the settings select a tool that does not exist, or have several processes serve the sandbox
+            that `--demo-data` starts for one.
     """
+    if settings.demo_data and settings.workers > 1:
+        raise SettingsError("setting workers: the cluster of --demo-data is one process's; start `flotilla-k8s sandbox`")
     clusters = Clusters(settings)
     return build_server(
         settings,

@@ -1,5 +1,7 @@
 """The clusters of a server: one connection for each context, made when it is first asked for."""
 
+from pathlib import Path
+
 from ..errors import ContextRequired
 from ..redaction import Redactor
 from ..settings import Settings
@@ -17,6 +19,10 @@ class Clusters:
         self._settings = settings
         self._contexts: dict[str, Context] | None = None
         self._open: dict[str, Cluster] = {}
+
+    def serve(self, kubeconfig: Path) -> None:
+        """Take the contexts from this file, whatever the settings say."""
+        self._settings, self._contexts = self._settings.model_copy(update={"kubeconfig": kubeconfig}), None
 
     @property
     def contexts(self) -> dict[str, Context]:

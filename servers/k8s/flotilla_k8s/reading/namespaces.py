@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from flotilla_kit.errors import NotFound
 from flotilla_kit.paging import page_within
 
 from ..cluster.kinds import Kind
@@ -40,7 +41,10 @@ async def _read(
 ) -> AsyncIterator[tuple[Metadata, str, str, int]]:
     """Each namespace, with the token of its chunk and its number in it."""
     if scope.namespace is not None and labels is None:
-        one = await place.cluster.get(place.kind, scope.namespace)
+        try:
+            one = await place.cluster.get(place.kind, scope.namespace)
+        except NotFound:
+            return  # it may be provisioned yet
         yield _metadata(one), str(at(one, "status", "phase")), "", 1
         return
     while True:
