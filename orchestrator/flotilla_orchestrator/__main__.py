@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo", parents=[common, scripted], help="play a playbook's example on the sample company"
     )
     demo.add_argument("playbook", nargs="?", default="billing-dispute")
+    demo.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="in place of the example's")
     demo.add_argument("--later", action="store_true", help="then the case that follows it, on what the first has left")
     demo.add_argument("--live", action="store_true", help="with Claude instead of the scripted model; costs money")
 

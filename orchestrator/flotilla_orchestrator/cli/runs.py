@@ -40,7 +40,8 @@ async def demo(arguments: argparse.Namespace) -> int:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
     example, model = playbook.example, "claude" if arguments.live else "rehearsal"
     setting = _setting(arguments, config, model, yes=not arguments.live, sample=new_run_id())
-    first = Order(str(setting["sample"]), playbook.name, model, example.task, dict(example.inputs), setting)
+    inputs = {**example.inputs, **given_inputs(arguments.input, playbook.inputs)}
+    first = Order(str(setting["sample"]), playbook.name, model, example.task, inputs, setting)
     if not arguments.later:
         return _ended(arguments, await _play(arguments, config, first))
     if arguments.record:
