@@ -12,8 +12,7 @@ from ..config.config import Config
 from ..errors import Failure
 from ..order import Order, check_inputs
 from ..rehearsal.standin import approving
-from ..servers.fleet import Servers
-from ..sessions.agent import Means
+from ..servers.fleet import Fleet, Servers
 from .arguments import environ_of, keys_folder
 from .asking import AtTerminal, Notice, Ways
 from .decide import rehearsed
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
     from ..provider import Provider
     from ..records.journal import Journal
     from ..rehearsal.recorder import Recorder
+    from ..sessions.agent import Means
     from ..sessions.waiting import Ask
     from ..views.show import Progress
+
+_LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -61,26 +63,35 @@ class Stage:
         self,
         config: Config,
         home: Path,
-        journal: "Journal",
         folder: Path,
         progress: "Progress | None" = None,
         recorder: "Recorder | None" = None,
     ) -> None:
-        self._config, self._home, self._journal, self._folder = config, home, journal, folder
+        self._config, self._home, self._folder = config, home, folder
         self._progress, self._recorder = progress, recorder
         self._models: Shared[tuple[str, str, Path], Provider] = Shared(lambda key: model_of(*key))
         self._servers = Shared(self._started)
+        self._starting: set[asyncio.Task[Fleet]] = set()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._servers.close()
-        await self._models.close()
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(self._servers.close(), self._models.close())
+
+    async def start(self, order: Order) -> None:
+        """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
+        self._starting.add(task := asyncio.create_task(self._fleet(order)))
+        await asyncio.wait([task], timeout=_LAUNCH_S)
 
     @asynccontextmanager
-    async def opened(self, order: Order) -> AsyncGenerator[Means]:
+    async def opened(self, journal: "Journal", order: Order) -> "AsyncGenerator[Means]":
         """What the run works with."""
+        from ..sessions.agent import Means
+
         config, folder = self._config, str(order.setting["configs"])
         if folder != str(config.folder.absolute()):
             message = f"It was ordered with the config folder {folder}; this worker has {config.folder.absolute()}."
@@ -88,11 +99,14 @@ class Stage:
         check_inputs(config, order.playbook, order.task, order.inputs)  # the files may have changed since
         script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
         model = await self._models.get((order.model, order.playbook, script))
-        sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
-        data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
-        servers, ask = await self._servers.get((bool(order.setting["yes"]), data))
-        fleet = await servers.fleet(config.servers(config.playbooks[order.playbook]), order.run_id)
-        yield Means(config, fleet, model, self._journal, run_folder(self._home, order.run_id), ask, self._recorder)
+        fleet = await self._fleet(order)
+        _, asks = await self._servers.get(_servers_of(order))
+        ask = rehearsed(asks, journal, self._home) if order.setting["yes"] else asks
+        yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
+
+    async def _fleet(self, order: Order) -> Fleet:
+        servers, _ = await self._servers.get(_servers_of(order))
+        return await servers.fleet(self._config.servers(self._config.playbooks[order.playbook]), order.run_id)
 
     @asynccontextmanager
     async def _started(self, which: tuple[bool, str]) -> "AsyncGenerator[tuple[Servers, Ask]]":
@@ -112,7 +126,14 @@ class Stage:
             asking as asks,
             Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers,
         ):
-            yield servers, rehearsed(asks, self._journal, self._home) if yes else asks
+            yield servers, asks
+
+
+def _servers_of(order: Order) -> tuple[bool, str]:
+    """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
+    sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
+    data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
+    return bool(order.setting["yes"]), data
 
 
 def run_folder(home: Path, run_id: str) -> Path:
