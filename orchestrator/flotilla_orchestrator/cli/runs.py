@@ -190,26 +190,26 @@ async def _play(
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     from rich.console import Console
 
-    from ..views.show import Progress, as_record, result
     from .stage import Stage, run_folder
 
     home, console = home_folder(arguments), Console()
     folder = run_folder(home, order.run_id)
-    progress = None if arguments.json else Progress(console)
     if rehearse and not arguments.json:
         banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real."
         approver = "\nApprovals are given by demo-approver, a process of its own: this one cannot." if yes else ""
         console.print(f"{banner}{approver}\n", style="yellow", soft_wrap=True)
-    async with Stage(config, home, folder, progress, recorder) as stage:
+    async with Stage(config, home, folder, recorder) as stage:
         if new:
-            await stage.start(order)  # while it does, the engine is imported
+            await stage.start(order)  # while they do, the engine is imported
         from ..engine.launch import run_playbook
         from ..records.ledger import Ledger
+        from ..views.show import Progress, as_record, result
 
+        progress = None if arguments.json else Progress(console)
         async with await open_journal(arguments, [progress] if progress else []) as journal:
             if progress:
                 progress.recall(await journal.spans(order.run_id))
-            opening = partial(stage.opened, journal)
+            opening = partial(stage.opened, journal, progress)
             with progress or nullcontext():
                 run = await run_playbook(config, order, home=home, journal=journal, opening=opening, follow=turn)
             spans, entries = await journal.spans(order.run_id), await Ledger(journal.database).entries(order.run_id)

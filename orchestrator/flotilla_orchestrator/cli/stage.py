@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -56,7 +56,6 @@ class Stage:
 
     Args:
         folder: for the servers' logs.
-        progress: shows the only run at a terminal.
     """
 
     def __init__(
@@ -64,13 +63,13 @@ class Stage:
         config: Config,
         home: Path,
         folder: Path,
-        progress: "Progress | None" = None,
         recorder: "Recorder | None" = None,
     ) -> None:
         self._config, self._home, self._folder = config, home, folder
-        self._progress, self._recorder = progress, recorder
+        self._recorder, self._keys = recorder, folder / "approver-keys.json"
         self._models: Shared[tuple[str, str, Path], Provider] = Shared(lambda key: model_of(*key))
         self._servers = Shared(self._started)
+        self._standin: Shared[str, Ask] = Shared(lambda data: approving(self._keys, self._ways(data).environ))
         self._starting: set[asyncio.Task[Fleet]] = set()
 
     async def __aenter__(self) -> Self:
@@ -80,7 +79,7 @@ class Stage:
         for task in self._starting:
             task.cancel()
         await asyncio.gather(*self._starting, return_exceptions=True)
-        await asyncio.gather(self._servers.close(), self._models.close())
+        await asyncio.gather(self._standin.close(), self._servers.close(), self._models.close())
 
     async def start(self, order: Order) -> None:
         """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
@@ -88,8 +87,12 @@ class Stage:
         await asyncio.wait([task], timeout=_LAUNCH_S)
 
     @asynccontextmanager
-    async def opened(self, journal: "Journal", order: Order) -> "AsyncGenerator[Means]":
-        """What the run works with."""
+    async def opened(self, journal: "Journal", progress: "Progress | None", order: Order) -> "AsyncGenerator[Means]":
+        """What the run works with.
+
+        Args:
+            progress: shows the only run at a terminal.
+        """
         from ..sessions.agent import Means
 
         config, folder = self._config, str(order.setting["configs"])
@@ -100,33 +103,31 @@ class Stage:
         script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
         model = await self._models.get((order.model, order.playbook, script))
         fleet = await self._fleet(order)
-        _, asks = await self._servers.get(_servers_of(order))
-        ask = rehearsed(asks, journal, self._home) if order.setting["yes"] else asks
+        yes, data = _servers_of(order)
+        if yes:  # only now: until here every core starts servers
+            ask = rehearsed(await self._standin.get(data), journal, self._home)
+        else:
+            ask = _asking(self._ways(data), progress)
         yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
 
     async def _fleet(self, order: Order) -> Fleet:
-        servers, _ = await self._servers.get(_servers_of(order))
+        servers = await self._servers.get(_servers_of(order))
         return await servers.fleet(self._config.servers(self._config.playbooks[order.playbook]), order.run_id)
 
     @asynccontextmanager
-    async def _started(self, which: tuple[bool, str]) -> "AsyncGenerator[tuple[Servers, Ask]]":
+    async def _started(self, which: tuple[bool, str]) -> AsyncGenerator[Servers]:
         """Servers that take the stand-in approver's word serve no run that people approve."""
         yes, sample = which
+        ways, keys = self._ways(sample), keys_folder(self._home)
         # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
+        flags = ["--home", str(ways.home), "--demo-data"] if sample else []
+        flags += ["--approver-keys", str(self._keys)] if yes else []
+        async with Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
+            yield servers
+
+    def _ways(self, sample: str) -> Ways:
         data = run_folder(self._home, sample) / "data" if sample else self._home
-        flags = ["--home", str(data), "--demo-data"] if sample else []
-        ways, approvers = Ways(self._config, data, environ_of(self._home)), self._folder / "approver-keys.json"
-        if yes:
-            asking = approving(approvers, ways.environ)
-            flags += ["--approver-keys", str(approvers)]
-        else:
-            asking = nullcontext(_asking(ways, self._progress))
-        keys = keys_folder(self._home)
-        async with (
-            asking as asks,
-            Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers,
-        ):
-            yield servers, asks
+        return Ways(self._config, data, environ_of(self._home))
 
 
 def _servers_of(order: Order) -> tuple[bool, str]:

@@ -36,7 +36,7 @@ async def work(arguments: argparse.Namespace) -> int:
             await open_journal(arguments, told) as journal,
             Stage(config, home, home / "workers" / executor_id()) as stage,
             working(
-                home=home, journal=journal, opening=partial(stage.opened, journal), concurrency=concurrency
+                home=home, journal=journal, opening=partial(stage.opened, journal, None), concurrency=concurrency
             ) as replica,
         ):
             if not arguments.json:
