@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.approving import approve_all
 from support.k8s_changes import TEAM, Changes, config_map, deployment, manifest, sandbox_changes
 from support.k8s_sandbox import Sandbox
 
@@ -109,6 +110,23 @@ async def test_a_deletion_waits_and_says_what_became_of_it(running: Running) -> 
     assert (await k8s.call("delete_resource", **what, idempotency_key="e"))["code"] in ("not_found", "approval_used")
 
 
+async def test_an_approval_is_of_the_object_that_was_there(running: Running) -> None:
+    """What is made anew under its name has to be approved anew; and can be, though the first was approved and done."""
+    _, k8s = running
+    what = {"kind": "ConfigMap", "name": "settings", "namespace": TEAM}
+    await k8s.create(config_map())
+    first = await k8s.asked("delete_resource", **what, idempotency_key="d")
+    assert await approve_all(k8s.settings) == 1
+    await k8s.delete("ConfigMap", "settings")
+    await k8s.create(config_map())
+    second = await k8s.asked("delete_resource", **what, idempotency_key="d")
+    assert first["uid"] != second["uid"]
+    done = await k8s.approved("delete_resource", **what)
+    assert done["result"] == "deleted" and done["uid"] == second["uid"]
+    await k8s.create(config_map())
+    assert (await k8s.approved("delete_resource", **what))["result"] == "deleted"
+
+
 async def test_what_a_finalizer_holds_is_terminating_and_not_deleted(running: Running) -> None:
     _, k8s = running
     held = manifest("v1", "ConfigMap", "held", metadata={"finalizers": ["example.com/hold"]})
@@ -180,7 +198,7 @@ async def test_no_change_shows_a_secret(running: Running) -> None:
     with_secret["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "DB_PASSWORD", "value": secret}]
     await k8s.apply(deployment())
     for tried in (await k8s.apply(with_secret, dry_run=True), await k8s.apply(with_secret)):
-        assert secret not in str(tried) and any("env" in each["path"] for each in tried["changes"]), tried
+        assert secret not in str(tried) and any("env" in each["path"] for each in tried.get("changes", [])), tried
     again = with_secret["spec"]["template"]["spec"]["containers"][0]["env"][0]
     again["value"] = f"{secret}-2"
     changed = await k8s.apply(with_secret)

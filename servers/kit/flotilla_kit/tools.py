@@ -44,6 +44,7 @@ async def perform(
     *,
     facts: Mapping[str, Any],
     needed: bool = False,
+    bound: str = "",
     refused: FlotillaError | None = None,
 ) -> dict[str, Any]:
     """Have the other system do what the running tool is called for, once, and answer its outcome.
@@ -52,6 +53,7 @@ async def perform(
         request: what its `perform` is told, as JSON.
         facts: what a person needs in order to decide, read by the server; nothing that the caller wrote.
         needed: what the tool's own rule says about an approval (`@declare(approval="rule")`).
+        bound: the fact that an approval is of, such as the uid of an object: with another one it takes another.
         refused: what the tool found against it. A repeat of what was performed hears its outcome all the same: what
             it deleted, say, is not there any more.
 
@@ -62,14 +64,22 @@ async def perform(
         IdempotencyMismatch: the key was used with other arguments. Nothing happened.
     """
     effects = get_context().lifespan_context["effects"]
-    return await effects.perform(effect(), request, partial(_clear, needed=needed, facts=facts, refused=refused))
+    return await effects.perform(
+        effect(), request, partial(_clear, needed=needed, facts=facts, bound=bound, refused=refused)
+    )
 
 
 def _clear(
-    connection: Connection, asked: Effect, *, needed: bool, facts: Mapping[str, Any], refused: FlotillaError | None
+    connection: Connection,
+    asked: Effect,
+    *,
+    needed: bool,
+    facts: Mapping[str, Any],
+    bound: str,
+    refused: FlotillaError | None,
 ) -> Effect:
     if refused is not None:
         if asked.mode == "asked" and approvals.was_used(connection, asked):
             raise approvals.ApprovalNeeded(facts)  # of which the caller hears that it was done once
         raise refused
-    return approvals.require(connection, asked, needed=needed, facts=facts)
+    return approvals.require(connection, asked, needed=needed, facts=facts, bound=bound)

@@ -45,7 +45,7 @@ async def make(
     if facts.get("result") == "unchanged":
         why = []
     facts = {**facts, **({"waits_because": why} if why else {})}
-    done = await tools.perform(request_of(change, place, request), facts=facts, needed=bool(why))
+    done = await tools.perform(request_of(change, place, request), facts=facts, needed=bool(why), bound="uid")
     return Changed.model_validate(done)
 
 
