@@ -25,7 +25,9 @@ def create_server(settings: Settings, store: Store | None = None) -> FastMCP:
             that `--demo-data` starts for one.
     """
     if settings.demo_data and settings.workers > 1:
-        raise SettingsError("setting workers: with --demo-data one process serves; start `flotilla-k8s sandbox` for more")
+        raise SettingsError(
+            "setting workers: with --demo-data one process serves; start `flotilla-k8s sandbox` for more"
+        )
     clusters = Clusters(settings)
     return build_server(
         settings,
