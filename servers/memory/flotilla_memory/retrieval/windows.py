@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from ..schema import passages as table
-from . import ranking
+from . import ranking, reads
 from .candidates import BEFORE, BEHIND, Matches, Passage
 
 Scores = tuple[float, float, float, float, float, float]
@@ -84,13 +84,9 @@ def _episodes(conn: Connection, passages: Sequence[Passage]) -> dict[int, Turns]
     """The episodes that the passages are of, whole; those of memories under keys that no episode has."""
     episodes: dict[int, list[tuple[int, int]]] = {}
     if keys := sorted({passage.episode_key for passage in passages if passage.episode_key is not None}):
-        rows = conn.execute(
-            select(table.c.episode_key, table.c.passage_key, table.c.terms)
-            .where(table.c.episode_key.in_(keys))
-            .order_by(table.c.episode_key, table.c.position)
-        )
-        for episode, key, terms in rows.all():
-            episodes.setdefault(int(episode or 0), []).append((key, terms))
+        rows: list[Any] = reads.of_episodes().all(conn, {"keys": reads.listed(keys)})
+        for episode, key, terms in rows:
+            episodes.setdefault(episode, []).append((key, terms))
     for passage in passages:
         if passage.episode_key is None:
             episodes[-passage.passage_key] = [(passage.passage_key, passage.terms)]
