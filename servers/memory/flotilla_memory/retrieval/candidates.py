@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from ..schema import accounts, aliases, entities, postings
+from ..statements import listed
 from . import dates, ranking, reads, words
 
 MAX_ASKED = 256  # distinct terms of a question that are looked up
@@ -99,7 +100,7 @@ def _postings(
 ) -> tuple[list[tuple[int, str]], list[Any]]:
     """In how many passages each term is, rarest first, and the rows that are read: term, passage, count, length."""
     everywhere = query.account_keys is None
-    given = {**scope, "terms": reads.listed(terms)}
+    given = {**scope, "terms": listed(terms)}
     if len(terms) <= MAX_TERMS and passages_in_all * len(terms) <= MAX_POSTINGS:
         # They cannot be too many: to count them first would take as long as to read them.
         rows: list[Any] = reads.of_terms(everywhere, newest=False).all(conn, given)
@@ -108,7 +109,7 @@ def _postings(
     found_in = sorted((int(found), str(term)) for found, term in having)
     rows = []
     for some, most in _reads(found_in[:MAX_TERMS]):
-        given = {**scope, "terms": reads.listed(some), **({} if most is None else {"most": most})}
+        given = {**scope, "terms": listed(some), **({} if most is None else {"most": most})}
         rows += reads.of_terms(everywhere, newest=most is not None).all(conn, given)
     return found_in, rows
 
@@ -159,7 +160,7 @@ def order(found: Matches) -> Iterator[list[int]]:
 def passing(conn: Connection, query: Query, keys: Sequence[int], now: str) -> list[Passage]:
     """Of these passages the ones in the query's accounts that its filters let through."""
     filters: set[str] = set()
-    given = {**reads.scope_of(query.tenant_id, query.account_keys), "keys": reads.listed(keys)}
+    given = {**reads.scope_of(query.tenant_id, query.account_keys), "keys": listed(keys)}
     for name, time in (("at", query.as_of or now), ("until", query.until)):
         if time:
             given[name], is_day = reads.end_of(time)
@@ -167,7 +168,7 @@ def passing(conn: Connection, query: Query, keys: Sequence[int], now: str) -> li
     if query.since:
         given["since"] = query.since
     if query.kinds is not None:
-        given["kinds"] = reads.listed(sorted(query.kinds))
+        given["kinds"] = listed(sorted(query.kinds))
     filters |= given.keys() & {"since", "kinds"}
     return [*map(Passage._make, reads.passing(query.account_keys is None, frozenset(filters)).all(conn, given))]
 

@@ -1,6 +1,5 @@
 """What a search reads, as statements that are compiled once for each shape of a query."""
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 from functools import cache
@@ -10,14 +9,9 @@ from flotilla_kit.storage import PreparedSelect
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, func, or_, select
 
 from ..schema import accounts, memories, passages, postings
-from ..statements import among
+from ..statements import among, listed, prepared
 
 a, m, p = accounts.c, memories.c, passages.c
-
-
-def listed(values: Collection[int] | Collection[str]) -> str:
-    """Values as a statement's `among` takes them."""
-    return json.dumps([*values])
 
 
 def scope_of(tenant_id: str, account_keys: Collection[int] | None) -> Mapping[str, Any]:
@@ -31,15 +25,11 @@ def _in_scope(account_key: ColumnElement[int], *, everywhere: bool) -> ColumnEle
     return among(account_key, "accounts")
 
 
-def _prepared(statement: Any) -> PreparedSelect:
-    return PreparedSelect(statement)  # whose type knows selects of one column
-
-
 @cache
 def totals(everywhere: bool) -> PreparedSelect:
     """Passages and terms that the index has of the accounts."""
     sums = [func.coalesce(func.sum(column, type_=BigInteger), 0) for column in (a.passages, a.terms)]
-    return _prepared(select(*sums).where(_in_scope(a.account_key, everywhere=everywhere)))
+    return prepared(select(*sums).where(_in_scope(a.account_key, everywhere=everywhere)))
 
 
 @cache
@@ -53,7 +43,7 @@ def found_in(everywhere: bool) -> PreparedSelect:
         .subquery()
     )
     found = func.sum(of_accounts.c.found, type_=BigInteger)
-    return _prepared(select(found, of_accounts.c.term).group_by(of_accounts.c.term))
+    return prepared(select(found, of_accounts.c.term).group_by(of_accounts.c.term))
 
 
 @cache
@@ -65,7 +55,7 @@ def of_terms(everywhere: bool, newest: bool) -> PreparedSelect:
     )
     if newest:
         statement = statement.order_by(of.passage_key.desc()).limit(bindparam("most"))
-    return _prepared(statement)
+    return prepared(statement)
 
 
 def _believed(until: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> ColumnElement[bool]:
@@ -120,7 +110,7 @@ def passing(everywhere: bool, filters: frozenset[str]) -> PreparedSelect:
         conditions.append(not_after(p.occurred_at, "until"))
     if "kinds" in filters:
         conditions.append(among(p.kind, "kinds"))
-    return _prepared(
+    return prepared(
         select(p.passage_key, p.episode_key, p.position, p.speaker, p.text, p.occurred_at, p.terms)
         .select_from(passages.outerjoin(memories, m.passage_key == p.passage_key))
         .where(*conditions)
@@ -130,7 +120,7 @@ def passing(everywhere: bool, filters: frozenset[str]) -> PreparedSelect:
 @cache
 def of_episodes() -> PreparedSelect:
     """The passages of the episodes with one of the `keys`, in order, each with its terms."""
-    return _prepared(
+    return prepared(
         select(p.episode_key, p.passage_key, p.terms)
         .where(among(p.episode_key, "keys"))
         .order_by(p.episode_key, p.position)

@@ -119,7 +119,8 @@ def examine(
     weights = weights or (ranking.WEIGHTS if compared is None else ranking.WEIGHTS_WITH_VECTORS)
     if not passages:
         return Examined([], weights, 0.0)
-    questions = {passage.passage_key for passage in (*eligible, *passages) if ranking.is_question(passage.text)}
+    looked_at = {passage.passage_key: passage for passage in (*eligible, *passages)}
+    questions = {key for key, passage in looked_at.items() if ranking.is_question(passage.text)}
     indexed = _of_index(conn, query.text, found, passages, questions, date.fromisoformat(now[:10]))
     meanings = [_meaning(compared, passage, of[_AROUND]) for passage, of in zip(passages, indexed, strict=True)]
     in_order = tuple(weights.values())
@@ -142,7 +143,7 @@ def examine(
         of_text = (
             length,
             rare,
-            float(ranking.is_question(passage.text)),
+            float(passage.passage_key in questions),
             ranking.bigrams(asked, words.matching(asked, said)),
             float(asks_time and ranking.has_time(passage.text)),
         )
@@ -188,17 +189,15 @@ def _of_index(
     best = (own, near, around, episode, own, own)
     named = dates.named(text, today)
     persons = _persons(text, passages)
+    share = {speaker: 1 / len(persons) for speaker in persons}
     result: list[tuple[float, ...]] = []
     for passage, scores in zip(passages, windows, strict=True):
-        day = date.fromisoformat(passage.occurred_at[:10]) if named else today
-        result.append(
-            (
-                *(score / top for score, top in zip(scores, best, strict=True)),
-                1 / len(persons) if passage.speaker in persons else 0.0,
-                float(named.has_period(day)),
-                float(named.is_near(day)),
-            )
-        )
+        of_dates = (0.0, 0.0)
+        if named:
+            day = date.fromisoformat(passage.occurred_at[:10])
+            of_dates = (float(named.has_period(day)), float(named.is_near(day)))
+        by = share.get(passage.speaker, 0.0) if passage.speaker else 0.0
+        result.append((*(score / top for score, top in zip(scores, best, strict=True)), by, *of_dates))
     return result
 
 
