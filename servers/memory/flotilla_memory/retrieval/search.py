@@ -113,7 +113,10 @@ def examine(
     naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
     eligible = _eligible(conn, query, found, naming, now)
     passages = eligible[:MAX_CANDIDATES]
-    compared = None if encoder is None else _compared(conn, query, encoder, passages)
+    compared = None
+    if encoder is not None:
+        keys = [passage.passage_key for passage in passages]
+        compared = vectors.compare(conn, query, encoder, _without_names(query.text, passages), keys)
     if compared is not None:
         passages += _nearest(conn, query, compared, passages, naming, now)
     weights = weights or (ranking.WEIGHTS if compared is None else ranking.WEIGHTS_WITH_VECTORS)
@@ -155,13 +158,21 @@ def examine(
     return Examined(result, weights, min(1.0, max(best_own / found.asked if found.asked else 0.0, near)), found.absent)
 
 
-def _compared(conn: Connection, query: Query, encoder: "Encoder", passages: Sequence[Passage]) -> Compared | None:
-    """The vectors against the question without the names of whoever speaks: whose passage it is counts by itself."""
+def to_encode(conn: Connection, query: Query, now: str, encoder: "Encoder") -> str | None:
+    """What a search of this would have encoded; None if nothing, as there are no vectors."""
+    if not vectors.has_any(conn, query, encoder):
+        return None
+    found = candidates.matches(conn, query, words.terms(query.text))
+    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
+    return _without_names(query.text, _eligible(conn, query, found, naming, now)[:MAX_CANDIDATES])
+
+
+def _without_names(text: str, passages: Sequence[Passage]) -> str:
+    """A question without the names of whoever speaks: whose passage it is counts by itself."""
     turns = [passage for passage in passages if passage.episode_key is not None]
-    names = {word for speaker in _persons(query.text, turns) for word in words.terms(speaker)}
-    kept = [part for part in re.split(r"(\w+(?:['\u2019]s)?)", query.text) if not set(words.terms(part)) & names]
-    text = " ".join("".join(kept).split()) or query.text
-    return vectors.compare(conn, query, encoder, text, [passage.passage_key for passage in passages])
+    names = {word for speaker in _persons(text, turns) for word in words.terms(speaker)}
+    kept = [part for part in re.split(r"(\w+(?:['\u2019]s)?)", text) if not set(words.terms(part)) & names]
+    return " ".join("".join(kept).split()) or text
 
 
 def _nearest(
