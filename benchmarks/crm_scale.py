@@ -20,7 +20,7 @@ from flotilla_crm.sql_store import MIGRATIONS
 from flotilla_crm.writing import index, rows
 from flotilla_crm.writing.history import Origin
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, Table, func, insert, select, text
 
 from .large import WEIGHTS, WORDS, over_stdio, percentiles, timed
 from .servers import BIN, resident
@@ -96,19 +96,22 @@ def _insert(conn: Connection, table: Table, given: Sequence[dict[str, Any]]) -> 
 
 
 async def measure(home: Path, database_url: str | None, size: int, calls: int) -> None:
-    """Fill a store, and print what reads of it take."""
+    """Fill a store, or one that was begun before to its end, and print what reads of it take (of no calls, nothing)."""
     database = await Database.open(
         database_url or f"sqlite:///{home / 'crm.db'}", [KIT_MIGRATIONS, MIGRATIONS], read_only=False
     )
     people = People()
     started = time.process_time()
-    for first in range(0, size, BATCH):
+    present = await database.read(lambda conn: conn.execute(select(func.count()).select_from(contacts)).scalar_one())
+    for first in range(present, size, BATCH):
         await database.write(fill, people, first, min(BATCH, size - first))
     if database_url:
         await database.write(lambda conn: conn.execute(text("ANALYZE")))
     await database.close()
     filled = time.process_time() - started
     print(f"{size} contacts, {size * ACTIVITIES} activities, {size // PER_ACCOUNT} accounts; filled in {filled:.0f} s")
+    if not calls:
+        return
     draw = random.Random(5)
 
     def email() -> dict[str, Any]:
@@ -157,10 +160,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.crm_scale", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--database-url", help="of an empty PostgreSQL database; else SQLite")
+    parser.add_argument("--database-url", help="of a PostgreSQL database for this alone; else SQLite")
+    parser.add_argument("--home", type=Path, help="where the store stays, to be measured again; else it is temporary")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(Path(folder), options.database_url, options.contacts, options.calls))
+        asyncio.run(measure(options.home or Path(folder), options.database_url, options.contacts, options.calls))
 
 
 if __name__ == "__main__":

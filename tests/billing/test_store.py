@@ -43,7 +43,7 @@ async def test_paging_returns_each_charge_once_in_order(store: SqlBillingStore) 
         seen += [(charge.created_at, charge.transaction_id) for charge in page.items]
         if (cursor := page.next_cursor) is None:
             break
-    assert len(seen) == len(set(seen)) == 128
+    assert len(seen) == len(set(seen)) == 130
     assert seen == sorted(seen, reverse=True)
 
 

@@ -3,12 +3,15 @@
 import csv
 import json
 from collections.abc import AsyncGenerator
+from datetime import date
 from pathlib import Path
 
 import flotilla_billing
 import flotilla_memory
 import pytest
 from fastmcp import Client
+from flotilla_billing.server import create_server as create_billing
+from flotilla_billing.settings import Settings as BillingSettings
 from flotilla_crm.records import TYPES
 from flotilla_crm.server import create_server
 from flotilla_crm.settings import SAMPLE_DAY, Settings
@@ -45,6 +48,20 @@ async def test_each_account_is_in_the_health_that_it_is_there_for(company: Crm) 
     assert "no_contact" not in await signals(company, QUIET)
     (pair,) = (await company.call("find_duplicate_contacts", account_id=TWICE))["items"]
     assert {pair["contact"]["contact_id"], pair["other"]["contact_id"]} == {"con_luz_marin", "con_luz_marin_2"}
+
+
+async def test_who_pays_late_is_told_by_what_billings_sample_says(company: Crm, tmp_path: Path) -> None:
+    late: dict[str, list[str]] = {}
+    settings = BillingSettings.load({"home": tmp_path / "billing", "demo_data": True})
+    async with Client(create_billing(settings)) as billing:
+        for account_id in (FINE, SLIPPED, OVERDUE, QUIET, TWICE):
+            answer = await billing.call_tool("list_invoices", {"customer_id": account_id, "limit": 100})
+            invoices = (answer.structured_content or {})["items"]
+            late[account_id] = sorted(one["first_charged_at"] for one in invoices if not one["succeeded"])
+    assert {account_id for account_id, unpaid in late.items() if unpaid} == {OVERDUE}
+    days = (SAMPLE_DAY - date.fromisoformat(late[OVERDUE][0][:10])).days
+    found = await signals(company, OVERDUE, overdue_invoices=len(late[OVERDUE]), overdue_days=days)
+    assert (len(late[OVERDUE]), days, found["payment_overdue"]) == (2, 51, "critical")
 
 
 async def test_a_review_fits_and_says_everything_at_a_glance(company: Crm) -> None:

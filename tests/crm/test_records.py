@@ -76,18 +76,21 @@ async def test_deals_are_found_by_name_open_ones_first(on_sqlite: Crm) -> None:
     assert (await on_sqlite.call("get_deal_by_name", name="Licences f"))["record"]["deal_id"] == long["deal_id"]
 
 
-async def test_open_deals_come_in_the_order_in_which_they_close(on_sqlite: Crm) -> None:
-    for name, day in (("Late", "2026-12-01"), ("Soon", "2026-04-01"), ("Never", None)):
-        await on_sqlite.deal(name, **({"close_on": day} if day else {}))
+async def test_open_deals_come_in_the_order_in_which_they_close(crm: Crm) -> None:
+    given = ("2026-12-01", "2026-04-01", None, "2026-04-01", None, "9999-12-31")
+    made = [
+        (await crm.deal(f"Deal {n}", **({"close_on": day} if day else {})))["deal_id"] for n, day in enumerate(given)
+    ]
     seen: list[str] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = await on_sqlite.call("list_open_deals", limit=1, **cursor)
-        seen += [deal["name"] for deal in page["items"]]
+        page = await crm.call("list_open_deals", limit=1, **cursor)
+        seen += [deal["deal_id"] for deal in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = {"cursor": page["next_cursor"]}
-    assert seen == ["Soon", "Late", "Never"]
+    days = dict(zip(made, given, strict=True))
+    assert seen == sorted(made, key=lambda one: (days[one] is None, days[one] or "", one))
 
 
 async def test_a_merge_fills_only_empty_fields_and_takes_over_activities_and_deals(crm: Crm) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +41,16 @@ async def demo(arguments: argparse.Namespace) -> int:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
     example, model = playbook.example, "claude" if arguments.live else "rehearsal"
     setting = _setting(arguments, config, model, yes=not arguments.live, sample=new_run_id())
-    first = Order(str(setting["sample"]), playbook.name, model, example.task, dict(example.inputs), setting)
+    inputs = {**example.inputs, **given_inputs(arguments.input, playbook.inputs)}
+    first = Order(str(setting["sample"]), playbook.name, model, example.task, inputs, setting)
     if not arguments.later:
-        return _ended(arguments, await _play(arguments, config, first))
+        return _ended(arguments, await _play(arguments, config, first, new=True))
     if arguments.record:
         raise Failure("invalid_arguments", "--record writes one run, and --later plays two.", "Leave one of them out.")
     if example.later is None:
         raise Failure("no_example", f"The example of {playbook.name} has nothing that comes later.", "See `later`.")
     later = replace(first, run_id=new_run_id(), task=example.later)
-    records = [await _play(arguments, config, order) for order in (first, later)]
+    records = [await _play(arguments, config, order, new=True) for order in (first, later)]
     if arguments.json:
         print_json({"runs": records})
     return 0 if all(record["status"] == "ok" for record in records) else 1
@@ -60,7 +62,7 @@ async def run(arguments: argparse.Namespace) -> int:
     order = _order(arguments, config, playbook.name, given_inputs(arguments.input, playbook.inputs))
     if arguments.queue:
         return await _queue(arguments, config, order)
-    return _ended(arguments, await _play(arguments, config, order))
+    return _ended(arguments, await _play(arguments, config, order, new=True))
 
 
 async def _queue(arguments: argparse.Namespace, config: Config, order: Order) -> int:
@@ -87,7 +89,7 @@ async def ask(arguments: argparse.Namespace) -> int:
 
     async def play(name: str, task: str, inputs: Mapping[str, JsonValue]) -> dict[str, object]:
         setting = _setting(arguments, config, model, yes=arguments.yes)
-        return await _play(arguments, config, Order(new_run_id(), name, model, task, dict(inputs), setting))
+        return await _play(arguments, config, Order(new_run_id(), name, model, task, dict(inputs), setting), new=True)
 
     return await ask(arguments, config, model_of(model, ROUTER, script), play)
 
@@ -173,45 +175,53 @@ def _ended(arguments: argparse.Namespace, record: dict[str, object]) -> int:
 
 
 async def _play(
-    arguments: argparse.Namespace, config: Config, order: Order, turn: "Follow | None" = None
+    arguments: argparse.Namespace, config: Config, order: Order, turn: "Follow | None" = None, *, new: bool = False
 ) -> dict[str, object]:
-    """Run it, or go on with it, and show it to people; returns its record."""
+    """Run it, or go on with it, and show it to people; returns its record.
+
+    Args:
+        new: nobody else can be at work on it.
+    """
     recorder = _recorder(arguments, config)
     rehearse, yes = order.model == "rehearsal", bool(order.setting["yes"])
     if not rehearse:
         provider.live(os.environ)  # without a credential nothing is begun
+    check_inputs(config, order.playbook, order.task, order.inputs)
+    os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     from rich.console import Console
 
-    from ..engine.launch import run_playbook
-    from ..records.ledger import Ledger
-    from ..views.show import Progress, as_record, result
     from .stage import Stage, run_folder
 
-    os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     home, console = home_folder(arguments), Console()
     folder = run_folder(home, order.run_id)
-    progress = None if arguments.json else Progress(console)
     if rehearse and not arguments.json:
         banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real."
         approver = "\nApprovals are given by demo-approver, a process of its own: this one cannot." if yes else ""
         console.print(f"{banner}{approver}\n", style="yellow", soft_wrap=True)
-    async with await open_journal(arguments, [progress] if progress else []) as journal:
-        if progress:
-            progress.recall(await journal.spans(order.run_id))
-        stage = Stage(config, home, journal, folder, progress, recorder)
-        with progress or nullcontext():
-            async with stage:
-                run = await run_playbook(config, order, home=home, journal=journal, opening=stage.opened, follow=turn)
-        spans, entries = await journal.spans(order.run_id), await Ledger(journal.database).entries(order.run_id)
-    record = as_record(run, spans, entries) | {"folder": str(folder)}
-    if not arguments.json:
-        console.print(result(run, spans))
-        console.print(f"trace: flotilla trace {order.run_id}   logs: {folder}", soft_wrap=True)
-    if recorder:
-        origin = f"{run.run_id} ({run.model}, {run.started_at[:10]})"
-        record["recording"] = recording = recorder.write(order.playbook, origin)
+    async with Stage(config, home, folder, recorder) as stage:
+        if new:
+            await stage.start(order)  # while they do, the engine is imported
+        from ..engine.launch import run_playbook
+        from ..records.ledger import Ledger
+        from ..views.show import Progress, as_record, result
+
+        progress = None if arguments.json else Progress(console)
+        async with await open_journal(arguments, [progress] if progress else []) as journal:
+            if progress:
+                progress.recall(await journal.spans(order.run_id))
+            opening = partial(stage.opened, journal, progress)
+            with progress or nullcontext():
+                run = await run_playbook(config, order, home=home, journal=journal, opening=opening, follow=turn)
+            spans, entries = await journal.spans(order.run_id), await Ledger(journal.database).entries(order.run_id)
+        record = as_record(run, spans, entries) | {"folder": str(folder)}
         if not arguments.json:
-            console.print(f"recording: {recording}", soft_wrap=True, highlight=False, markup=False)
+            console.print(result(run, spans))
+            console.print(f"trace: flotilla trace {order.run_id}   logs: {folder}", soft_wrap=True)
+        if recorder:
+            origin = f"{run.run_id} ({run.model}, {run.started_at[:10]})"
+            record["recording"] = recording = recorder.write(order.playbook, origin)
+            if not arguments.json:
+                console.print(f"recording: {recording}", soft_wrap=True, highlight=False, markup=False)
     return record
 
 

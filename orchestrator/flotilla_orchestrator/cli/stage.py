@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -12,8 +12,7 @@ from ..config.config import Config
 from ..errors import Failure
 from ..order import Order, check_inputs
 from ..rehearsal.standin import approving
-from ..servers.fleet import Servers
-from ..sessions.agent import Means
+from ..servers.fleet import Fleet, Servers
 from .arguments import environ_of, keys_folder
 from .asking import AtTerminal, Notice, Ways
 from .decide import rehearsed
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
     from ..provider import Provider
     from ..records.journal import Journal
     from ..rehearsal.recorder import Recorder
+    from ..sessions.agent import Means
     from ..sessions.waiting import Ask
     from ..views.show import Progress
+
+_LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -54,33 +56,45 @@ class Stage:
 
     Args:
         folder: for the servers' logs.
-        progress: shows the only run at a terminal.
     """
 
     def __init__(
         self,
         config: Config,
         home: Path,
-        journal: "Journal",
         folder: Path,
-        progress: "Progress | None" = None,
         recorder: "Recorder | None" = None,
     ) -> None:
-        self._config, self._home, self._journal, self._folder = config, home, journal, folder
-        self._progress, self._recorder = progress, recorder
+        self._config, self._home, self._folder = config, home, folder
+        self._recorder, self._keys = recorder, folder / "approver-keys.json"
         self._models: Shared[tuple[str, str, Path], Provider] = Shared(lambda key: model_of(*key))
         self._servers = Shared(self._started)
+        self._standin: Shared[str, Ask] = Shared(lambda data: approving(self._keys, self._ways(data).environ))
+        self._starting: set[asyncio.Task[Fleet]] = set()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._servers.close()
-        await self._models.close()
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(self._standin.close(), self._servers.close(), self._models.close())
+
+    async def start(self, order: Order) -> None:
+        """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
+        self._starting.add(task := asyncio.create_task(self._fleet(order)))
+        await asyncio.wait([task], timeout=_LAUNCH_S)
 
     @asynccontextmanager
-    async def opened(self, order: Order) -> AsyncGenerator[Means]:
-        """What the run works with."""
+    async def opened(self, journal: "Journal", progress: "Progress | None", order: Order) -> "AsyncGenerator[Means]":
+        """What the run works with.
+
+        Args:
+            progress: shows the only run at a terminal.
+        """
+        from ..sessions.agent import Means
+
         config, folder = self._config, str(order.setting["configs"])
         if folder != str(config.folder.absolute()):
             message = f"It was ordered with the config folder {folder}; this worker has {config.folder.absolute()}."
@@ -88,31 +102,39 @@ class Stage:
         check_inputs(config, order.playbook, order.task, order.inputs)  # the files may have changed since
         script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
         model = await self._models.get((order.model, order.playbook, script))
-        sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
-        data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
-        servers, ask = await self._servers.get((bool(order.setting["yes"]), data))
-        fleet = await servers.fleet(config.servers(config.playbooks[order.playbook]), order.run_id)
-        yield Means(config, fleet, model, self._journal, run_folder(self._home, order.run_id), ask, self._recorder)
+        fleet = await self._fleet(order)
+        yes, data = _servers_of(order)
+        if yes:  # only now: until here every core starts servers
+            ask = rehearsed(await self._standin.get(data), journal, self._home)
+        else:
+            ask = _asking(self._ways(data), progress)
+        yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
+
+    async def _fleet(self, order: Order) -> Fleet:
+        servers = await self._servers.get(_servers_of(order))
+        return await servers.fleet(self._config.servers(self._config.playbooks[order.playbook]), order.run_id)
 
     @asynccontextmanager
-    async def _started(self, which: tuple[bool, str]) -> "AsyncGenerator[tuple[Servers, Ask]]":
+    async def _started(self, which: tuple[bool, str]) -> AsyncGenerator[Servers]:
         """Servers that take the stand-in approver's word serve no run that people approve."""
         yes, sample = which
+        ways, keys = self._ways(sample), keys_folder(self._home)
         # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
+        flags = ["--home", str(ways.home), "--demo-data"] if sample else []
+        flags += ["--approver-keys", str(self._keys)] if yes else []
+        async with Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
+            yield servers
+
+    def _ways(self, sample: str) -> Ways:
         data = run_folder(self._home, sample) / "data" if sample else self._home
-        flags = ["--home", str(data), "--demo-data"] if sample else []
-        ways, approvers = Ways(self._config, data, environ_of(self._home)), self._folder / "approver-keys.json"
-        if yes:
-            asking = approving(approvers, ways.environ)
-            flags += ["--approver-keys", str(approvers)]
-        else:
-            asking = nullcontext(_asking(ways, self._progress))
-        keys = keys_folder(self._home)
-        async with (
-            asking as asks,
-            Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers,
-        ):
-            yield servers, rehearsed(asks, self._journal, self._home) if yes else asks
+        return Ways(self._config, data, environ_of(self._home))
+
+
+def _servers_of(order: Order) -> tuple[bool, str]:
+    """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
+    sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
+    data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
+    return bool(order.setting["yes"]), data
 
 
 def run_folder(home: Path, run_id: str) -> Path:

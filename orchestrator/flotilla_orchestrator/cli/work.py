@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import provider
@@ -33,8 +34,10 @@ async def work(arguments: argparse.Namespace) -> int:
     with _stopped() as stop:
         async with (
             await open_journal(arguments, told) as journal,
-            Stage(config, home, journal, home / "workers" / executor_id()) as stage,
-            working(home=home, journal=journal, opening=stage.opened, concurrency=concurrency) as replica,
+            Stage(config, home, home / "workers" / executor_id()) as stage,
+            working(
+                home=home, journal=journal, opening=partial(stage.opened, journal, None), concurrency=concurrency
+            ) as replica,
         ):
             if not arguments.json:
                 begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."

@@ -2,13 +2,14 @@
 
     python -m flotilla_orchestrator.rehearsal.approver --jwks FILE --name demo-approver
 
-Its key is made here and never leaves; FILE gets the public half before `{"event": "ready"}` is said on stdout. What
-each line `{"server", "url", "approval_id"}` on stdin names is approved, and answered by a line
-`{"state", "decided_by"}` or `{"error"}`. It ends with stdin.
+Its key is made here and never leaves; FILE has the public half before anything is answered. What each line
+`{"server", "url", "approval_id"}` on stdin names is approved, and answered by a line `{"state", "decided_by"}` or
+`{"error"}`. It ends with stdin.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 from pathlib import Path
@@ -27,7 +28,9 @@ def main() -> None:
     arguments = parser.parse_args()
     key = SigningKey.generate(arguments.name)
     write_jwks(arguments.jwks, [key.public_jwk()])
-    _say({"event": "ready"})
+    gc.disable()  # it is mostly imports, and lives for one run
+    import mcp.client.streamable_http  # noqa: F401  # pyright: ignore[reportUnusedImport]  # while nobody waits for it
+
     for line in sys.stdin:
         asked = json.loads(line)
         _say(asyncio.run(_approve(key, asked["server"], asked["url"], asked["approval_id"])))

@@ -19,9 +19,9 @@ async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[As
     """An approver that says yes to everything, in a process of its own, while the block lasts.
 
     Args:
-        jwks: where it publishes its key, for servers started with `--approver-keys`.
+        jwks: where it publishes its key, for servers started with `--approver-keys`; they may start before it has.
     """
-    jwks.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_room(jwks)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "flotilla_orchestrator.rehearsal.approver", "--jwks", jwks, "--name", NAME),
         env=server_environment(environ, "approver", []),
@@ -47,11 +47,14 @@ async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[As
             raise Failure("approver_failed", message, "Only servers that the run starts itself know its key.")
 
     try:
-        if not await answers.readline():
-            raise Failure("approver_failed", "The approver of the rehearsal did not start.", "See stderr.")
         yield ask
     finally:
         requests.close()
         await process.wait()
         async with one_by_one:  # an answer that nobody waits for any more
             pass
+
+
+def _make_room(jwks: Path) -> None:
+    jwks.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    jwks.unlink(missing_ok=True)  # an earlier process had a key of the same name

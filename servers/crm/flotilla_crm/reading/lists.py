@@ -1,11 +1,11 @@
 """Lists of an account's records, and of open deals, in pages of a size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flotilla_kit.errors import NotFound
 from flotilla_kit.paging import Page, decode_cursor, page_within
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, tuple_
 
 from ..access import Access
 from ..models import Record
@@ -15,7 +15,7 @@ from .asked import ActivityFilter, Asked
 from .shown import chosen, shorter, show
 
 a, c, d, v = accounts.c, contacts.c, deals.c, activities.c
-LAST_DAY = "9999-12-31"  # sorts behind every day: deals without a close date come last
+UNDATED = ""  # in place of a day, in the cursor of a deal without a close date
 
 
 def missing(kind: str) -> NotFound:
@@ -54,7 +54,8 @@ def list_contacts(
         found = found.where(c.status == status)
     if asked.cursor is not None:
         found = found.where(c.contact_id > decode_cursor(asked.cursor, str)[0])
-    return _page(conn, access, CONTACT, found.order_by(c.contact_id), asked, ["contact_id"])
+    rows = _rows(conn, found.order_by(c.contact_id), asked.limit + 1)
+    return _page(access, CONTACT, rows, asked, lambda row: (row["contact_id"],))
 
 
 def list_deals(
@@ -68,8 +69,6 @@ def list_deals(
     """Deals by the day they are to be closed, the next first; of one account or of all that the caller sees."""
     if account_id is not None:
         account(conn, access, account_id)
-    close = func.coalesce(d.close_on, LAST_DAY)
-    found = select(deals, close.label("close_key"))
     wanted: list[ColumnElement[bool]] = []
     if (of := account_id or access.account_id) is not None:
         wanted.append(d.account_id == of)
@@ -77,11 +76,17 @@ def list_deals(
         wanted.append(d.owner_id == owner_id)
     if state is not None:
         wanted.append(d.stage_kind == state)
-    if asked.cursor is not None:
-        day, last = decode_cursor(asked.cursor, str, str)
-        wanted.append(or_(close > day, and_(close == day, d.deal_id > last)))
-    found = found.where(*wanted).order_by(close, d.deal_id)
-    return _page(conn, access, DEAL, found, asked, ["close_key", "deal_id"])
+    # Two reads, each in the order of an index: one over all open deals would sort every one of them.
+    dated = select(deals).where(*wanted, d.close_on.is_not(None)).order_by(d.close_on, d.deal_id)
+    undated = select(deals).where(*wanted, d.close_on.is_(None)).order_by(d.deal_id)
+    day, last = decode_cursor(asked.cursor, str, str) if asked.cursor is not None else (None, None)
+    if day == UNDATED:
+        undated = undated.where(d.deal_id > last)
+    elif day is not None:
+        dated = dated.where(tuple_(d.close_on, d.deal_id) > tuple_(day, last))
+    rows = [] if day == UNDATED else _rows(conn, dated, asked.limit + 1)
+    rows += _rows(conn, undated, asked.limit + 1 - len(rows)) if len(rows) <= asked.limit else []
+    return _page(access, DEAL, rows, asked, lambda row: (row["close_on"] or UNDATED, row["deal_id"]))
 
 
 def list_activities(
@@ -106,20 +111,20 @@ def list_activities(
         at, last = decode_cursor(asked.cursor, str, str)
         wanted.append(or_(v.occurred_at < at, and_(v.occurred_at == at, v.activity_id < last)))
     found = select(activities).where(*wanted).order_by(v.occurred_at.desc(), v.activity_id.desc())
-    return _page(conn, access, ACTIVITY, found, asked, ["occurred_at", "activity_id"])
+    rows = _rows(conn, found, asked.limit + 1)
+    return _page(access, ACTIVITY, rows, asked, lambda row: (row["occurred_at"], row["activity_id"]))
+
+
+def _rows(conn: Connection, found: Select[Any], limit: int) -> list[Record]:
+    return [dict(row) for row in conn.execute(found.limit(limit)).mappings()]
 
 
 def _page(
-    conn: Connection,
-    access: Access,
-    kind: Type,
-    found: Select[Any],
-    asked: Asked,
-    position: Sequence[str],
+    access: Access, kind: Type, rows: Sequence[Record], asked: Asked, position: Callable[[Record], tuple[str, ...]]
 ) -> Page[Record]:
-    """A page whose cursor says the given columns of its last row."""
+    """A page of these rows, of which the one over the limit only says that there are more; its cursor is the `position`
+    of its last row."""
     wanted = chosen(kind, access, asked.fields)
-    rows = [dict(row) for row in conn.execute(found.limit(asked.limit + 1)).mappings()]
-    at = {row[kind.id]: tuple(row[name] for name in position) for row in rows}
+    at = {row[kind.id]: position(row) for row in rows}
     shown = [show(row, wanted) for row in rows]
     return page_within(shown, asked.max_bytes, lambda record: at[record[kind.id]], limit=asked.limit, shorten=shorter)

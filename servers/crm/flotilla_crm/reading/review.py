@@ -1,5 +1,6 @@
 """The review of an account: what a person would look up before a call, in sections of a bounded size."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any, cast, get_args
 from flotilla_kit import times
 from flotilla_kit.paging import Page, slice_within
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from ..access import Access
 from ..days import days_before
@@ -18,8 +20,11 @@ from . import history, lists, quality
 from .asked import ActivityFilter, Asked
 from .shown import chosen, hidden, show
 
+logger = logging.getLogger(__name__)
+
 ACTIVITY_DAYS, CHANGE_DAYS = 90, 30
 SOURCE = "crm"
+FAILED = "The database failed to read this section; the others are not affected. The server's log says how it failed."
 CONTACT_FIELDS = ("first_name", "last_name", "email", "title", "role", "status")
 ACTIVITY_FIELDS = ("contact_id", "kind", "direction", "subject", "occurred_at", "done", "priority")
 # Of an answer of 100 parts, what a section may have; the rest is what is around them.
@@ -130,7 +135,15 @@ def _section(name: SectionName, reader: _Reader) -> Section:
     said = {"source": SOURCE, "as_of": times.now()}
     if fields and not reader.access.readable_fields(kind):
         return Section(status="unavailable", note="This caller may not read them.", items=[], **said)
-    page = read(reader)
+    try:
+        # A transaction of its own: after an error PostgreSQL would answer nothing more in the one around it.
+        with reader.conn.begin_nested():
+            page = read(reader)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise  # the database is gone, and no other section would fare better
+        logger.exception("a section of a review could not be read", extra={"section": name})
+        return Section(status="unavailable", note=FAILED, items=[], **said)
     note = None
     if unread := hidden(kind, reader.access, fields):
         note = f"Not readable here: {', '.join(unread)}."

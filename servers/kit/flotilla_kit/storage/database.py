@@ -85,7 +85,7 @@ class Database:
         try:
             return f(self._reader, *args, **kwargs)
         finally:
-            driver.commit()
+            driver.rollback()  # nothing was written, and a commit fails once a damaged page was met
 
     async def write(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `f(conn, …)` in one transaction: all of it is durable when this returns, or none of it happened.
