@@ -14,7 +14,7 @@ from flotilla_orchestrator.servers.lookups import look_up
 from flotilla_orchestrator.servers.minting import Mandates
 from support.answers import answer_of
 from support.processes import clean_environment
-from support.stage import DESK, Stage, answer
+from support.stage import Stage, answer, own_desk
 
 pytestmark = pytest.mark.cli_double
 
@@ -176,7 +176,7 @@ async def test_a_lookup_that_finds_nothing_ends_the_run_before_the_first_model_c
 
 def from_ticket(case: Stage, **lookup: Any) -> None:
     """The scope of the case comes from a ticket of the help desk."""
-    case.fleet["servers"].setdefault("desk", {"command": DESK})
+    case.fleet["servers"].setdefault("desk", own_desk())
     lead(case, "get_transaction")
     ticket = {"tool": "mcp__desk__get_ticket", "arguments": {"ticket_id": "t_maya"}}
     case.playbook["lookups"] = {"ticket": {**ticket, **lookup}}

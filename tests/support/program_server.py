@@ -22,7 +22,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from select import select
 
-PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_memory", "flotilla_orchestrator")
+PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_crm", "flotilla_memory", "flotilla_orchestrator")
 LATE = (  # what these import only once they run
     "fastmcp.server.server",
     "mcp.client.streamable_http",
