@@ -9,11 +9,12 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from support import postgres, programs
+from support import authorities, postgres, programs
 from support.proofs import FULL
 
 # Whoever starts the tests in the background of a shell has them ignore it, and their children would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+authorities.read_once()
 
 
 @pytest.fixture(autouse=True)

@@ -22,9 +22,13 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from select import select
 
+from . import authorities
+
 PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_crm", "flotilla_memory", "flotilla_orchestrator")
 LATE = (  # what these import only once they run
+    "fastmcp.server.middleware.dereference",
     "fastmcp.server.server",
+    "griffe",
     "mcp.client.streamable_http",
     "rich.live",
     "rich.tree",
@@ -67,6 +71,7 @@ def main(address: str) -> None:
                 import_module(found.name)
     for name in LATE:
         import_module(name)
+    authorities.read_once()
     assert threading.active_count() == 1, "what is forked has this thread only"
     gc.collect()
     gc.freeze()  # a scan would write to, and so copy, what all forks share
