@@ -26,8 +26,11 @@ from . import authorities
 
 PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_crm", "flotilla_memory", "flotilla_orchestrator")
 LATE = (  # what these import only once they run
+    "anyio._backends._asyncio",
+    "fastmcp.server.elicitation",
     "fastmcp.server.middleware.dereference",
     "fastmcp.server.server",
+    "fastmcp.server.sessions",
     "griffe",
     "mcp.client.streamable_http",
     "rich.live",
@@ -35,7 +38,7 @@ LATE = (  # what these import only once they run
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "support.claude_transcript",
-    "uvicorn",
+    "uvicorn.lifespan.on",
     "uvloop",
 )
 MAX_REQUEST = 1 << 20  # bytes
