@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ..names import did_you_mean
 from .config import Config, ConfigError, Fleet, Playbook, Problem, Worker
+from .loader import LOADER
 from .prices import Prices, shipped
 
 Place = tuple[str | int, ...]
@@ -19,7 +20,6 @@ Kind = TypeVar("Kind", bound=BaseModel)
 Named = TypeVar("Named", Worker, Playbook)
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n(.*))?", re.DOTALL)
-_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 @dataclass
@@ -204,10 +204,10 @@ def _parse(source: Source, text: str | None, offset: int = 0) -> Source:
     if text is None:
         return source
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=LOADER)
         if isinstance(node, yaml.MappingNode):
             _mark(source, node, (), offset)
-            source.data = yaml.load(text, Loader=_LOADER)
+            source.data = yaml.load(text, Loader=LOADER)
         else:
             source.problem((), "must be a mapping of keys to values")
     except yaml.MarkedYAMLError as error:

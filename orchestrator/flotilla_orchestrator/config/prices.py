@@ -11,6 +11,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from .loader import LOADER
+
 _SHIPPED = Path(__file__).parent / "prices.yaml"
 _FREE = 0.001  # of the list price: what costs nothing is bounded all the same
 
@@ -140,4 +142,4 @@ def _spells(known: str) -> re.Pattern[str]:
 @cache
 def shipped() -> Prices:
     """Those that come with this version."""
-    return Prices.model_validate(yaml.safe_load(_SHIPPED.read_text(encoding="utf-8")))
+    return Prices.model_validate(yaml.load(_SHIPPED.read_text(encoding="utf-8"), Loader=LOADER))

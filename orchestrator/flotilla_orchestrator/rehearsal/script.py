@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from flotilla_orchestrator.config import template
+from flotilla_orchestrator.config.loader import LOADER
 from flotilla_orchestrator.names import did_you_mean
 
 Misbehaviour = Literal["never", "malformed", "truncated", "bad_arguments", 401, 429, 500, 529]
@@ -141,7 +142,7 @@ def load(path: Path) -> Scripts:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        data: object = yaml.safe_load(text)
+        data: object = yaml.load(text, Loader=LOADER)
     except OSError as error:
         raise ScriptError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -151,7 +152,7 @@ def load(path: Path) -> Scripts:
     try:
         return Scripts.model_validate(data)
     except ValidationError as error:
-        tree = yaml.compose(text, yaml.SafeLoader)
+        tree = yaml.compose(text, Loader=LOADER)
         lines = [f"{path}:{_line(tree, problem['loc'])}: {_describe(problem)}" for problem in error.errors()]
         raise ScriptError("\n".join(lines)) from error
 
