@@ -22,7 +22,7 @@ from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
 from flotilla_orchestrator.sessions.waiting import Ask, Pending
 
-from support import programs
+from support import homes, programs
 from support.processes import clean_environment
 
 DESK = [sys.executable, str(Path(__file__).parent / "desk_server.py")]
@@ -112,6 +112,7 @@ class Stage:
             ask: brings calls that wait for an approval before somebody; without it none may wait.
         """
         self.write_all(agents)
+        await homes.prepare(self.home)
         environ = clean_environment(self.home, environment)
         async with (
             Rehearsal(load_script(self.configs / "rehearsals" / "case.yaml")) as rehearsal,
