@@ -80,7 +80,6 @@ def lead(case: Stage, *tools: str, **front: Any) -> None:
     case.worker("lead", **named)
 
 
-@pytest.mark.real_cli
 async def test_a_fixed_bound_is_all_that_the_model_sees_and_all_that_the_server_takes(billing: Stage) -> None:
     fixed = {"billing": {"customer_id": {"const": "{{ inputs.customer_id }}"}}}
     lead(billing, "find_transactions", "get_transaction", bounds=fixed)

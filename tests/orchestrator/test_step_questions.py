@@ -60,7 +60,6 @@ def ended(process: Program) -> dict[str, Any]:
     return json.loads(process.communicate()[0])
 
 
-@pytest.mark.real_cli
 def test_a_person_sees_what_is_asked_and_approves_once(case: Asking) -> None:
     process, run_id = case.asking()
     (listed,) = case.finish("runs", "--json")["runs"]

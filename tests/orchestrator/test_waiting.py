@@ -32,7 +32,6 @@ def paid(stage: Stage) -> list[tuple[str, int]]:
     return refunds_in(stage.home / "billing.db")
 
 
-@pytest.mark.real_cli
 async def test_a_refund_is_approved_by_another_process_and_executed_once(stage: Stage) -> None:
     jwks = stage.home / "approver.json"
     with_clerk(stage, ["flotilla-billing", "--demo-data", "--approver-keys", str(jwks)])
