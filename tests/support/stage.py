@@ -112,7 +112,7 @@ class Stage:
             ask: brings calls that wait for an approval before somebody; without it none may wait.
         """
         self.write_all(agents)
-        await homes.prepare(self.home)
+        homes.prepare(self.home)
         environ = clean_environment(self.home, environment)
         async with (
             Rehearsal(load_script(self.configs / "rehearsals" / "case.yaml")) as rehearsal,
