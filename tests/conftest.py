@@ -33,6 +33,12 @@ def claude(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(programs, "claude", double)
 
 
+@pytest.fixture
+def forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that start a server by the name of its command, as the shipped fleet does, get one without its imports."""
+    monkeypatch.setenv("PATH", f"{programs.on_path()}:{os.environ['PATH']}")
+
+
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Generator[str]:
     """The address of a PostgreSQL cluster of this test process's own."""

@@ -1,20 +1,17 @@
 """What the orchestrator's tests share."""
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from flotilla_kit.identity.keys import KeyRing
-from support import programs
 from support.processes import http_server
 from support.stage import Elsewhere, Stage
 
 
 @pytest.fixture(autouse=True)
-def forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs that start a server by the name of its command, as the shipped fleet does, get one without its imports."""
-    monkeypatch.setenv("PATH", f"{programs.on_path()}:{os.environ['PATH']}")
+def servers(forked_servers: None) -> None:
+    """Runs start theirs without the seconds of imports."""
 
 
 @pytest.fixture(scope="session")
