@@ -9,11 +9,12 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from support import postgres, programs
+from support import authorities, postgres, programs
 from support.proofs import FULL
 
 # Whoever starts the tests in the background of a shell has them ignore it, and their children would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+authorities.read_once()
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,12 @@ def claude(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         double = str(programs.claude_double())
         monkeypatch.setattr("flotilla_orchestrator.sessions.session._binary", lambda: double)
         monkeypatch.setattr(programs, "claude", double)
+
+
+@pytest.fixture
+def forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that start a server by the name of its command, as the shipped fleet does, get one without its imports."""
+    monkeypatch.setenv("PATH", f"{programs.on_path()}:{os.environ['PATH']}")
 
 
 @pytest.fixture(scope="session")

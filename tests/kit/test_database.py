@@ -27,6 +27,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 EFFECT = Effect("owner", "", "issue_refund", "key", effects.digest({"amount_minor": 1}), mode="cleared")
 OPEN = "import asyncio, sys; from flotilla_kit.storage import KIT_MIGRATIONS, Database; "
@@ -102,6 +103,16 @@ async def test_a_prepared_select_answers_what_its_statement_does_in_reads_and_in
 def test_a_prepared_select_takes_no_column_that_sqlite_keeps_otherwise() -> None:
     with pytest.raises(TypeError, match="settled"):
         PreparedSelect(select(Table("charges", MetaData(), Column("settled", Boolean))))
+
+
+async def test_a_pool_in_which_no_connection_gets_free_is_a_store_that_does_not_answer(database: Database) -> None:
+    def busy(_: Connection) -> None:
+        raise NoConnectionFree("QueuePool limit reached")
+
+    for use in (database.read, database.write):
+        with pytest.raises(StoreUnavailable) as refused:
+            await use(busy)
+        assert refused.value.retryable
 
 
 async def test_a_prepared_select_says_when_the_store_does_not_answer(tmp_path: Path) -> None:

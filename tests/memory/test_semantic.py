@@ -1,6 +1,7 @@
 """A search by meaning, with the encoder of the extra: through the server, once on SQLite and once on PostgreSQL."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from fastmcp import Client
 from flotilla_kit.settings import SettingsError
 from flotilla_kit.storage import Database
 from flotilla_kit.storage.addresses import store_url
-from flotilla_memory.encoding.encoder import encoder_of
+from flotilla_memory.encoding.encoder import Encoder, encoder_of
 from flotilla_memory.encoding.wordpiece import UNCASED, WordPiece
 from flotilla_memory.schema import encoded, vectors
 from flotilla_memory.server import create_server
@@ -99,6 +100,34 @@ async def test_a_store_without_vectors_answers_by_words_and_has_them_soon_after_
 def test_a_wrong_encoder_is_refused_before_anything_starts(setting: str) -> None:
     with pytest.raises(SettingsError, match=r"neither `minilm` nor a folder with model\.onnx"):
         create_server(Settings.load({"encoder": setting}))
+
+
+@pytest.mark.parametrize("damaged", ["model.onnx", "vocab.txt"])
+def test_an_encoder_whose_files_are_damaged_is_refused_before_anything_starts(tmp_path: Path, damaged: str) -> None:
+    for name, whole in (("model.onnx", encoder_of("minilm").model), ("vocab.txt", UNCASED)):
+        content = whole.read_bytes()
+        (tmp_path / name).write_bytes(content[:500] if name == damaged else content)
+    with pytest.raises(SettingsError, match=r"model\.onnx and vocab\.txt cannot be loaded"):
+        create_server(Settings.load({"encoder": str(tmp_path)}))
+
+
+async def test_others_are_served_while_a_question_is_encoded(semantic: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    await semantic.record(SAID)
+    await until_encoded(semantic, 3)
+    encode, held, let_go = Encoder.encode, threading.Event(), threading.Event()
+
+    def slowly(encoder: Encoder, text: str) -> bytes:
+        held.set()
+        assert let_go.wait(30)
+        return encode(encoder, text)
+
+    monkeypatch.setattr(Encoder, "encode", slowly)
+    search = asyncio.create_task(semantic.texts(ASKED))
+    assert await asyncio.to_thread(held.wait, 30)
+    assert (await semantic.call("list_commitments"))["items"] == []
+    assert not search.done()
+    let_go.set()
+    assert (await search)[0] == SAID[1]["text"]
 
 
 def test_a_text_has_the_same_direction_in_another_process_and_a_folder_of_the_same_model_is_the_same_encoder(

@@ -9,6 +9,11 @@ from support.processes import http_server
 from support.stage import Elsewhere, Stage
 
 
+@pytest.fixture(autouse=True)
+def servers(forked_servers: None) -> None:
+    """Runs start theirs without the seconds of imports."""
+
+
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Generator[Elsewhere]:
     """A help desk that all tests of this process share; it checks mandates, as every server does."""

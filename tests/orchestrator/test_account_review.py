@@ -7,10 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support import programs
 from support.commands import flotilla
 from support.processes import clean_environment
 from support.terminal import at_terminal
+
+pytestmark = pytest.mark.cli_double
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ACCOUNT, DEAL = "cust_20417", "deal_okafor_renewal"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from support import programs
 from support.commands import flotilla
-from support.processes import BIN, clean_environment
+from support.processes import clean_environment
 from support.stage import Stage, answer, call
 from support.terminal import at_terminal
 
@@ -200,7 +201,14 @@ def test_a_plan_stops_at_the_first_failure(desk_case: Stage) -> None:
 def test_a_person_at_a_terminal_answers_the_question_and_confirms_the_plan(desk_case: Stage) -> None:
     plan = says(choice("case", ticket_id="t_1"), choice("other", ticket_id="t_2"))
     write_router(desk_case, {"when": "t_2", "turns": [plan]}, {"turns": [says(question="Which one?")]})
-    command = [BIN / "flotilla", "ask", "Whose is t_1 and the other one?", "--configs", desk_case.configs, "--rehearse"]
+    command = [
+        *programs.command("flotilla"),
+        "ask",
+        "Whose is t_1 and the other one?",
+        "--configs",
+        desk_case.configs,
+        "--rehearse",
+    ]
     environment = {**clean_environment(desk_case.home), "TERM": "xterm", "COLUMNS": "160"}
     also = {"Which one?": "It is t_2."}
     code, shown = at_terminal(command, environment, "n", "[y/N] ", also)

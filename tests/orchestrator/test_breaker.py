@@ -12,7 +12,7 @@ from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.records.journal import MIGRATIONS
 from flotilla_orchestrator.servers.breaker import Breaker, broken
 from support.commands import flotilla
-from support.stage import DESK, Played, Stage, answer, call, delegate
+from support.stage import Played, Stage, answer, call, delegate, own_desk
 from support.trees import shown
 
 pytestmark = pytest.mark.cli_double
@@ -37,7 +37,7 @@ LEAD = [
 
 def with_a_server_that_dies(stage: Stage, **breaker: float) -> Stage:
     """It is the run's own, so each run begins with one that answers; what has died does not start again."""
-    stage.fleet["servers"] = {"desk": {"command": [*DESK, "--grave", str(grave(stage))]}}
+    stage.fleet["servers"] = {"desk": own_desk("--grave", grave(stage))}
     stage.fleet["limits"] |= {"breaker": breaker, "session": {"wall_clock_s": 120}}
     stage.playbook["limits"] = {"wall_clock_s": 300, "max_turns": 60}
     stage.worker("lead", delegates=["killer", "helper"])

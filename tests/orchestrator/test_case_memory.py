@@ -6,11 +6,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from support import programs
 from support.commands import flotilla
 from support.processes import clean_environment
 from support.stage import OUTPUT, answer
+
+pytestmark = pytest.mark.cli_double
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

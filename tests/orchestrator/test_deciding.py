@@ -11,7 +11,7 @@ import pytest
 import yaml
 from support import programs
 from support.commands import Watched, billing, descendants, flotilla
-from support.processes import BIN, clean_environment
+from support.processes import clean_environment
 from support.programs import Program
 from support.teller import CHARGE, REFUND, refund, refunds_in
 from support.terminal import at_terminal
@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Path:
     script = {"name": "case", "agents": {"clerk": [{"turns": [refund(), {"result": ACTION}]}]}}
     clerk = yaml.safe_dump({"name": "clerk", "description": "Refunds.", "tools": [REFUND]})
     for name, text in {
-        "fleet.yaml": yaml.safe_dump({"servers": {"billing": {"command": [str(BIN / "flotilla-billing")]}}}),
+        "fleet.yaml": yaml.safe_dump({"servers": {"billing": {"command": ["flotilla-billing"]}}}),
         "playbooks/case.yaml": yaml.safe_dump(
             {"name": "case", "description": "A case.", "lead": "clerk", "output": OUTPUT}
         ),
@@ -124,7 +124,7 @@ def test_who_has_no_key_of_that_server_decides_nothing(home: Path, tmp_path: Pat
 
 
 def test_at_a_terminal_the_person_is_shown_the_facts_and_types_the_amount_back(home: Path) -> None:
-    command = [BIN / "flotilla", *COMPLAINT, "--configs", configs(home)]
+    command = [*programs.command("flotilla"), *COMPLAINT, "--configs", configs(home)]
     environment = {**clean_environment(home), "TERM": "xterm", "COLUMNS": "200"}
     code, shown = at_terminal(command, environment, "245.00 USD", also={"[a/r/l] ": "a"})
     assert code == 0, shown

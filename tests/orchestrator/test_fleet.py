@@ -12,14 +12,13 @@ from flotilla_orchestrator.servers.fleet import Connected, Servers
 from flotilla_orchestrator.servers.mandate import tool_details
 from support.commands import Watched, descendants
 from support.processes import clean_environment
-from support.stage import DESK, Stage, answer, call
+from support.stage import DESK, Stage, answer, call, own_desk
 
 pytestmark = pytest.mark.cli_double
 
 DONE = {"lead": [answer("done")]}
 
 
-@pytest.mark.real_cli
 async def test_a_command_is_started_for_the_run_and_ended_with_it(stage: Stage) -> None:
     stage.fleet["servers"] = {"desk": {"command": DESK}}
     stage.worker("lead", "get_ticket")
@@ -75,9 +74,8 @@ async def test_a_server_that_no_worker_of_the_playbook_uses_is_not_started(stage
     assert played.run.status == "ok"
 
 
-@pytest.mark.real_cli
 async def test_a_server_that_dies_in_the_middle_fails_the_call_and_not_silently(stage: Stage) -> None:
-    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.fleet["servers"] = {"desk": own_desk()}
     stage.worker("lead", "die")
     played = await stage.play({"lead": [call("die"), answer("{{ errors.die is defined }} it failed")]})
     assert played.run.output == {"answer": "True it failed"}

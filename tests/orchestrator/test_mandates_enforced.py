@@ -14,7 +14,7 @@ from flotilla_orchestrator.servers.lookups import look_up
 from flotilla_orchestrator.servers.minting import Mandates
 from support.answers import answer_of
 from support.processes import clean_environment
-from support.stage import DESK, Stage, answer
+from support.stage import Stage, answer, own_desk
 
 pytestmark = pytest.mark.cli_double
 
@@ -80,7 +80,6 @@ def lead(case: Stage, *tools: str, **front: Any) -> None:
     case.worker("lead", **named)
 
 
-@pytest.mark.real_cli
 async def test_a_fixed_bound_is_all_that_the_model_sees_and_all_that_the_server_takes(billing: Stage) -> None:
     fixed = {"billing": {"customer_id": {"const": "{{ inputs.customer_id }}"}}}
     lead(billing, "find_transactions", "get_transaction", bounds=fixed)
@@ -176,7 +175,7 @@ async def test_a_lookup_that_finds_nothing_ends_the_run_before_the_first_model_c
 
 def from_ticket(case: Stage, **lookup: Any) -> None:
     """The scope of the case comes from a ticket of the help desk."""
-    case.fleet["servers"].setdefault("desk", {"command": DESK})
+    case.fleet["servers"].setdefault("desk", own_desk())
     lead(case, "get_transaction")
     ticket = {"tool": "mcp__desk__get_ticket", "arguments": {"ticket_id": "t_maya"}}
     case.playbook["lookups"] = {"ticket": {**ticket, **lookup}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from support.processes import BIN
+from support import programs
 from support.programs import Program
 from support.runs import Killed
 from support.terminal import at_terminal
@@ -60,7 +60,6 @@ def ended(process: Program) -> dict[str, Any]:
     return json.loads(process.communicate()[0])
 
 
-@pytest.mark.real_cli
 def test_a_person_sees_what_is_asked_and_approves_once(case: Asking) -> None:
     process, run_id = case.asking()
     (listed,) = case.finish("runs", "--json")["runs"]
@@ -70,7 +69,7 @@ def test_a_person_sees_what_is_asked_and_approves_once(case: Asking) -> None:
     assert (shown["state"], shown["arguments"]) == ("pending", {"look": "did: Look at it."})
     assert case.answer("approve", "--confirm", "look")["error"]["code"] == "not_confirmed"
     assert case.answer("approve", step="look")["error"]["code"] == "unknown_approval"
-    command = [BIN / "flotilla", "decide", run_id, "sign-off", "approve", "--reason", "go on"]
+    command = [*programs.command("flotilla"), "decide", run_id, "sign-off", "approve", "--reason", "go on"]
     code, told = at_terminal(command, case.environment, "sign-off")
     assert (code, "sign-off: Tell Maya?" in told) == (0, True), told
     summary = ended(process)["output"]["summary"]
@@ -131,7 +130,7 @@ def test_a_question_is_taken_back_when_another_step_fails(tmp_path: Path) -> Non
 
 def test_at_the_terminal_of_the_run_it_is_asked_there_and_a_rejection_may_be_passed_on(tmp_path: Path) -> None:
     case = Asking(tmp_path, LOOK, {**ASK, "on_error": "continue"}, TELL)
-    command = [BIN / "flotilla", *(word for word in case.begin() if word != "--json")]
+    command = [*programs.command("flotilla"), *(word for word in case.begin() if word != "--json")]
     code, shown = at_terminal(command, case.environment, "r", "[a/r/l] ", also={"Why?": "she is on holiday"})
     assert code == 0, shown
     for words in ("sign-off: Tell Maya?", "did: This step failed (approval_rejected): ", "she is on holiday"):

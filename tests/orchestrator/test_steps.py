@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flotilla_orchestrator.engine.work import MAX_SUMMARY_CHARS
 from flotilla_orchestrator.records.journal import Span
-from support.stage import DESK, OUTPUT, Played, Stage, answer, call, delegate
+from support.stage import OUTPUT, Played, Stage, answer, call, delegate, own_desk
 
 pytestmark = pytest.mark.cli_double
 
@@ -121,7 +121,7 @@ async def test_after_three_attempts_the_step_has_failed(stage: Stage) -> None:
 
 
 async def test_what_may_have_changed_something_is_not_tried_again(stage: Stage) -> None:
-    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.fleet["servers"] = {"desk": own_desk()}
     stage.worker("helper", "die")
     playbook(stage, worker("act", on_error="retry"))
     played = await stage.play({"helper": [call("die"), DOWN]})
@@ -130,7 +130,7 @@ async def test_what_may_have_changed_something_is_not_tried_again(stage: Stage) 
 
 
 async def test_a_change_by_a_delegate_counts_too(stage: Stage) -> None:
-    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.fleet["servers"] = {"desk": own_desk()}
     stage.worker("helper", delegates=["hand"])
     stage.worker("hand", "die")
     playbook(stage, worker("act", on_error="retry"))

@@ -119,7 +119,6 @@ def page(home: Path, *arguments: str) -> Page:
     return Page(done.stdout)
 
 
-@pytest.mark.real_cli
 async def test_a_real_run_becomes_one_page_that_needs_nothing_else(stage: Stage) -> None:
     stage.worker("lead", delegates=["helper"])
     stage.worker("helper", "get_ticket")

@@ -32,7 +32,6 @@ def paid(stage: Stage) -> list[tuple[str, int]]:
     return refunds_in(stage.home / "billing.db")
 
 
-@pytest.mark.real_cli
 async def test_a_refund_is_approved_by_another_process_and_executed_once(stage: Stage) -> None:
     jwks = stage.home / "approver.json"
     with_clerk(stage, ["flotilla-billing", "--demo-data", "--approver-keys", str(jwks)])
@@ -91,11 +90,11 @@ async def test_who_waits_holds_no_slot_and_two_can_wait_at_once(stage: Stage, pe
 
 
 async def test_a_person_may_think_longer_than_the_clocks_of_worker_lead_and_run(stage: Stage, person: Person) -> None:
-    with_clerk(stage, person.command, wall_clock_s=19)
-    stage.playbook["limits"] = {"wall_clock_s": 20}
+    with_clerk(stage, person.command, wall_clock_s=9)
+    stage.playbook["limits"] = {"wall_clock_s": 10}
 
     async def ask(pending: Pending) -> None:
-        await asyncio.sleep(20)
+        await asyncio.sleep(10)
         await person(pending)
 
     clerk = [refund(), {"say": "{{ last.status }}"}]

@@ -28,6 +28,7 @@ class Call:
 
 
 @pytest.mark.prove
+@pytest.mark.cli_double
 async def test_every_deferred_call_is_executed_once(tmp_path: Path) -> None:
     amounts = range(100, 100 + CALLS)
     turns = [refund("{{ task | regex('\\d+') | int }}"), {"say": "{{ last.status }}"}]

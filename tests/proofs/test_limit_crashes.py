@@ -79,6 +79,7 @@ async def test_turns_hold_over_ten_resumes(tmp_path: Path) -> None:
 
 
 @pytest.mark.prove
+@pytest.mark.cli_double
 async def test_dollars_hold_over_ten_resumes_but_for_one_model_call(tmp_path: Path) -> None:
     async with looping() as model:
         case = Looping(tmp_path, model, max_turns=500, budget_usd=USD, wall_clock_s=600)

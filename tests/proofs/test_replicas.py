@@ -17,6 +17,7 @@ WAIT_S = 240
 
 
 @pytest.mark.prove
+@pytest.mark.cli_double
 def test_the_runs_of_a_dead_worker_are_finished_by_another_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     random = draw("replicas")
     for number in range(ROUNDS):

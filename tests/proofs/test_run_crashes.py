@@ -17,7 +17,8 @@ ROUNDS = 50 if FULL else 1  # on each database
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.cli_double)])
+@pytest.mark.cli_double
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_killed_run_completes_with_each_effect_once(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -21,7 +21,7 @@ from support.commands import flotilla
 from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, scripted, session
 
-pytestmark = pytest.mark.cli_double
+pytestmark = [pytest.mark.cli_double, pytest.mark.usefixtures("forked_servers")]
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FRESH = re.compile(r"\b(?:rf|mem|ep)_\w+")

@@ -22,16 +22,23 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from select import select
 
-PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_memory", "flotilla_orchestrator")
+from . import authorities
+
+PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_crm", "flotilla_memory", "flotilla_orchestrator")
 LATE = (  # what these import only once they run
+    "anyio._backends._asyncio",
+    "fastmcp.server.elicitation",
+    "fastmcp.server.middleware.dereference",
     "fastmcp.server.server",
+    "fastmcp.server.sessions",
+    "griffe",
     "mcp.client.streamable_http",
     "rich.live",
     "rich.tree",
     "sqlalchemy.dialects.sqlite",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "support.claude_transcript",
-    "uvicorn",
+    "uvicorn.lifespan.on",
     "uvloop",
 )
 MAX_REQUEST = 1 << 20  # bytes
@@ -67,6 +74,7 @@ def main(address: str) -> None:
                 import_module(found.name)
     for name in LATE:
         import_module(name)
+    authorities.read_once()
     assert threading.active_count() == 1, "what is forked has this thread only"
     gc.collect()
     gc.freeze()  # a scan would write to, and so copy, what all forks share

@@ -145,7 +145,17 @@ def run(
 
 def command(program: str) -> list[str]:
     """A command line for others to start it with; killed, it leaves the program to end with its input."""
-    return [sys.executable, "-I", "-S", str(Path(__file__).parent / "as_program.py"), _server(), program]
+    return [sys.executable, "-I", "-S", str(Path(__file__).parent / "as_program.py"), _server(), claude, program]
+
+
+@cache
+def on_path() -> Path:
+    """A folder for PATH in which the servers' commands are (see `command`)."""
+    folder = Path(_server()).parent / "bin"
+    folder.mkdir()
+    for name in ("flotilla-billing", "flotilla-crm", "flotilla-memory"):
+        _script(folder / name, command(name))
+    return folder
 
 
 @cache
@@ -153,11 +163,13 @@ def claude_double() -> Path:
     """A program that takes the Claude CLI's place (see claude_double); its processes are called `claude` as well."""
     folder = Path(_server()).parent
     (folder / "claude").symlink_to(Path(sys.executable).resolve())
-    start = folder / "start-claude"
-    words = [str(folder / "claude"), "-I", "-S", *command("support.claude_double")[3:]]
-    start.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-    start.chmod(0o755)
-    return start
+    return _script(folder / "start-claude", [str(folder / "claude"), *command("support.claude_double")[1:]])
+
+
+def _script(path: Path, words: list[str]) -> Path:
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 @cache

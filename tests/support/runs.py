@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from . import programs
+from . import homes, programs
 from .commands import Watched, descendants
 from .processes import clean_environment
 from .programs import Program
@@ -33,6 +33,7 @@ class Killed:
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, *flags: str) -> None:
         self.home, self.configs = folder / "home", folder / "configs"
         self.home.mkdir(parents=True)
+        homes.prepare(self.home)
         self.environment = clean_environment(self.home, environment)
         reports = "{{ results.delegate.reports | map(attribute='status') | join(' ') }}"
         said = "{{ results.delegate.reports[0].report }}"

@@ -22,6 +22,7 @@ from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
 from flotilla_orchestrator.sessions.waiting import Ask, Pending
 
+from support import homes, programs
 from support.processes import clean_environment
 
 DESK = [sys.executable, str(Path(__file__).parent / "desk_server.py")]
@@ -111,6 +112,7 @@ class Stage:
             ask: brings calls that wait for an approval before somebody; without it none may wait.
         """
         self.write_all(agents)
+        homes.prepare(self.home)
         environ = clean_environment(self.home, environment)
         async with (
             Rehearsal(load_script(self.configs / "rehearsals" / "case.yaml")) as rehearsal,
@@ -141,6 +143,11 @@ class Stage:
 
 async def _unasked(pending: Pending) -> None:
     raise AssertionError(f"{pending.approval.tool} waits for an approval")
+
+
+def own_desk(*flags: str | Path) -> dict[str, Any]:
+    """A desk in a fleet that is the run's own. Tests of how its process starts and ends take the command `DESK`."""
+    return {"command": [*programs.command("support.desk_server"), *map(str, flags)]}
 
 
 def call(tool: str, id: str | None = None, /, **arguments: Any) -> dict[str, Any]:

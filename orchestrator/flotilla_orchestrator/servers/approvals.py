@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from ..errors import Failure, innermost
+from .connecting import connected
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -132,20 +133,13 @@ def over_http(server: str, url: str, token: Callable[[], str], *, local: bool) -
 
     Args:
         token: the bearer token of each call.
-        local: not behind a proxy; httpx2 would take one from the environment.
+        local: not behind a proxy.
     """
 
     @asynccontextmanager
     async def connect() -> "AsyncGenerator[Client]":
-        import httpx2
-        from mcp import Client
-        from mcp.client.streamable_http import streamable_http_client
-
         headers = {"Authorization": f"Bearer {token()}"}
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=_CALL_S, trust_env=not local) as http,
-            Client(streamable_http_client(url, http_client=http)) as client,
-        ):
+        async with connected(url, headers, timeout_s=_CALL_S, local=local) as client:
             yield client
 
     return Approvals(server, connect)

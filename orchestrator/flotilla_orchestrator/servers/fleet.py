@@ -21,6 +21,7 @@ from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
 from ..names import did_you_mean
 from .approvals import answered, refusal
+from .connecting import connected
 from .mandate import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
 from .processes import Process, started
 
@@ -71,15 +72,9 @@ class Connected:
     @asynccontextmanager
     async def client(self, token: str = "") -> "AsyncGenerator[Client]":
         """An MCP client that presents this mandate. Whatever cannot be reached, or is refused, is its own exception."""
-        import httpx2
-        from mcp import Client
-        from mcp.client.streamable_http import streamable_http_client
-
         values = {**self.variables, self.variable: token}
         headers = {name: VARIABLE.sub(lambda match: values[match[1]], value) for name, value in self.headers.items()}
-        # Local servers are not behind a proxy; httpx2 would take one from the environment.
-        http = httpx2.AsyncClient(headers=headers, timeout=_LIST_S, trust_env=not self.local)
-        async with http, Client(streamable_http_client(self.url, http_client=http)) as client:
+        async with connected(self.url, headers, timeout_s=_LIST_S, local=self.local) as client:
             yield client
 
     async def call(

@@ -26,9 +26,11 @@ def create_server(settings: Settings, store: MemoryStore | None = None) -> FastM
     """A memory server over the given store, by default the embedded one.
 
     Raises:
-        SettingsError: the settings select a tool that does not exist.
+        SettingsError: the settings select a tool that does not exist, or an encoder that is none.
     """
     store = store or SqlMemoryStore(settings)
+    if isinstance(store, SqlMemoryStore):
+        store.load()  # before anything is served, or whoever searches first would meet what is wrong with it
     return build_server(
         settings,
         store,

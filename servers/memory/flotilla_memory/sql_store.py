@@ -1,5 +1,6 @@
 """The embedded backend: SQLite or PostgreSQL by one code path, and a folder of documents beside it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from .reading.related import related
 from .reading.timeline import timeline
 from .records import Episode, Memory, Relation
 from .retrieval import words
-from .retrieval.search import Query, search
+from .retrieval.search import Query, search, to_encode
 from .schema import accounts, aliases, entities, passages
 from .settings import Settings
 from .store import Caller
@@ -61,6 +62,15 @@ class SqlMemoryStore:
 
             self._encoder = encoder_of(settings.encoder)
         self.knowledge = FtsKnowledgeStore(settings)
+
+    def load(self) -> None:
+        """Load the encoder, if there is one; `open` does without, as most commands search nothing.
+
+        Raises:
+            SettingsError: its files are damaged.
+        """
+        if self._encoder is not None:
+            self._encoder.load()
 
     async def open(self) -> None:
         settings = self._settings
@@ -100,6 +110,11 @@ class SqlMemoryStore:
         start = start_of(cursor)
         wanted = replace(query, tenant_id=caller.tenant_id, limit=min(MOST_HITS, start + limit + 1))
         longest = max_bytes // HIT_SHARE
+        if self._encoder is not None:
+            # In a thread, as others would wait while it is encoded; the search then finds it done.
+            text = await self.database.read(_to_encode, caller, account_id, wanted, self._encoder)
+            if text is not None:
+                await asyncio.to_thread(self._encoder.encode_question, text)
         found = await self.database.read(_found, caller, account_id, wanted, start, longest, self._encoder)
         return numbered(found, start, limit, max_bytes)
 
@@ -246,12 +261,25 @@ def _found(
     longest: int,
     encoder: "Encoder | None",
 ) -> list[Hit]:
-    everywhere = account_id is None and caller.account_id is None
-    chosen = None if everywhere else list(conn.execute(_within(caller, account_id)).scalars())
+    chosen = _chosen(conn, caller, account_id)
     if chosen == []:
         return []
     found = search(conn, replace(query, account_keys=chosen), times.now(), encoder=encoder)
     return hits(conn, found[start:], query.text, longest)
+
+
+def _to_encode(
+    conn: Connection, caller: Caller, account_id: str | None, query: Query, encoder: "Encoder"
+) -> str | None:
+    chosen = _chosen(conn, caller, account_id)
+    return None if chosen == [] else to_encode(conn, replace(query, account_keys=chosen), times.now(), encoder)
+
+
+def _chosen(conn: Connection, caller: Caller, account_id: str | None) -> list[int] | None:
+    """The accounts to search; None is all of the tenant's."""
+    if account_id is None and caller.account_id is None:
+        return None
+    return list(conn.execute(_within(caller, account_id)).scalars())
 
 
 def _within(caller: Caller, account_id: str | None) -> Select[int]:

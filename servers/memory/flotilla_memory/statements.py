@@ -4,7 +4,27 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVarTuple
 
-from sqlalchemy import ARRAY, BigInteger, Column, Connection, Select, Table, Text, func, insert, literal, select, text
+from flotilla_kit.storage import PreparedSelect
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 Ts = TypeVarTuple("Ts")
 Named: TypeAlias = tuple[int, str]
@@ -32,6 +52,43 @@ def find_named(
     each = func.json_each(json.dumps([named for named in names if "\0" not in named[1]])).table_valued("value")
     at = [func.json_extract(each.c.value, path) for path in ("$[0]", "$[1]")]
     return rows + list(conn.execute(wanted.join(each, (of == at[0]) & (name == at[1]))))
+
+
+def prepared(statement: Any) -> PreparedSelect:
+    """A select of several columns, prepared."""
+    return PreparedSelect(statement)  # whose type knows selects of one column
+
+
+def listed(values: Collection[int] | Collection[str]) -> str:
+    """Values as a statement's `among` takes them."""
+    return json.dumps([*values])
+
+
+def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether a column has one of the values in a JSON list, which is the parameter of that name.
+
+    The statement stays the same however many they are.
+    """
+    return _Among(column, bindparam(name, type_=Text)).as_comparison(1, 2)
+
+
+class _Among(FunctionElement[bool]):
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(_Among)
+def _among(element: _Among, compiler: SQLCompiler, **_: Any) -> str:
+    column, values = map(compiler.process, element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **_: Any) -> str:
+    column, values = element.clauses
+    of = compiler.dialect.type_compiler_instance.process(column.type)
+    each = f"SELECT CAST(json_array_elements_text(CAST({compiler.process(values)} AS json)) AS {of})"
+    return f"{compiler.process(column)} = ANY(ARRAY({each}))"
 
 
 def insert_keyed(conn: Connection, table: Table, rows: Sequence[Row]) -> list[int]:

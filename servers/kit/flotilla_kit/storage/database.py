@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import StaticPool
 
 from ..terminal.invocation import started
@@ -234,10 +235,10 @@ def _postgres_engine(url: str) -> "AsyncEngine":
 
 @contextmanager
 def _database_errors() -> Generator[None]:
-    """A database that does not answer is said so, without its address."""
+    """A database that does not answer, or has no connection free, is said so, without its address."""
     try:
         yield
-    except (OperationalError, sqlite3.OperationalError) as error:
+    except (OperationalError, NoConnectionFree, sqlite3.OperationalError) as error:
         raise _unavailable(
             "The store's database does not answer.",
             suggestion="Try again; if it goes on, check that it is running.",

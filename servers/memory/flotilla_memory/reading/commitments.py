@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import Connection, Select, func, or_, select
 
 from ..models import Commitment
-from ..retrieval.candidates import believed
+from ..retrieval.reads import believed
 from ..schema import accounts, memories, passages
 from .hits import sources
 

@@ -3,14 +3,17 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
+from flotilla_kit.storage import PreparedSelect
 from sqlalchemy import Connection, select
 
 from ..models import Hit, Source
 from ..retrieval import words
 from ..retrieval.search import Found
 from ..schema import accounts, citations, episodes, memories, passages
+from ..statements import among, listed, prepared
 
 p, m, e = passages.c, memories.c, episodes.c
 MOST_SOURCES = 20
@@ -18,10 +21,9 @@ LONGEST_TITLE = 100  # characters
 LONGEST_URI = 300
 
 
-def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> list[Hit]:
-    """The passages found, in their order; texts of at most `longest` characters."""
-    keys = [one.passage_key for one in found]
-    rows = conn.execute(
+@cache
+def _of_passages() -> PreparedSelect:
+    return prepared(
         select(
             *(p.passage_key, p.passage_id, p.kind, p.text, p.speaker, p.occurred_at, m.valid_from, m.valid_to),
             *(e.episode_id, e.channel, e.title, e.uri, accounts.c.account_id),
@@ -30,8 +32,25 @@ def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> 
         .join(accounts, accounts.c.account_key == p.account_key)
         .outerjoin(memories, m.passage_key == p.passage_key)
         .outerjoin(episodes, e.episode_key == p.episode_key)
-        .where(p.passage_key.in_(keys))
+        .where(among(p.passage_key, "keys"))
     )
+
+
+@cache
+def _cited_by() -> PreparedSelect:
+    of = citations.c
+    return prepared(
+        select(of.passage_key, p.passage_id)
+        .join(passages, p.passage_key == of.source_key)
+        .where(among(of.passage_key, "keys"))
+        .order_by(of.passage_key, of.source_key)
+    )
+
+
+def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> list[Hit]:
+    """The passages found, in their order; texts of at most `longest` characters."""
+    keys = [one.passage_key for one in found]
+    rows: list[Any] = _of_passages().all(conn, {"keys": listed(keys)})
     by_key = {row.passage_key: row for row in rows}
     cited = sources(conn, keys)
     asked = frozenset(words.terms(query))
@@ -70,13 +89,7 @@ def _source(row: Any) -> Source:
 def sources(conn: Connection, keys: Sequence[int]) -> dict[int, list[str]]:
     """The passages that these rest on, by id; `MOST_SOURCES` of each."""
     cited: dict[int, list[str]] = defaultdict(list)
-    of = citations.c
-    rows = conn.execute(
-        select(of.passage_key, p.passage_id)
-        .join(passages, p.passage_key == of.source_key)
-        .where(of.passage_key.in_(keys))
-        .order_by(of.passage_key, of.source_key)
-    )
+    rows: list[Any] = _cited_by().all(conn, {"keys": listed(keys)})
     for key, passage_id in rows:
         if len(cited[int(key)]) < MOST_SOURCES:
             cited[int(key)].append(str(passage_id))

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, null, or_, select, union_all
 
 from ..models import TimelineEntry
-from ..retrieval.candidates import believed, through
+from ..retrieval.reads import believed, through
 from ..schema import episodes, memories, passages
 
 p, m, e = passages.c, memories.c, episodes.c

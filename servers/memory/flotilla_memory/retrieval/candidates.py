@@ -1,14 +1,15 @@
 """Which passages may answer a question: by its terms, from the index alone; then those that the filters let through."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from ..schema import accounts, aliases, entities, memories, passages, postings
-from . import dates, ranking, words
+from ..schema import accounts, aliases, entities, postings
+from ..statements import listed
+from . import dates, ranking, reads, words
 
 MAX_ASKED = 256  # distinct terms of a question that are looked up
 MAX_TERMS = 32  # of them are used, the rarest first
@@ -56,8 +57,7 @@ class Matches:
     dates. Of a long text no more than of `MAX_ANSWERED` terms: nothing is expected to have all of it."""
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """A passage that the filters let through."""
 
     passage_key: int
@@ -71,37 +71,20 @@ class Passage:
 
 def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     """Look the terms up: all postings of the rarest, and of the first that is too many its newest."""
-    passages_in_all, terms_in_all = conn.execute(
-        select(func.coalesce(func.sum(accounts.c.passages), 0), func.coalesce(func.sum(accounts.c.terms), 0)).where(
-            in_scope(accounts.c.account_key, query)
-        )
-    ).one()
+    scope = reads.scope_of(query.tenant_id, query.account_keys)
+    totals: Any = reads.totals(query.account_keys is None).first(conn, scope)
+    passages_in_all, terms_in_all = map(int, totals)
     distinct = list(dict.fromkeys(asked))[:MAX_ASKED]
-    # By account first, as the index is ordered: SQLite would sort all of the postings to group them by term alone.
-    of_accounts = (
-        select(postings.c.term, func.count().label("found"))
-        .where(in_scope(postings.c.account_key, query), postings.c.term.in_(distinct))
-        .group_by(postings.c.account_key, postings.c.term)
-        .subquery()
-    )
-    having = conn.execute(select(func.sum(of_accounts.c.found), of_accounts.c.term).group_by(of_accounts.c.term))
-    found_in = sorted((int(found), str(term)) for found, term in having)
+    found_in, rows = _postings(conn, query, scope, distinct, passages_in_all)
     used = found_in[:MAX_TERMS]
-    of = max(FEWEST, int(passages_in_all))
+    of = max(FEWEST, passages_in_all)
     rarity = {term: ranking.idf(of, found) for found, term in used}
-    average = max(1.0, int(terms_in_all) / max(1, int(passages_in_all)))
+    average = max(1.0, terms_in_all / max(1, passages_in_all))
     counts: dict[str, dict[int, int]] = {term: {} for term in rarity}
     lengths: dict[int, int] = {}
-    for terms, limit in _reads(used):
-        rows = conn.execute(
-            select(postings.c.term, postings.c.passage_key, postings.c.count, postings.c.terms)
-            .where(in_scope(postings.c.account_key, query), postings.c.term.in_(terms))
-            .order_by(*([] if limit is None else [postings.c.passage_key.desc()]))
-            .limit(limit)
-        )
-        for term, key, count, length in rows.all():
-            counts[term][key] = count
-            lengths[key] = length
+    for term, key, count, length in rows:
+        counts[term][key] = count
+        lengths[key] = length
     expected = {term: 0 for term in distinct if not dates.is_part(term)} | {term: having for having, term in found_in}
     share = min(1.0, MAX_ANSWERED / max(1, len(expected)))
     rarities = {term: ranking.idf(of, having or 1) for term, having in expected.items()}
@@ -110,6 +93,25 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     if sum(rarities[term] for term in absent) < in_all / 2:
         absent = ()
     return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), absent, in_all * share)
+
+
+def _postings(
+    conn: Connection, query: Query, scope: Mapping[str, Any], terms: Sequence[str], passages_in_all: int
+) -> tuple[list[tuple[int, str]], list[Any]]:
+    """In how many passages each term is, rarest first, and the rows that are read: term, passage, count, length."""
+    everywhere = query.account_keys is None
+    given = {**scope, "terms": listed(terms)}
+    if len(terms) <= MAX_TERMS and passages_in_all * len(terms) <= MAX_POSTINGS:
+        # They cannot be too many: to count them first would take as long as to read them.
+        rows: list[Any] = reads.of_terms(everywhere, newest=False).all(conn, given)
+        return sorted((found, term) for term, found in Counter(row[0] for row in rows).items()), rows
+    having: list[Any] = reads.found_in(everywhere).all(conn, given)
+    found_in = sorted((int(found), str(term)) for found, term in having)
+    rows = []
+    for some, most in _reads(found_in[:MAX_TERMS]):
+        given = {**scope, "terms": listed(some), **({} if most is None else {"most": most})}
+        rows += reads.of_terms(everywhere, newest=most is not None).all(conn, given)
+    return found_in, rows
 
 
 def _scores(
@@ -157,45 +159,18 @@ def order(found: Matches) -> Iterator[list[int]]:
 
 def passing(conn: Connection, query: Query, keys: Sequence[int], now: str) -> list[Passage]:
     """Of these passages the ones in the query's accounts that its filters let through."""
-    wanted = _selection(query, now).where(passages.c.passage_key.in_(keys))
-    return [Passage(*row) for row in conn.execute(wanted).all()]
-
-
-def _selection(query: Query, now: str) -> Select[*tuple[Any, ...]]:
-    of = passages.c
-    at = query.as_of or now
-    conditions = [in_scope(of.account_key, query), believed(at)]
+    filters: set[str] = set()
+    given = {**reads.scope_of(query.tenant_id, query.account_keys), "keys": listed(keys)}
+    for name, time in (("at", query.as_of or now), ("until", query.until)):
+        if time:
+            given[name], is_day = reads.end_of(time)
+            filters |= {name, f"{name}_day"} if is_day else {name}
     if query.since:
-        conditions.append(of.occurred_at >= query.since)
-    if query.until:
-        conditions.append(through(of.occurred_at, query.until))
+        given["since"] = query.since
     if query.kinds is not None:
-        conditions.append(of.kind.in_(sorted(query.kinds)))
-    return (
-        select(of.passage_key, of.episode_key, of.position, of.speaker, of.text, of.occurred_at, of.terms)
-        .select_from(passages.outerjoin(memories, memories.c.passage_key == of.passage_key))
-        .where(*conditions)
-    )
-
-
-def believed(at: str) -> ColumnElement[bool]:
-    """Whether a passage (with its memory, if it is one) was believed, and not yet over, at a time."""
-    of = memories.c
-    return or_(
-        and_(passages.c.kind == "turn", through(passages.c.occurred_at, at)),
-        and_(
-            through(of.recorded_at, at),
-            or_(of.retired_at.is_(None), ~through(of.retired_at, at)),
-            or_(of.valid_to.is_(None), ~through(of.valid_to, at)),
-        ),
-    )
-
-
-def through(column: ColumnElement[str], time: str) -> ColumnElement[bool]:
-    """Whether a time is not after another, or not after that day."""
-    if len(time) > len("2026-01-31"):
-        return column <= time
-    return column < (date.fromisoformat(time) + timedelta(days=1)).isoformat()
+        given["kinds"] = listed(sorted(query.kinds))
+    filters |= given.keys() & {"since", "kinds"}
+    return [*map(Passage._make, reads.passing(query.account_keys is None, frozenset(filters)).all(conn, given))]
 
 
 def naming(conn: Connection, query: Query, entity: str) -> frozenset[int]:

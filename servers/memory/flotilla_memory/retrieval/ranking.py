@@ -96,6 +96,8 @@ def is_question(text: str) -> bool:
 
 def bigrams(asked: Sequence[str], said: Sequence[str]) -> float:
     """The share of three pairs of neighbouring terms that both have."""
+    if sum(map(bool, said)) < 2:
+        return 0.0
     return min(3, len(set(pairwise(asked)) & set(pairwise(said)))) / 3
 
 

@@ -113,13 +113,17 @@ def examine(
     naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
     eligible = _eligible(conn, query, found, naming, now)
     passages = eligible[:MAX_CANDIDATES]
-    compared = None if encoder is None else _compared(conn, query, encoder, passages)
+    compared = None
+    if encoder is not None:
+        keys = [passage.passage_key for passage in passages]
+        compared = vectors.compare(conn, query, encoder, _without_names(query.text, passages), keys)
     if compared is not None:
         passages += _nearest(conn, query, compared, passages, naming, now)
     weights = weights or (ranking.WEIGHTS if compared is None else ranking.WEIGHTS_WITH_VECTORS)
     if not passages:
         return Examined([], weights, 0.0)
-    questions = {passage.passage_key for passage in (*eligible, *passages) if ranking.is_question(passage.text)}
+    looked_at = {passage.passage_key: passage for passage in (*eligible, *passages)}
+    questions = {key for key, passage in looked_at.items() if ranking.is_question(passage.text)}
     indexed = _of_index(conn, query.text, found, passages, questions, date.fromisoformat(now[:10]))
     meanings = [_meaning(compared, passage, of[_AROUND]) for passage, of in zip(passages, indexed, strict=True)]
     in_order = tuple(weights.values())
@@ -142,7 +146,7 @@ def examine(
         of_text = (
             length,
             rare,
-            float(ranking.is_question(passage.text)),
+            float(passage.passage_key in questions),
             ranking.bigrams(asked, words.matching(asked, said)),
             float(asks_time and ranking.has_time(passage.text)),
         )
@@ -154,13 +158,21 @@ def examine(
     return Examined(result, weights, min(1.0, max(best_own / found.asked if found.asked else 0.0, near)), found.absent)
 
 
-def _compared(conn: Connection, query: Query, encoder: "Encoder", passages: Sequence[Passage]) -> Compared | None:
-    """The vectors against the question without the names of whoever speaks: whose passage it is counts by itself."""
+def to_encode(conn: Connection, query: Query, now: str, encoder: "Encoder") -> str | None:
+    """What a search of this would have encoded; None if nothing, as there are no vectors."""
+    if not vectors.has_any(conn, query, encoder):
+        return None
+    found = candidates.matches(conn, query, words.terms(query.text))
+    naming = None if query.entity is None else candidates.naming(conn, query, query.entity)
+    return _without_names(query.text, _eligible(conn, query, found, naming, now)[:MAX_CANDIDATES])
+
+
+def _without_names(text: str, passages: Sequence[Passage]) -> str:
+    """A question without the names of whoever speaks: whose passage it is counts by itself."""
     turns = [passage for passage in passages if passage.episode_key is not None]
-    names = {word for speaker in _persons(query.text, turns) for word in words.terms(speaker)}
-    kept = [part for part in re.split(r"(\w+(?:['\u2019]s)?)", query.text) if not set(words.terms(part)) & names]
-    text = " ".join("".join(kept).split()) or query.text
-    return vectors.compare(conn, query, encoder, text, [passage.passage_key for passage in passages])
+    names = {word for speaker in _persons(text, turns) for word in words.terms(speaker)}
+    kept = [part for part in re.split(r"(\w+(?:['\u2019]s)?)", text) if not set(words.terms(part)) & names]
+    return " ".join("".join(kept).split()) or text
 
 
 def _nearest(
@@ -188,17 +200,15 @@ def _of_index(
     best = (own, near, around, episode, own, own)
     named = dates.named(text, today)
     persons = _persons(text, passages)
+    share = {speaker: 1 / len(persons) for speaker in persons}
     result: list[tuple[float, ...]] = []
     for passage, scores in zip(passages, windows, strict=True):
-        day = date.fromisoformat(passage.occurred_at[:10]) if named else today
-        result.append(
-            (
-                *(score / top for score, top in zip(scores, best, strict=True)),
-                1 / len(persons) if passage.speaker in persons else 0.0,
-                float(named.has_period(day)),
-                float(named.is_near(day)),
-            )
-        )
+        of_dates = (0.0, 0.0)
+        if named:
+            day = date.fromisoformat(passage.occurred_at[:10])
+            of_dates = (float(named.has_period(day)), float(named.is_near(day)))
+        by = share.get(passage.speaker, 0.0) if passage.speaker else 0.0
+        result.append((*(score / top for score, top in zip(scores, best, strict=True)), by, *of_dates))
     return result
 
 

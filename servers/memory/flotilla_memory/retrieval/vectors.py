@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flotilla_kit.storage.statements import chunks
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Select, delete, func, select, update
 
 from ..schema import encoded, vectors
 from .candidates import Query, in_scope
@@ -48,6 +48,16 @@ class Compared:
         return near, around, episode
 
 
+def has_any(conn: Connection, query: Query, encoder: "Encoder") -> bool:
+    """Whether the query's accounts have vectors of this encoder."""
+    return conn.execute(_accounts(query, encoder).limit(1)).first() is not None
+
+
+def _accounts(query: Query, encoder: "Encoder") -> Select[int]:
+    of = encoded.c
+    return select(of.account_key).where(in_scope(of.account_key, query), of.encoder == encoder.name)
+
+
 def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found: Sequence[int]) -> Compared | None:
     """Compare the vectors of the query's accounts with a text; None if they have none of this encoder.
 
@@ -55,7 +65,7 @@ def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found
         found: the passages that words have found.
     """
     of = encoded.c
-    of_encoder = select(of.account_key).where(in_scope(of.account_key, query), of.encoder == encoder.name)
+    of_encoder = _accounts(query, encoder)
     passages = conn.execute(select(func.sum(of.passages)).where(of.account_key.in_(of_encoder))).scalar() or 0
     everything = passages <= MAX_SCANNED
     wanted = select(v.passage_key, v.episode_key, v.vector).where(v.account_key.in_(of_encoder))
@@ -68,7 +78,7 @@ def compare(conn: Connection, query: Query, encoder: "Encoder", text: str, found
     if not rows:
         return None
     keys, episodes, blobs = zip(*rows, strict=True)
-    return _compared(keys, episodes, blobs, encoder.encode(text), everything=everything)
+    return _compared(keys, episodes, blobs, encoder.encode_question(text), everything=everything)
 
 
 def _compared(

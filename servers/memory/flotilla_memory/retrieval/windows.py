@@ -1,12 +1,12 @@
 """BM25 over the windows of a passage: alone, with its neighbours, with more around it, and over its whole episode."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from ..schema import passages as table
-from . import ranking
+from ..statements import listed
+from . import ranking, reads
 from .candidates import BEFORE, BEHIND, Matches, Passage
 
 Scores = tuple[float, float, float, float, float, float]
@@ -34,8 +34,7 @@ def windows_of(conn: Connection, found: Matches, passages: Sequence[Passage], qu
     return list(zip(own, near, around, episode, best, asked, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(NamedTuple):
     key: int
     episode: int
     before: int
@@ -48,6 +47,8 @@ class _Window:
     @classmethod
     def of(cls, key: int, episode: int, at: int, episodes: Mapping[int, Turns]) -> "_Window":
         turns = episodes[episode]
+        if len(turns) == 1:
+            return cls(key, episode, 0, (key,), turns[0][1], (key,), turns[0][1])
         near, around = turns[max(0, at - 1) : at + 2], turns[max(0, at - BEFORE) : at + BEHIND + 1]
         keys, lengths = zip(*near, strict=True)
         all_keys, all_lengths = zip(*around, strict=True)
@@ -84,13 +85,9 @@ def _episodes(conn: Connection, passages: Sequence[Passage]) -> dict[int, Turns]
     """The episodes that the passages are of, whole; those of memories under keys that no episode has."""
     episodes: dict[int, list[tuple[int, int]]] = {}
     if keys := sorted({passage.episode_key for passage in passages if passage.episode_key is not None}):
-        rows = conn.execute(
-            select(table.c.episode_key, table.c.passage_key, table.c.terms)
-            .where(table.c.episode_key.in_(keys))
-            .order_by(table.c.episode_key, table.c.position)
-        )
-        for episode, key, terms in rows.all():
-            episodes.setdefault(int(episode or 0), []).append((key, terms))
+        rows: list[Any] = reads.of_episodes().all(conn, {"keys": listed(keys)})
+        for episode, key, terms in rows:
+            episodes.setdefault(episode, []).append((key, terms))
     for passage in passages:
         if passage.episode_key is None:
             episodes[-passage.passage_key] = [(passage.passage_key, passage.terms)]

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from itertools import product
 from typing import cast
 
 from snowballstemmer.english_stemmer import EnglishStemmer  # pyright: ignore[reportMissingTypeStubs]  # it has none
@@ -53,18 +54,25 @@ def terms(text: str) -> list[str]:
 
 def unstemmed(text: str) -> list[str]:
     """The words that a text's terms are the stems of: a stem costs a hundred times as much as its word."""
+    folded = fold(text)
+    if folded.isascii() and "'" not in folded:  # as nearly all are
+        return [word[:MAX_TERM] for word in _ASCII_WORDS.findall(folded) if word not in STOP_WORDS]
     return _split(text, _word)
 
 
 def matching(asked: Collection[str], said: Sequence[str]) -> list[str]:
     """The terms of words, unstemmed ones, that may be among those asked; empty texts in the place of all others."""
-    beginnings = {_beginning(term) for term in asked}
-    return [_term(word) or "" if _beginning(word) in beginnings else "" for word in said]
+    beginnings = _beginnings(frozenset(asked))
+    return [(_term(word) or "") if word[:2] in beginnings else "" for word in said]
 
 
-def _beginning(word: str) -> str:
-    """What a stem has of its word; `dying` is `die`."""
-    return word[:2].replace("y", "i")
+@lru_cache(maxsize=8)
+def _beginnings(asked: Collection[str]) -> frozenset[str]:
+    """How words begin whose stems may be among these: as they do, but the stem of `dying` is `die`."""
+    folded = {term[:2].replace("y", "i") for term in asked}
+    return frozenset(
+        "".join(letters) for term in folded for letters in product(*("iy" if c == "i" else c for c in term))
+    )
 
 
 def _split(text: str, of: Callable[[str], str | None]) -> list[str]:
