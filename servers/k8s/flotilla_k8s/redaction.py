@@ -6,7 +6,7 @@ Whatever an answer, an error, an approval's facts or a log says of a cluster has
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -41,10 +41,14 @@ _ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@\"']{0,200}:)[^\s
 _ASSIGNMENT = re.compile(
     rf"""(?i)(?<![\w.-])(\\?["']?[\w.-]{{0,40}}?(?:{_WORDS})[\w.-]{{0,40}}\\?["']?\s{{0,4}}(?::|=>?)\s{{0,4}}){_VALUE}"""
 )
-_SUSPICIOUS = re.compile(
-    rf"(?i){_WORDS}|PRIVATE KEY|eyJ|AKIA|ASIA|gh[pousr]_|_pat_|glpat|hvs\.|AIza|xox|k_live|k_test|sk-|bearer|basic\s"
-    r"|://|\.[a-z0-9]{16}|kind"
+_SIGNS = (
+    *("pass", "pwd", "secret", "token", "credential", "key", "certificate", "authorization", "cookie", "connection"),
+    *("dsn", "kubeconfig", "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "glpat", "hvs."),
+    *("aiza", "xox", "k_live", "k_test", "sk-", "bearer", "basic", "://", "kind"),
 )
+"""One of these, in lower case, is in whatever the patterns above find, but for the next. To look for them first takes
+a tenth of the time."""
+_BOOTSTRAP_TOKEN = re.compile(r"\.[a-z0-9]{16}\b")
 
 
 class Redactor:
@@ -69,7 +73,7 @@ class Redactor:
         for known in (*self._known, *sorted(secrets, key=len, reverse=True)):
             if known in text:
                 text = text.replace(known, HIDDEN)
-        if not _SUSPICIOUS.search(text):
+        if not _suspicious(text):
             return text
         if _SECRET_MANIFEST.search(text):
             return HIDDEN
@@ -82,9 +86,20 @@ class Redactor:
         """Many short values at once, those that are no text as they are: looked at together first, which is cheap."""
         values = list(texts)
         together = "\n".join([value for value in values if isinstance(value, str)])
-        if not _SUSPICIOUS.search(together) and not any(known in together for known in self._known):
+        if not _suspicious(together) and not any(known in together for known in self._known):
             return values
         return [self.text(value) if isinstance(value, str) else value for value in values]
+
+    def rows(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """Rows of short values; those of a column whose name is a secret's are hidden."""
+        hidden = {number for number, column in enumerate(columns) if _FIELD.search(column)}
+        cells = self.texts(
+            HIDDEN if number in hidden and isinstance(cell, str) else cell
+            for row in rows
+            for number, cell in enumerate(row)
+        )
+        width = len(columns)
+        return [cells[start : start + width] for start in range(0, len(cells), width)]
 
     def lines(self, text: str) -> str:
         """Lines that different hands may have written, such as those of a log: keys that span some are hidden, and in
@@ -161,6 +176,12 @@ class Redactor:
         return any(
             fnmatchcase(f"{namespace}/{name}" if "/" in pattern else name, pattern) for pattern in self._config_maps
         )
+
+
+def _suspicious(text: str) -> bool:
+    """Whether a pattern might find something in it."""
+    lowered = text.lower()
+    return any(sign in lowered for sign in _SIGNS) or _BOOTSTRAP_TOKEN.search(text) is not None
 
 
 def secret_values(value: Any) -> set[str]:
