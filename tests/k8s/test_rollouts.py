@@ -59,8 +59,8 @@ async def test_a_quota_that_is_exceeded_is_the_evidence(k8s: K8s) -> None:
 async def test_waiting_ends_when_it_is_complete_and_says_how_far_it_is(k8s: K8s, cluster: Sandbox) -> None:
     told: list[tuple[float, float | None, str | None]] = []
 
-    async def on_progress(done: float, total: float | None, message: str | None) -> None:
-        told.append((done, total, message))
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
 
     cluster.kubectl("apply", "-f", "-", stdin=deployment("fresh", replicas=3))
     started = time.monotonic()
