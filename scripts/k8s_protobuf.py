@@ -1,6 +1,7 @@
 """Writes the Kubernetes sandbox's table of protobuf messages: `k8s_protobuf.py API APIMACHINERY > protobuf.txt`.
 
-API and APIMACHINERY are checkouts of the Kubernetes repositories of those names. The format is in `sandbox/protobuf.py`.
+API and APIMACHINERY are checkouts of the Kubernetes repositories of those names. `sandbox/protobuf.py` has
+the format.
 """
 
 import importlib
@@ -9,60 +10,40 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-GROUPS = [
-    "apps",
-    "authentication",
-    "authorization",
-    "autoscaling",
-    "batch",
-    "coordination",
-    "core",
-    "discovery",
-    "networking",
-    "policy",
-    "rbac",
-    "scheduling",
-    "storage",
-]
-ROOTS = [
-    "apps.v1.DaemonSet",
-    "apps.v1.Deployment",
-    "apps.v1.ReplicaSet",
-    "apps.v1.StatefulSet",
-    "authentication.v1.SelfSubjectReview",
-    "authentication.v1.TokenReview",
-    "authorization.v1.LocalSubjectAccessReview",
-    "authorization.v1.SelfSubjectAccessReview",
-    "authorization.v1.SelfSubjectRulesReview",
-    "authorization.v1.SubjectAccessReview",
-    "autoscaling.v1.Scale",
-    "autoscaling.v2.HorizontalPodAutoscaler",
-    "batch.v1.CronJob",
-    "batch.v1.Job",
-    "coordination.v1.Lease",
-    "core.v1.ConfigMap",
-    "core.v1.Event",
-    "core.v1.LimitRange",
-    "core.v1.Namespace",
-    "core.v1.Node",
-    "core.v1.PersistentVolumeClaim",
-    "core.v1.Pod",
-    "core.v1.ResourceQuota",
-    "core.v1.Secret",
-    "core.v1.Service",
-    "core.v1.ServiceAccount",
-    "meta.v1.DeleteOptions",
-    "networking.v1.Ingress",
-    "networking.v1.NetworkPolicy",
-    "policy.v1.Eviction",
-    "policy.v1.PodDisruptionBudget",
-    "rbac.v1.ClusterRole",
-    "rbac.v1.ClusterRoleBinding",
-    "rbac.v1.Role",
-    "rbac.v1.RoleBinding",
-    "scheduling.v1.PriorityClass",
-]
+SENT = {
+    "apps.v1": ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"],
+    "authentication.v1": ["SelfSubjectReview", "TokenReview"],
+    "authorization.v1": [
+        "LocalSubjectAccessReview",
+        "SelfSubjectAccessReview",
+        "SelfSubjectRulesReview",
+        "SubjectAccessReview",
+    ],
+    "autoscaling.v1": ["Scale"],
+    "autoscaling.v2": ["HorizontalPodAutoscaler"],
+    "batch.v1": ["CronJob", "Job"],
+    "coordination.v1": ["Lease"],
+    "core.v1": [
+        "ConfigMap",
+        "Event",
+        "LimitRange",
+        "Namespace",
+        "Node",
+        "PersistentVolumeClaim",
+        "Pod",
+        "ResourceQuota",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+    ],
+    "meta.v1": ["DeleteOptions"],
+    "networking.v1": ["Ingress", "NetworkPolicy"],
+    "policy.v1": ["Eviction", "PodDisruptionBudget"],
+    "rbac.v1": ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
+    "scheduling.v1": ["PriorityClass"],
+}
 """What typed clients create; their status, which nobody sends, is left out."""
+ROOTS = [f"{home}.{name}" for home, names in SENT.items() for name in names]
 _SCALARS = {"string": "s", "bytes": "b", "bool": "t", "int32": "i", "int64": "i", "uint32": "i", "double": "d"}
 _SPECIAL = {"meta.v1.Time": "T", "meta.v1.MicroTime": "T", "meta.v1.FieldsV1": "R", "meta.v1.Duration": "i"}
 _MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.DOTALL | re.MULTILINE)
@@ -77,7 +58,8 @@ class Field(NamedTuple):
 
 
 def main(api: Path, apimachinery: Path) -> None:
-    files = {f"{group}.{version}": api / group / version for group in GROUPS for version in ("v1", "v2")}
+    groups = {home.partition(".")[0] for home in SENT}
+    files = {f"{group}.{version}": api / group / version for group in groups for version in ("v1", "v2")}
     files["meta.v1"] = apimachinery / "pkg/apis/meta/v1"
     messages: dict[str, list[Field]] = {}
     for home, folder in files.items():
