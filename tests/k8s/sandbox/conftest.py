@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from lightkube import Client, KubeConfig
@@ -20,18 +21,19 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Generator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def client(sandbox: Sandbox) -> Generator[Client]:
+def client(sandbox: Sandbox) -> Generator[Any]:
     """The administrator."""
     with client_of(sandbox, "sandbox-admin") as admin:
         yield admin
 
 
 @pytest.fixture
-def namespace(client: Client) -> str:
+def namespace(client: Any) -> str:
     name = f"test-{next(_numbers)}"
     client.create(Namespace(metadata=ObjectMeta(name=name)))
     return name
 
 
-def client_of(sandbox: Sandbox, user: str) -> Client:
+def client_of(sandbox: Sandbox, user: str) -> Any:
+    """A lightkube client, whose methods' types are partly unknown to a strict check."""
     return Client(KubeConfig.from_file(sandbox.kubeconfigs[user]), field_manager="tests")

@@ -34,3 +34,13 @@ def config_map(namespace: str, name: str = "settings", **data: str) -> dict[str,
         "metadata": {"name": name, "namespace": namespace},
         "data": data,
     }
+
+
+def each_of(values: list[Any] | None) -> list[Any]:
+    """The elements of a list that may be missing."""
+    return values or []
+
+
+def typed(resource: Any, value: dict[str, Any]) -> Any:
+    """An object of a lightkube class. Its own types are partly unknown to a strict check, and the tests' Any."""
+    return resource.from_dict(value)

@@ -1,9 +1,10 @@
 """Who may do what, and how a refusal is worded."""
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
-from lightkube import ApiError, Client
+from lightkube import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.models.rbac_v1 import RoleRef, Subject
 from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
@@ -12,10 +13,11 @@ from lightkube.resources.rbac_authorization_v1 import RoleBinding
 from support.k8s_sandbox import Sandbox
 
 from .conftest import client_of
+from .manifests import typed
 
 
 @pytest.fixture(scope="module")
-def viewer(sandbox: Sandbox) -> Generator[Client]:
+def viewer(sandbox: Sandbox) -> Generator[Any]:
     with client_of(sandbox, "viewer") as client:
         yield client
 
@@ -25,7 +27,7 @@ def refused(error: pytest.ExceptionInfo[ApiError]) -> str:
     return error.value.status.message or ""
 
 
-def test_a_viewer_reads_but_neither_changes_nor_reads_secrets(viewer: Client, namespace: str) -> None:
+def test_a_viewer_reads_but_neither_changes_nor_reads_secrets(viewer: Any, namespace: str) -> None:
     assert list(viewer.list(ConfigMap, namespace=namespace)) is not None
     with pytest.raises(ApiError) as error:
         viewer.create(ConfigMap(metadata=ObjectMeta(name="a", namespace=namespace)))
@@ -41,7 +43,7 @@ def test_a_viewer_reads_but_neither_changes_nor_reads_secrets(viewer: Client, na
     assert refused(error).startswith(f'namespaces "{namespace}" is forbidden: User "viewer" cannot delete resource')
 
 
-def test_a_role_binding_gives_access_in_its_namespace_only(sandbox: Sandbox, client: Client, namespace: str) -> None:
+def test_a_role_binding_gives_access_in_its_namespace_only(sandbox: Sandbox, client: Any, namespace: str) -> None:
     with client_of(sandbox, "team-a-editor") as editor:
         value = ConfigMap(metadata=ObjectMeta(name="a", namespace=namespace))
         with pytest.raises(ApiError):
@@ -61,11 +63,11 @@ def test_a_role_binding_gives_access_in_its_namespace_only(sandbox: Sandbox, cli
         assert refused(error).endswith("at the cluster scope")
 
 
-def test_an_access_review_answers_as_the_server_decides(viewer: Client, namespace: str) -> None:
+def test_an_access_review_answers_as_the_server_decides(viewer: Any, namespace: str) -> None:
 
     def may(verb: str, resource: str, subresource: str = "") -> bool:
         attributes = {"verb": verb, "resource": resource, "namespace": namespace, "subresource": subresource}
-        review = SelfSubjectAccessReview.from_dict({"spec": {"resourceAttributes": attributes}})
+        review = typed(SelfSubjectAccessReview, {"spec": {"resourceAttributes": attributes}})
         status = viewer.create(review).status
         assert status
         return status.allowed

@@ -2,11 +2,14 @@
 
 import stat
 from pathlib import Path
+from typing import Any
 
 from lightkube import Client, KubeConfig
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Event, Pod
 from support.k8s_sandbox import k8s_sandbox_process
+
+from .manifests import each_of
 
 
 def test_it_serves_the_sample_teams_and_as_many_pods_as_asked(tmp_path: Path) -> None:
@@ -19,11 +22,11 @@ def test_it_serves_the_sample_teams_and_as_many_pods_as_asked(tmp_path: Path) ->
     assert running.process.returncode == 0
 
 
-def assert_sample(client: Client) -> None:
+def assert_sample(client: Any) -> None:
     load = [each for each in client.list(Pod, namespace="*") if each.metadata and each.metadata.namespace == "bench-0"]
     assert len(load) == 250
     stalled = {
-        each.metadata.name: [one.reason for one in each.status.conditions or [] if one.status == "False"]
+        each.metadata.name: [one.reason for one in each_of(each.status.conditions) if one.status == "False"]
         for each in client.list(Deployment, namespace="*")
         if each.metadata and each.status
     }

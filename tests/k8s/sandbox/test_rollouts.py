@@ -5,14 +5,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
-from lightkube import ApiError, Client
+from lightkube import ApiError
 from lightkube.resources.apps_v1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Event, LimitRange, Pod, ResourceQuota
 from lightkube.types import CascadeType
 from support.k8s_sandbox import Sandbox
 
-from .manifests import deployment
+from .manifests import deployment, each_of, typed
 
 T = TypeVar("T")
 
@@ -26,12 +26,12 @@ def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:
     return found
 
 
-def conditions(client: Client, namespace: str) -> dict[str, tuple[str, str | None]]:
+def conditions(client: Any, namespace: str) -> dict[str, tuple[str, str | None]]:
     status = client.get(Deployment, "web", namespace=namespace).status
-    return {each.type: (each.status, each.reason) for each in (status and status.conditions) or []}
+    return {each.type: (each.status, each.reason) for each in each_of(status and status.conditions)}
 
 
-def warnings(client: Client, namespace: str) -> str:
+def warnings(client: Any, namespace: str) -> str:
     found = client.list(Event, namespace=namespace, fields={"type": "Warning"})
     return "\n".join(f"{each.involvedObject.kind} {each.reason}: {each.message}" for each in found)
 
@@ -46,20 +46,20 @@ def warnings(client: Client, namespace: str) -> str:
         ("quota", 'ReplicaSet FailedCreate: Error creating: pods "web-'),
     ],
 )
-def test_a_rollout_stalls_as_asked_and_says_why(client: Client, namespace: str, stall: str, reason: str) -> None:
+def test_a_rollout_stalls_as_asked_and_says_why(client: Any, namespace: str, stall: str, reason: str) -> None:
     client.create(
-        Deployment.from_dict(deployment(namespace, deadline=1, annotations={"sandbox.flotilla.dev/stall": stall}))
+        typed(Deployment, deployment(namespace, deadline=1, annotations={"sandbox.flotilla.dev/stall": stall}))
     )
     eventually(lambda: reason in warnings(client, namespace))
     eventually(lambda: conditions(client, namespace).get("Progressing") == ("False", "ProgressDeadlineExceeded"))
     assert conditions(client, namespace)["Available"] == ("False", "MinimumReplicasUnavailable")
 
 
-def test_a_quota_keeps_pods_out_until_it_is_raised(client: Client, namespace: str) -> None:
+def test_a_quota_keeps_pods_out_until_it_is_raised(client: Any, namespace: str) -> None:
     hard = {"spec": {"hard": {"limits.cpu": "500m"}}}
-    client.create(ResourceQuota.from_dict({"metadata": {"name": "q", "namespace": namespace}, **hard}))
+    client.create(typed(ResourceQuota, {"metadata": {"name": "q", "namespace": namespace}, **hard}))
     limited = deployment(namespace, container={"resources": {"limits": {"cpu": "500m"}}})
-    client.create(Deployment.from_dict(limited))
+    client.create(typed(Deployment, limited))
     said = eventually(lambda: warnings(client, namespace))
     assert "is forbidden: exceeded quota: q, requested: limits.cpu=500m, used: limits.cpu=500m, limited: " in said
     assert eventually(lambda: conditions(client, namespace).get("ReplicaFailure")) == ("True", "FailedCreate")
@@ -74,22 +74,25 @@ def test_a_quota_keeps_pods_out_until_it_is_raised(client: Client, namespace: st
     eventually(used)
 
 
-def test_a_limit_range_fills_in_what_containers_leave_out(client: Client, namespace: str) -> None:
+def test_a_limit_range_fills_in_what_containers_leave_out(client: Any, namespace: str) -> None:
     limits = {"limits": [{"type": "Container", "default": {"cpu": "200m"}, "max": {"cpu": "1"}}]}
-    client.create(LimitRange.from_dict({"metadata": {"name": "l", "namespace": namespace}, "spec": limits}))
-    pod = {"metadata": {"name": "p", "namespace": namespace}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
-    made = client.create(Pod.from_dict(pod))
+    client.create(typed(LimitRange, {"metadata": {"name": "l", "namespace": namespace}, "spec": limits}))
+    pod: dict[str, Any] = {
+        "metadata": {"name": "p", "namespace": namespace},
+        "spec": {"containers": [{"name": "c", "image": "i:1"}]},
+    }
+    made = client.create(typed(Pod, pod))
     assert (
         made.spec and made.spec.containers[0].resources and made.spec.containers[0].resources.limits == {"cpu": "200m"}
     )
     pod["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "2"}}
     with pytest.raises(ApiError) as error:
-        client.create(Pod.from_dict(pod))
+        client.create(typed(Pod, pod))
     assert "maximum cpu usage per Container is 1, but limit is 2" in (error.value.status.message or "")
 
 
-def test_a_rolling_update_never_has_too_few_pods(client: Client, namespace: str) -> None:
-    client.create(Deployment.from_dict(deployment(namespace, replicas=4)))
+def test_a_rolling_update_never_has_too_few_pods(client: Any, namespace: str) -> None:
+    client.create(typed(Deployment, deployment(namespace, replicas=4)))
     client.wait(Deployment, "web", for_conditions=["Available"], namespace=namespace)
     client.patch(Deployment, "web", image("registry.example/web:2.0"), namespace=namespace)
     least, most = 4, 0
@@ -105,17 +108,17 @@ def test_a_rolling_update_never_has_too_few_pods(client: Client, namespace: str)
     eventually(done)
     assert least >= 3
     assert most <= 5
-    sets = {int((each.metadata.annotations or {})["deployment.kubernetes.io/revision"]): each.spec.replicas
-            for each in client.list(ReplicaSet, namespace=namespace) if each.metadata and each.spec}  # fmt: skip
-    assert sets == {1: 0, 2: 4}
+    sets = list(client.list(ReplicaSet, namespace=namespace))
+    sizes = {each.metadata.annotations["deployment.kubernetes.io/revision"]: each.spec.replicas for each in sets}
+    assert sizes == {"1": 0, "2": 4}
 
 
 def image(name: str) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": name}]}}}}
 
 
-def test_what_a_deployment_owns_goes_with_it(client: Client, namespace: str) -> None:
-    client.create(Deployment.from_dict(deployment(namespace)))
+def test_what_a_deployment_owns_goes_with_it(client: Any, namespace: str) -> None:
+    client.create(typed(Deployment, deployment(namespace)))
     client.wait(Deployment, "web", for_conditions=["Available"], namespace=namespace)
     client.delete(Deployment, "web", namespace=namespace, cascade=CascadeType.FOREGROUND)
     eventually(lambda: not list(client.list(Pod, namespace=namespace)))
@@ -123,14 +126,14 @@ def test_what_a_deployment_owns_goes_with_it(client: Client, namespace: str) -> 
     assert not list(client.list(ReplicaSet, namespace=namespace))
 
 
-def test_jobs_stateful_sets_and_daemon_sets_run(client: Client, namespace: str) -> None:
+def test_jobs_stateful_sets_and_daemon_sets_run(client: Any, namespace: str) -> None:
     template: dict[str, Any] = deployment(namespace)["spec"]["template"]
     once = {"spec": {**template["spec"], "restartPolicy": "Never"}}
-    client.create(Job.from_dict({"metadata": {"name": "job", "namespace": namespace}, "spec": {"template": once}}))
+    client.create(typed(Job, {"metadata": {"name": "job", "namespace": namespace}, "spec": {"template": once}}))
     spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
     sets = {**spec, "serviceName": "x", "replicas": 2}
-    client.create(StatefulSet.from_dict({"metadata": {"name": "db", "namespace": namespace}, "spec": sets}))
-    client.create(DaemonSet.from_dict({"metadata": {"name": "agent", "namespace": namespace}, "spec": spec}))
+    client.create(typed(StatefulSet, {"metadata": {"name": "db", "namespace": namespace}, "spec": sets}))
+    client.create(typed(DaemonSet, {"metadata": {"name": "agent", "namespace": namespace}, "spec": spec}))
     client.wait(Job, "job", for_conditions=["Complete"], namespace=namespace)
 
     def counts() -> bool:
@@ -143,9 +146,9 @@ def test_jobs_stateful_sets_and_daemon_sets_run(client: Client, namespace: str) 
     assert {"db-0", "db-1", "agent-node-1"} <= names
 
 
-def test_logs_are_the_same_each_time_and_bounded_as_asked(sandbox: Sandbox, client: Client, namespace: str) -> None:
+def test_logs_are_the_same_each_time_and_bounded_as_asked(sandbox: Sandbox, client: Any, namespace: str) -> None:
     size = {"sandbox.flotilla.dev/log-bytes": "100000000"}
-    client.create(Deployment.from_dict(deployment(namespace, replicas=1, annotations=size)))
+    client.create(typed(Deployment, deployment(namespace, replicas=1, annotations=size)))
     client.wait(Deployment, "web", for_conditions=["Available"], namespace=namespace)
     (pod,) = client.list(Pod, namespace=namespace)
     assert pod.metadata and pod.metadata.name

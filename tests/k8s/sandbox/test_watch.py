@@ -2,9 +2,10 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
-from lightkube import ApiError, Client
+from lightkube import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace
 from support.k8s_sandbox import Sandbox
@@ -14,7 +15,7 @@ def config(namespace: str, name: str, **labels: str) -> ConfigMap:
     return ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels))
 
 
-def test_a_watch_tells_each_change_as_its_selector_sees_it(client: Client, namespace: str) -> None:
+def test_a_watch_tells_each_change_as_its_selector_sees_it(client: Any, namespace: str) -> None:
     existing = client.list(ConfigMap, namespace=namespace)
     list(existing)
     version = existing.resourceVersion
@@ -34,7 +35,7 @@ def test_a_watch_tells_each_change_as_its_selector_sees_it(client: Client, names
     assert seen == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
 
 
-def test_a_watch_from_a_forgotten_revision_has_expired(sandbox: Sandbox, client: Client, namespace: str) -> None:
+def test_a_watch_from_a_forgotten_revision_has_expired(sandbox: Sandbox, client: Any, namespace: str) -> None:
     made = client.create(config(namespace, "a"))
     client.create(config(namespace, "b"))
     sandbox.forget_changes()
@@ -55,9 +56,7 @@ def test_a_watch_from_a_forgotten_revision_has_expired(sandbox: Sandbox, client:
         ("expired", 410, "Expired"),
     ],
 )
-def test_the_next_requests_fail_as_asked(
-    sandbox: Sandbox, client: Client, failure: str, code: int, reason: str
-) -> None:
+def test_the_next_requests_fail_as_asked(sandbox: Sandbox, client: Any, failure: str, code: int, reason: str) -> None:
     sandbox.fail(failure, times=1, method="GET", path="/api/v1/namespaces/default")
     list(client.list(Namespace))
     with pytest.raises(ApiError) as error:
@@ -66,7 +65,7 @@ def test_the_next_requests_fail_as_asked(
     client.get(Namespace, "default")
 
 
-def test_a_lost_answer_is_of_a_write_that_happened(sandbox: Sandbox, client: Client, namespace: str) -> None:
+def test_a_lost_answer_is_of_a_write_that_happened(sandbox: Sandbox, client: Any, namespace: str) -> None:
     sandbox.fail("lost", method="POST")
     with pytest.raises(ApiError) as error:
         client.create(config(namespace, "a"))
@@ -74,7 +73,7 @@ def test_a_lost_answer_is_of_a_write_that_happened(sandbox: Sandbox, client: Cli
     assert client.get(ConfigMap, "a", namespace=namespace)
 
 
-def test_a_request_can_hang(sandbox: Sandbox, client: Client) -> None:
+def test_a_request_can_hang(sandbox: Sandbox, client: Any) -> None:
     sandbox.fail("hang", seconds=0.3, path="/api/v1/namespaces/default")
     began = time.monotonic()
     client.get(Namespace, "default")

@@ -1,6 +1,7 @@
 """Pod logs: lines that are computed, not stored, and the same for the same pod every time."""
 
 import asyncio
+import math
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,7 +18,8 @@ SIZE = "sandbox.flotilla.dev/log-bytes"
 """Annotation of a pod: how many bytes its logs have (about)."""
 _LINE_BYTES = 128
 _INTERVAL_S = 2.0
-"""Between two lines, unless the log has a size: then they fill the pod's life, or its last hour if that is longer."""
+"""Between two lines, unless the log has a size: then they fill the hour before the container's start."""
+_HOUR_S = 3600.0
 _MOST_LINES = 2_000
 _CHUNK_LINES = 512
 _LEVELS = ("INFO", "INFO", "INFO", "WARN", "INFO", "INFO", "DEBUG", "INFO", "INFO", "ERROR", "INFO")
@@ -28,12 +30,13 @@ _SAID = (
 
 
 class Log(NamedTuple):
-    """One container's log: line i was written at `start + i * interval`."""
+    """One container's log: line i was written at `start + i * interval`; the lines before `oldest` are gone."""
 
     seed: int
     start: float
     interval: float
     lines: int
+    oldest: int = 0
 
     def line(self, index: int, stamps: bool) -> str:
         """Its bytes are `_LINE_BYTES`, the timestamp that was asked for not counted."""
@@ -44,7 +47,7 @@ class Log(NamedTuple):
 
     def behind(self, moment: float) -> int:
         """The first line that was written at a moment or later."""
-        return min(self.lines, max(0, -int((self.start - moment) // self.interval)))
+        return min(self.lines, max(self.oldest, math.ceil((moment - self.start) / self.interval)))
 
 
 def response(pod: Object, query: Mapping[str, str]) -> Response:
@@ -54,7 +57,7 @@ def response(pod: Object, query: Mapping[str, str]) -> Response:
         ApiError: 400, there is no such container, it has not started, or it has no earlier run.
     """
     log = _log_of(pod, query)
-    first = 0
+    first = log.oldest
     if seconds := whole(query, "sinceSeconds"):
         first = log.behind(time.time() - seconds)
     elif moment := query.get("sinceTime"):
@@ -90,15 +93,13 @@ def _log_of(pod: Object, query: Mapping[str, str]) -> Log:
         raise bad_request(f"{where} is waiting to start: {said}")
     seed = zlib.crc32(f"{namespace_of(pod)}/{name_of(pod)}/{name}{'/previous' * previous}".encode())
     started = seconds_of(get(state, "state", "running", "startedAt") or get(pod, "metadata", "creationTimestamp"))
-    life = max(1.0, time.time() - started)
     if previous:
         return Log(seed, started - 600, _INTERVAL_S, 300)
     if size := annotation(pod, SIZE):
-        count = max(1, int(size) // _LINE_BYTES)
-        life = min(life, 3600.0) if life > 60 else 3600.0
-        return Log(seed, time.time() - life, life / count, count)
-    count = min(_MOST_LINES, int(life / _INTERVAL_S) + 1)
-    return Log(seed, max(started, time.time() - count * _INTERVAL_S), _INTERVAL_S, count)
+        lines = max(1, int(size) // _LINE_BYTES)
+        return Log(seed, started - _HOUR_S, _HOUR_S / lines, lines)
+    lines = int((time.time() - started) / _INTERVAL_S) + 1
+    return Log(seed, started, _INTERVAL_S, lines, max(0, lines - _MOST_LINES))
 
 
 async def _chunks(log: Log, first: int, stamps: bool, limit: int) -> AsyncIterator[bytes]:

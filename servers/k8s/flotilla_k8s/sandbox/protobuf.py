@@ -1,9 +1,9 @@
 """Reads the API's protobuf, which clients built from typed Go code send; answers are JSON, which they take too.
 
-`protobuf.txt` has a line for each message, made from the API's own `generated.proto` files: its name, and
-`number:name:type` of each field. A field without a name is embedded. Types: `s` string, `b` bytes, `i` integer, `t`
-boolean, `d` double, `T` time, `Q` quantity, `I` number or string, `R` raw JSON, or a message; `*` before it: repeated,
-`%`: a map from strings.
+`protobuf.txt`, written by `scripts/k8s_protobuf.py` from the API's own `generated.proto` files, has a line for each
+message: its name, and `number:name:type` of each field. A field without a name is embedded. Types: `s` string,
+`b` bytes, `i` integer, `t` boolean, `d` double, `T` time, `Q` quantity, `I` number or string, `R` raw JSON, or a
+message; `*` before it: repeated, `%`: a map from strings.
 """
 
 import base64

@@ -63,7 +63,7 @@ def _stall(pod: Object) -> str | None:
 
 
 def _schedule(control: Control, pod: Object) -> None:
-    nodes = list(control.storage.objects("nodes"))
+    nodes = [node for node in control.storage.objects("nodes") if not get(node, "spec", "unschedulable")]
     lacking = _lacking(pod, nodes)
     if stall_of(pod) == "scheduling" and not lacking:
         lacking = "cpu"
