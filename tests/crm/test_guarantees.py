@@ -20,7 +20,9 @@ from support.postgres import fresh_database
 
 OURS, THEIRS = "cust_12345", "cust_quillfeather"
 AT = "2026-03-01T09:00:00.000+00:00"
-MANY = 12_000  # records that are changed once each, and nearly every call of the suite is about another
+MANY = (
+    12_000 if FULL else 3_000
+)  # records that are changed once each, and nearly every call of the suite is about another
 DEAL_VALUES = {"pipeline_id": "sales", "stage": "Proposal", "stage_kind": "open", "currency": "USD"}
 LOST = {**DEAL_VALUES, "stage": "Closed Lost", "stage_kind": "lost"}
 Rows = Sequence[dict[str, Any]]
