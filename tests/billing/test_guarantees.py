@@ -132,7 +132,7 @@ class TestBilling(Guarantees):
 
 
 @pytest.mark.prove
-class TestBillingOnPostgreSQL(Guarantees, rules=RULES if FULL else bad_input.RULES):
+class TestBillingOnPostgreSQL(Guarantees, rules=RULES if FULL else bad_input.OF_THE_STORE):
     """In `make test` what the databases are likeliest to differ in: which text they take."""
 
     server = BILLING

@@ -21,7 +21,7 @@ from support.postgres import fresh_database
 OURS, THEIRS = "cust_12345", "cust_quillfeather"
 AT = "2026-03-01T09:00:00.000+00:00"
 # Records that are changed once each, and nearly every call of the suite is about another; in `make test` there are few.
-MANY = 12_000 if FULL else 1_000
+MANY = 12_000 if FULL else 3_000
 DEAL_VALUES = {"pipeline_id": "sales", "stage": "Proposal", "stage_kind": "open", "currency": "USD"}
 LOST = {**DEAL_VALUES, "stage": "Closed Lost", "stage_kind": "lost"}
 Rows = Sequence[dict[str, Any]]

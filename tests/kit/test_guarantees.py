@@ -17,7 +17,7 @@ from flotilla_kit.identity.principal import Principal
 from flotilla_kit.testing import Guarantees, Read, broken_rules
 from flotilla_kit.testing.rule import Rule
 from flotilla_kit.testing.rules import RULES
-from pytest import MonkeyPatch, mark
+from pytest import FixtureRequest, MonkeyPatch, mark
 from sqlalchemy import select
 from support import weak_shops
 from support.shop import SAMPLES, shop
@@ -30,6 +30,12 @@ class TestShop(Guarantees):
     """The sound twin of all that follow."""
 
     server = shop()
+
+
+@mark.xdist_group("of one process")
+def test_tests_of_one_group_run_in_one_process(request: FixtureRequest) -> None:
+    """The suite starts a server for each process that has some of its tests."""
+    assert request.node.nodeid.endswith("@of one process") or not request.config.getoption("loadgroup", False)
 
 
 def rules(*names: str) -> list[Rule]:

@@ -164,6 +164,8 @@ def _grant(tool: str, detail: Mapping[str, Any]) -> Grant:
     if not isinstance(bounds, dict):
         raise MandateError(f"{tool}: arguments must be a JSON Schema")
     schema = cast("dict[str, Any]", bounds)
+    if not schema:  # to check it as JSON Schema would take longer than all else about a token
+        return Grant(tool, (), approval == "required")
     if unknown := set(schema) - {"type", "properties", "required"}:
         raise MandateError(f"{tool}: arguments have `properties` and `required`, not {min(unknown)[:40]}")
     try:
@@ -172,7 +174,7 @@ def _grant(tool: str, detail: Mapping[str, Any]) -> Grant:
             check_bound(bound)
     except (SchemaError, MandateError) as error:
         raise MandateError(f"{tool}: {str(error).splitlines()[0][:200]}") from None
-    return Grant(tool, (schema,) if schema else (), approval == "required")
+    return Grant(tool, (schema,), approval == "required")
 
 
 def check_bound(bound: Any) -> None:

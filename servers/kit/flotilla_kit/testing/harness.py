@@ -1,6 +1,7 @@
 """A server that runs for the suite: over HTTP in this process, with issuers of tokens, its state and its records."""
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +20,7 @@ from ..storage import Database, Store
 from ..storage.records import open_records
 from .caller import Caller, insisted
 from .connections import Connections
-from .process import Run, Target, victims
+from .process import Line, Processes, Target, on_stdio, processes
 from .server import Change, Sample, ServerUnderTest
 from .tokens import CLERK, Detail, Issuers, granted
 from .wire import Answer
@@ -46,7 +47,7 @@ class Harness:
         self.resources: list[str] = []
         self.target = Target(server.spec, server.settings, self.flags)
         self._open = AsyncExitStack()
-        self._victims: Run | None = None
+        self._processes: Processes | None = None
         self._numbers, self._samples = itertools.count(1), itertools.count(1)
         self._units: dict[int, int] = {}
         self._reflected: dict[str, Table] = {}
@@ -139,11 +140,18 @@ class Harness:
         rows = {name: connection.execute(select(table)) for name, table in self._reflected.items()}
         return {name: sorted(repr(tuple(row)) for row in found) for name, found in rows.items()}
 
-    async def victims(self) -> Run:
-        """A function that makes a call in a process that is killed in the middle of it."""
-        if self._victims is None:
-            self._victims = await self._open.enter_async_context(victims(self.target))
-        return self._victims
+    async def processes(self) -> Processes:
+        """What starts processes of the server, such as are killed in the middle of a call."""
+        if self._processes is None:
+            self._processes = await self._open.enter_async_context(processes(self.target))
+        return self._processes
+
+    @asynccontextmanager
+    async def on_stdio(self, mandate: str, era: str) -> AsyncGenerator[Line]:
+        """A function that sends a line to a process that serves this mandate, and returns the line that it answers."""
+        forking = (await self.processes()).on_stdio(mandate, era) if hasattr(os, "fork") else None
+        async with forking or on_stdio(self.target, mandate, era) as line:
+            yield line
 
     async def close(self) -> None:
         await self._open.aclose()

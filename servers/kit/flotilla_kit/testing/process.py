@@ -1,7 +1,7 @@
-"""Processes of a server under test: one that serves a mandate over stdio, and ones that die in the middle of a call.
+"""Processes of a server under test: ones that serve a mandate over stdio, and ones that die in the middle of a call.
 
-One process forks the latter, one for every line of its input, a step as JSON, and says how each ended: that saves the
-second that starting Python takes.
+One process forks them all, one for every line of its input, a step or a session as JSON, and says how each ended: that
+saves the seconds that importing a server takes. Those that die in a call have the server that was built before.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,16 +19,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fastmcp import Client, FastMCP
+from mcp_types import CallToolRequest, CallToolRequestParams, CallToolResult
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
 from ..cli import ServerSpec
 from ..effects import faults
+from ..server import guard_of
 from ..settings import MANDATE_VARIABLE, ServerSettings
 from ..telemetry import logs
 from .wire import LEGACY
 
 _LINE_BYTES = 2**24
+_STARTS_S, _ENDS_S = 60, 20
 _QUIET = {"FASTMCP_LOG_ENABLED": "false", "FASTMCP_CHECK_FOR_UPDATES": "off", "FASTMCP_ENV_FILE": os.devnull}
 
 
@@ -39,7 +43,7 @@ class Target:
     settings: type[ServerSettings]
     flags: Mapping[str, Any]
 
-    def server(self, mandate: str) -> FastMCP:
+    def server(self, mandate: str | None) -> FastMCP:
         settings = self.settings.load({**self.flags, "mandate": mandate})
         return self.spec.create_server(settings, self.spec.store(settings))
 
@@ -72,46 +76,88 @@ class Passed:
         return self.exit_code == -signal.SIGKILL
 
 
-Run = Callable[[Step], Awaitable[Passed]]
+@dataclass(frozen=True)
+class Session:
+    """A worker's session over stdio, whose bytes go through a socket on this port."""
+
+    mandate: str
+    port: int
+
+
+Line = Callable[[bytes], Awaitable[str]]
+_Pipes = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Processes:
+    """What starts processes of a server under test, one at a time; see `processes`."""
+
+    def __init__(self, back: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        self._back, self._to = back, to
+
+    async def run(self, step: Step) -> Passed:
+        """Take a step in a process of its own."""
+        self._send(step)
+        return await self._ended()
+
+    @asynccontextmanager
+    async def on_stdio(self, mandate: str, era: str) -> AsyncGenerator[Line]:
+        """A function that sends a line to a process that serves this mandate, and returns the line that it answers."""
+        connected: asyncio.Queue[_Pipes] = asyncio.Queue()
+
+        def connect(back: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+            connected.put_nowait((back, to))
+
+        async with await asyncio.start_server(connect, "127.0.0.1", 0, limit=_LINE_BYTES) as listener:
+            self._send(Session(mandate, listener.sockets[0].getsockname()[1]))
+            async with asyncio.timeout(_STARTS_S):
+                back, to = await connected.get()
+            try:
+                yield await _greeted(back, to, era)
+            finally:
+                to.close()
+                async with asyncio.timeout(_ENDS_S):
+                    await self._ended()
+
+    def _send(self, order: Step | Session) -> None:
+        self._to.write(json.dumps(asdict(order)).encode() + b"\n")
+
+    async def _ended(self) -> Passed:
+        said: dict[str, Any] = {}
+        while not (line := await self._back.readline()).startswith(b"exit "):
+            assert line, "the process that starts the others has ended"
+            said = json.loads(line)
+        return Passed(int(line.split()[1]), tuple(said.get("places", ())), said.get("answer", ""))
 
 
 @asynccontextmanager
-async def victims(target: Target) -> AsyncGenerator[Run]:
-    """A function that takes a step in a process of its own."""
-    async with _started("victims", target) as (to, back):
-
-        async def run(step: Step) -> Passed:
-            to.write(json.dumps(asdict(step)).encode() + b"\n")
-            said: dict[str, Any] = {}
-            while not (line := await back.readline()).startswith(b"exit "):
-                assert line, "the process that starts victims has ended"
-                said = json.loads(line)
-            return Passed(int(line.split()[1]), tuple(said.get("places", ())), said.get("answer", ""))
-
-        yield run
+async def processes(target: Target) -> AsyncGenerator[Processes]:
+    """What starts processes of this server, while the block lasts. Needs `os.fork`."""
+    async with _started("forks", target) as pipes:
+        yield Processes(*pipes)
 
 
 @asynccontextmanager
-async def on_stdio(target: Target, mandate: str, era: str) -> AsyncGenerator[Callable[[bytes], Awaitable[str]]]:
-    """A function that sends a line to a process that serves this mandate, and returns the line that it answers."""
-    async with _started("stdio", target, mandate) as (to, back):
+async def on_stdio(target: Target, mandate: str, era: str) -> AsyncGenerator[Line]:
+    """As `Processes.on_stdio`, where nothing forks."""
+    async with _started("stdio", target, mandate) as (back, to):
+        yield await _greeted(back, to, era)
 
-        async def line(sent: bytes) -> str:
-            to.write(sent + b"\n")
-            return (await back.readline()).decode()
 
-        if era == LEGACY:
-            client = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
-            hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
-            assert '"result"' in await line(json.dumps(hello).encode())
-            to.write(b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
-        yield line
+async def _greeted(back: asyncio.StreamReader, to: asyncio.StreamWriter, era: str) -> Line:
+    async def line(sent: bytes) -> str:
+        to.write(sent + b"\n")
+        return (await back.readline()).decode()
+
+    if era == LEGACY:
+        client = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+        hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}
+        assert '"result"' in await line(json.dumps(hello).encode())
+        to.write(b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
+    return line
 
 
 @asynccontextmanager
-async def _started(
-    kind: str, target: Target, mandate: str = ""
-) -> AsyncGenerator[tuple[asyncio.StreamWriter, asyncio.StreamReader]]:
+async def _started(kind: str, target: Target, mandate: str = "") -> AsyncGenerator[_Pipes]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", f"from {__name__} import main; main({kind!r}, {target.pickled()!r})"),
         stdin=asyncio.subprocess.PIPE,
@@ -121,9 +167,9 @@ async def _started(
     )
     assert process.stdin and process.stdout
     try:
-        yield process.stdin, process.stdout
+        yield process.stdout, process.stdin
         process.stdin.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(_ENDS_S):
             await process.wait()
     finally:
         if process.returncode is None:
@@ -161,33 +207,56 @@ class _Places:
             self.passed.append(name)
 
 
-async def _take(target: Target, step: Step) -> None:
-    async with Client(target.server(step.mandate)) as client:
+async def _take(server: FastMCP, step: Step) -> None:
+    guard = guard_of(server)
+    guard.local = await guard.authority.principal(step.mandate)
+    call = {"name": step.tool, "arguments": step.arguments, "_meta": {"claudecode/toolUseId": step.use}}
+    asked = CallToolRequest(params=CallToolRequestParams.model_validate(call))
+    async with Client(server) as client:
         places = _Places(step.place)
         places.watch()
-        meta = {"claudecode/toolUseId": step.use}
-        result = await client.call_tool(step.tool, dict(step.arguments), raise_on_error=False, meta=meta)
+        # Not `call_tool`, which first lists all tools to check the answer.
+        result = await client.session.send_request(asked, CallToolResult)
         passed = [*places.passed]
     print(json.dumps({"places": passed, "answer": str(result.content)}), flush=True)  # noqa: T201  to whoever started it
 
 
+def _serve(target: Target, session: Session) -> None:
+    """Over standard input and output that are the two ends of a socket."""
+    with socket.create_connection(("127.0.0.1", session.port)) as connection:
+        for descriptor in (0, 1):
+            os.dup2(connection.fileno(), descriptor)
+    sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+    os.environ[MANDATE_VARIABLE] = session.mandate
+    _serve_stdio(target)
+
+
+def _serve_stdio(target: Target) -> None:
+    asyncio.run(target.server(os.environ[MANDATE_VARIABLE]).run_stdio_async(show_banner=False))
+
+
 def _fork(target: Target) -> None:
+    server = target.server(None)
+    asyncio.run(server.list_tools(run_middleware=False))  # so that what a call imports is there, too
     for line in sys.stdin:
+        order: dict[str, Any] = json.loads(line)
         child = os.fork()
         if not child:
-            asyncio.run(_take(target, Step(**json.loads(line))))
+            if "port" in order:
+                _serve(target, Session(**order))
+            else:
+                asyncio.run(_take(server, Step(**order)))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print("exit", os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  as above
 
 
 def main(kind: str, pickled: str) -> None:
-
     content = io.BytesIO(base64.b64decode(pickled))
     sys.path[:] = pickle.load(content)  # the parent's
     target: Target = pickle.load(content)
     logs.configure("error")
-    if kind == "victims":
+    if kind == "forks":
         _fork(target)
     else:
-        asyncio.run(target.server(os.environ[MANDATE_VARIABLE]).run_stdio_async(show_banner=False))
+        _serve_stdio(target)

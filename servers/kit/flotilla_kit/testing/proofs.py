@@ -2,9 +2,12 @@
 
 import os
 import random
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 FULL = os.environ.get("FLOTILLA_PROVE") == "1"
 SEED = int(os.environ.get("FLOTILLA_SEED", "20261121"))
+T = TypeVar("T")
 
 
 def share(full: int) -> int:
@@ -15,3 +18,9 @@ def share(full: int) -> int:
 def draw(name: str) -> random.Random:
     """A random source that depends on the seed and the proof's name only."""
     return random.Random(f"{SEED}-{name}")
+
+
+def drawn(classes: Iterable[Sequence[T]], name: str) -> list[T]:
+    """All values of all classes in a full run, otherwise one of each class, drawn by the seed and the name."""
+    source = draw(name)
+    return [value for values in classes if values for value in (values if FULL else [source.choice(values)])]

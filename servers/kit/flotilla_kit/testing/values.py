@@ -1,6 +1,8 @@
 """Values that are not what an argument wants, though some layer might take them for it."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
@@ -11,36 +13,45 @@ Schema = Mapping[str, Any]
 MARK = "quokka7391"
 """In texts that no error may repeat."""
 
-INJECTIONS = (
-    *(f"{MARK}'; DROP TABLE transactions; --", f'{MARK}" OR 1=1 --', f"{MARK}') UNION SELECT * FROM sqlite_master --"),
+# Each line is a class: of one, `make test` draws a value for each argument, `make prove` takes all.
+SQL = (f"{MARK}'; DROP TABLE transactions; --", f'{MARK}" OR 1=1 --', f"{MARK}') UNION SELECT * FROM sqlite_master --")
+PATHS = (
     *("../../../etc/passwd", "..\\..\\windows\\win.ini", "%2e%2e%2fetc%2fpasswd", "file:///etc/passwd", "/dev/zero"),
-    *(
-        "$(id)",
-        "`id`",
-        "; cat /etc/passwd",
-        "| id",
-        "{{7*7}}",
-        "${jndi:ldap://127.0.0.1/a}",
-        "%s%n%x",
-        "NEAR(a b)",
-        "*",
-    ),
-    *("<script>alert(1)</script>", "\r\nSet-Cookie: a=b", "title:x*", "-refund ^x", '"', "'", "(" * 99, "\\", "%", "_"),
 )
-ODD_TEXTS = (
-    *("", " ", "\t", "\n", "x" * 10_000, "\u202egnp.exe", "\ufeffx", "e\u0301", "\u200b", "💸" * 20, "ﬁ", "\x1b[31m"),
-    *("null", "None", "undefined", "true", "NaN", "-1", "1e400", "2026-02-30", "٤"),
+INJECTIONS: tuple[tuple[str, ...], ...] = (
+    SQL,
+    PATHS,
+    ("$(id)", "`id`", "; cat /etc/passwd", "| id"),
+    ("{{7*7}}", "${jndi:ldap://127.0.0.1/a}", "%s%n%x"),
+    ("NEAR(a b)", "*", "title:x*", "-refund ^x"),
+    ("<script>alert(1)</script>", "\r\nSet-Cookie: a=b"),
+    ('"', "'", "(" * 99, "\\", "%", "_"),
 )
-UNSENDABLE = ("\ud800", "a\udfffb", "\u0000", "a\u0000b", f"{MARK}" + "x" * 300_000)
+ODD_TEXTS: tuple[tuple[str, ...], ...] = (
+    ("", " ", "\t", "\n"),
+    ("x" * 10_000,),
+    ("\u202egnp.exe", "\ufeffx", "e\u0301", "\u200b", "💸" * 20, "ﬁ", "\x1b[31m"),
+    ("null", "None", "undefined", "true", "NaN", "-1", "1e400", "2026-02-30", "٤"),
+)
+UNSENDABLE: tuple[tuple[str, ...], ...] = (
+    ("\ud800", "a\udfffb"),
+    ("\u0000", "a\u0000b"),
+    (f"{MARK}" + "x" * 300_000,),
+)
 """Text that no database could hold, and text beyond what arguments may have."""
-NUMBERS: tuple[Any, ...] = (
-    *(0, -1, 1, 2**31, 2**53 + 1, 2**63, 2**64, 10**30, -(10**30), 0.5, -0.5, 1e300, 5e-324),
-    *(True, False, "1", "9999", "1e1", "0x1", "1 ", "٤", "9" * 1000),
+NUMBERS: tuple[tuple[Any, ...], ...] = (
+    (0, -1, 1),
+    (2**31, 2**53 + 1, 2**63, 2**64, 10**30, -(10**30)),
+    (0.5, -0.5, 1e300, 5e-324),
+    (True, False),
+    ("1", "9999", "1e1", "0x1", "1 ", "٤", "9" * 1000),
 )
-NO_NUMBERS = tuple(map(raw, ("1e400", "-1e400", "NaN", "Infinity", "-Infinity")))
+NO_NUMBERS = ((raw("1e400"), raw("-1e400")), (raw("NaN"),), (raw("Infinity"), raw("-Infinity")))
 """What Python's JSON reader takes for a number."""
-OTHER_KINDS: tuple[Any, ...] = (
-    *(None, True, 17, 1.5, MARK, [], [MARK], {}, {"$ne": None}, {MARK: MARK}, [[[[[[]]]]]], {"const": MARK}),
+OTHER_KINDS: tuple[tuple[Any, ...], ...] = (
+    *((None,), (True,), (17, 1.5), (MARK,)),
+    ([], [MARK], [[[[[[]]]]]]),
+    ({}, {"$ne": None}, {MARK: MARK}, {"const": MARK}),
 )
 GARBAGE_CURSORS = (
     *("", MARK, "W10", "bnVsbA", "WyJhIiwgImIiLCAiYyJd", "A" * 400, "==", "x"),
@@ -66,16 +77,27 @@ def wide(text: str) -> str:
     return chr(ord(text[0]) + 0xFEE0) + text[1:] if text and text[0].isascii() else text + "\ufeff"
 
 
-def odd_names(name: str, server: str = "server") -> list[str]:
+NO_NAMES = (
+    *("", " ", ".", "*", "💸", "\u0000", "__proto__", "__class__", "x" * 2000),
+    *("no_such_tool", "exec", "resources/read", "tools/list", "decide_approvals"),
+)
+"""Names of nothing, whatever the tools are called."""
+
+
+def like(name: str, server: str = "server") -> list[str]:
     """Names that some layer might take for `name`, a tool of that server."""
     names = [
-        *("", " ", ".", "*", "💸", "\u0000", "__proto__", "__class__", "../" + name, "tools/" + name, "/" + name),
+        *("../" + name, "tools/" + name, "/" + name),
         *(name + " ", " " + name, name + "\n", name + "\u0000", name + "\u200b", name.upper(), name.title()),
         *(name.replace("_", "-"), f"{server}_{name}", f"mcp__{server}__{name}", f"{name}?", f"{name};", f"{name}/"),
-        *(f"{'0' * 12}_{name}", f"e3b0c44298fc_{name}", wide(name), "x" * 2000, name * 60, f"{name}%00", f"{name}@1"),
-        *("no_such_tool", "exec", "resources/read", "tools/list", "decide_approvals"),
+        *(f"{'0' * 12}_{name}", f"e3b0c44298fc_{name}", wide(name), name * 60, f"{name}%00", f"{name}@1"),
     ]
     return [other for other in names if other != name]  # some say the same of a name in one word
+
+
+def odd_names(name: str, server: str = "server") -> list[str]:
+    """Names like that of a tool of that server, and names of nothing."""
+    return [*like(name, server), *NO_NAMES]
 
 
 def not_quite(value: Any, other: str = "x") -> list[Any]:
@@ -106,23 +128,28 @@ def not_quite(value: Any, other: str = "x") -> list[Any]:
 
 def invalid(schema: Schema, value: Any) -> bool:
     """Whether the value breaks the schema that the tool lists for an argument."""
-    checker = Draft202012Validator.FORMAT_CHECKER
-    return not Draft202012Validator(dict(schema), format_checker=checker).is_valid(value)  # pyright: ignore[reportUnknownMemberType]  # stub
+    return not _validator(json.dumps(schema)).is_valid(value)  # pyright: ignore[reportUnknownMemberType]  # stub
 
 
-def bad_values(schema: Schema) -> Iterator[Any]:
-    """What an argument of this schema might be sent: other kinds, the ends of its ranges, huge and hostile text."""
+@lru_cache(maxsize=1024)
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def unsayable(value: Any) -> bool:
+    """Whether it is refused before anybody asks what the argument may be."""
+    return isinstance(value, str) and any(value in values for values in (*NO_NUMBERS, *UNSENDABLE))
+
+
+def bad_values(schema: Schema) -> list[Sequence[Any]]:
+    """What an argument of this schema might be sent, by class: other kinds, ends of its ranges, huge, hostile text."""
     kinds = kinds_of(schema)
-    yield from (value for value in OTHER_KINDS)
-    yield from UNSENDABLE
-    yield from NO_NUMBERS
+    classes: list[Sequence[Any]] = [*OTHER_KINDS, *UNSENDABLE, *NO_NUMBERS]
     if "string" in kinds:
-        yield from INJECTIONS
-        yield from ODD_TEXTS
+        classes += [*INJECTIONS, *ODD_TEXTS]
     if kinds & {"integer", "number"}:
-        yield from NUMBERS
-    for part in parts_of(schema):
-        yield from _ends(part)
+        classes += NUMBERS
+    return [*classes, *([end] for part in parts_of(schema) for end in _ends(part))]
 
 
 def _ends(schema: Schema) -> Iterator[Any]:

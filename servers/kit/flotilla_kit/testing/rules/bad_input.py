@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from ..harness import Harness
+from ..proofs import drawn
 from ..rule import rule, rule_for_each
 from ..server import Change, Sample
-from ..values import EXTRA, GARBAGE_CURSORS, INJECTIONS, MARK, NO_NUMBERS, UNSENDABLE, bad_values, invalid, kinds_of
-from ..wire import ERAS, ERROR, Answer
+from ..values import EXTRA, GARBAGE_CURSORS, MARK, PATHS, SQL, bad_values, invalid, kinds_of, unsayable
+from ..wire import ERROR, Answer, era_of
 from .paging import paging
 
 KEY = "idempotency_key"
@@ -36,24 +37,44 @@ def refused_well(answer: Answer, said: str) -> None:
 async def bad_input_is_an_error_as_data_and_has_no_effect(harness: Harness, sample: Sample) -> None:
     """Values of other kinds, beyond their ranges, huge, hostile, or no JSON, to every argument in turn.
 
-    What the tool's own schema forbids is refused as `invalid_arguments`; what it allows may be answered.
+    What the tool's own schema forbids is refused as `invalid_arguments`.
     """
-    properties: dict[str, Any] = harness.tools[sample.tool]["inputSchema"].get("properties", {})
-    clerk = harness.clerk(sample)
+    clerk = harness.clerk(sample, waits=isinstance(sample, Change))
     async with harness.unchanged():
-        for name, schema in properties.items():
+        for name, values in _values(harness, sample).items():
             good = harness.fresh(sample)
-            for number, bad in enumerate(bad_values(schema)):
-                arguments = {**good, name: bad}
-                if number % RUN == 0:
-                    clerk = harness.clerk(sample, waits=isinstance(sample, Change))
-                answer = await clerk.call(sample.tool, arguments, use=f"bad {number}", era=ERAS[number % 2])
+            for number, bad in enumerate(value for value, forbidden in values if forbidden):
+                answer = await clerk.call(sample.tool, {**good, name: bad}, use=f"bad {number}", era=era_of(number))
                 said = f"{name}={bad!r:.80}"
                 refused_well(answer, said)
-                unsayable = bad in (*NO_NUMBERS, *UNSENDABLE) if isinstance(bad, str) else False
-                if unsayable or invalid(schema, bad):
-                    refused = {"invalid_arguments", *(("protocol",) if unsayable else ())}
-                    assert answer.code in refused, f"{said}: {answer.text[:300]}"
+                refused = {"invalid_arguments", *(("protocol",) if unsayable(bad) else ())}
+                assert answer.code in refused, f"{said}: {answer.text[:300]}"
+
+
+@rule_for_each(lambda server: server.samples)
+async def odd_input_that_is_allowed_is_answered_or_an_error_as_data(harness: Harness, sample: Sample) -> None:
+    """Of those values, what the tool's schema allows, and so the store gets; without an approval, it has no effect."""
+    clerk = harness.clerk(sample)
+    async with harness.unchanged():
+        for name, values in _values(harness, sample).items():
+            good = harness.fresh(sample)
+            for number, odd in enumerate(value for value, forbidden in values if not forbidden):
+                if isinstance(sample, Change) and number % RUN == 0:
+                    clerk = harness.clerk(sample, waits=True)
+                answer = await clerk.call(sample.tool, {**good, name: odd}, use=f"odd {number}", era=era_of(number))
+                refused_well(answer, f"{name}={odd!r:.80}")
+
+
+def _values(harness: Harness, sample: Sample) -> dict[str, list[tuple[Any, bool]]]:
+    """What each argument is sent, and whether it is forbidden."""
+    properties: dict[str, Any] = harness.tools[sample.tool]["inputSchema"].get("properties", {})
+    return {
+        name: [
+            (value, unsayable(value) or invalid(schema, value))
+            for value in drawn(bad_values(schema), f"{sample.tool} {name}")
+        ]
+        for name, schema in properties.items()
+    }
 
 
 @rule_for_each(lambda server: server.samples)
@@ -95,7 +116,8 @@ async def hostile_text_that_is_allowed_is_only_text(harness: Harness, sample: Ch
     for name in sample.nth(0):
         if "string" not in kinds_of(properties[name]) or name == KEY:
             continue
-        for text in [text for text in INJECTIONS if not invalid(properties[name], text)][:6]:
+        allowed = [[text for text in kind if not invalid(properties[name], text)][:3] for kind in (SQL, PATHS)]
+        for text in drawn(allowed, f"{sample.tool} {name}"):
             arguments, before = {**harness.fresh(sample), name: text}, await harness.count()
             clerk, use = harness.clerk(sample), f"text_{harness.number()}"
             answer = await clerk.call(sample.tool, arguments, use=use)
@@ -106,9 +128,14 @@ async def hostile_text_that_is_allowed_is_only_text(harness: Harness, sample: Ch
             assert await harness.count() - before == (unit if answer.code == "ok" else 0), f"{name}={text}"
 
 
+OF_THE_STORE = [
+    odd_input_that_is_allowed_is_answered_or_an_error_as_data,
+    cursors_that_were_not_issued_are_named,
+    hostile_text_that_is_allowed_is_only_text,
+]
+"""Those whose input is not refused before the store gets it."""
 RULES = [
     bad_input_is_an_error_as_data_and_has_no_effect,
     arguments_that_are_unknown_or_missing_are_refused,
-    cursors_that_were_not_issued_are_named,
-    hostile_text_that_is_allowed_is_only_text,
+    *OF_THE_STORE,
 ]

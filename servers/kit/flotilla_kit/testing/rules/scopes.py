@@ -8,7 +8,7 @@ from ..rule import rule, rule_for_each, rule_where
 from ..server import Arguments, Change, Sample, ServerUnderTest
 from ..tokens import granted
 from ..values import not_quite
-from ..wire import ERAS, Answer
+from ..wire import ERAS, Answer, era_of
 from .paging import paging
 from .visibility import twin
 
@@ -106,7 +106,7 @@ async def the_scope_bounds_every_argument_that_names_it(harness: Harness) -> Non
                     assert listed["properties"][key]["const"] == value and key in listed["required"]
                 for number, other in enumerate([*not_quite(value), None]):
                     arguments = {**good, key: other}
-                    answer = await caller.call(sample.tool, arguments, use=f"s{number}", era=ERAS[number % 2])
+                    answer = await caller.call(sample.tool, arguments, use=f"s{number}", era=era_of(number))
                     assert answer.code in ("invalid_arguments", "out_of_bounds"), f"{other!r}: {answer.text[:300]}"
                 left = {name: said for name, said in good.items() if name != key}
                 answer = await caller.call(sample.tool, left, use="left out")

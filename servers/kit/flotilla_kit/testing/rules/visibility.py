@@ -1,17 +1,18 @@
 """What a mandate does not name does not exist: its answers are, but for the name, those of what is not there."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ... import __version__
 from ..caller import Caller, shown
 from ..harness import Harness
-from ..process import on_stdio
+from ..process import Line
+from ..proofs import FULL
 from ..rule import rule, rule_for_each
 from ..server import Sample
 from ..tokens import granted
-from ..values import odd_names
+from ..values import like, odd_names
 from ..wire import ERAS, LEGACY, META, MODERN, encoded, headers, raw, request
 
 NOWHERE = "granted_but_not_there"
@@ -80,20 +81,29 @@ async def a_hidden_tool_answers_like_an_absent_one(harness: Harness, sample: Sam
     async with harness.unchanged():
         for era in ERAS:
             assert sample.tool not in shown(await caller.listed(era=era)), f"{sample.tool} is listed"
-            for given in variants(harness, sample).values():
-                assert await unnamed(caller, sample.tool, given, era) == await unnamed(caller, "zz", given, era)
-                for more in HEADERS if era == MODERN else HEADERS[:1]:
+            for number, given in enumerate(variants(harness, sample).values()):
+                if FULL or not number:
+                    assert await unnamed(caller, sample.tool, given, era) == await unnamed(caller, "zz", given, era)
+                for more in _headers(era, number):
                     answer = await answers_alike(caller, sample.tool, given, era, more)
                     assert b"HTTP/1.1 200" in answer or b'"error"' in answer, answer[:300]
+
+
+def _headers(era: str, number: int) -> Sequence[dict[str, bytes]]:
+    """Which headers come with that variant of a call: all in a full run, otherwise one after the other."""
+    if era != MODERN:
+        return HEADERS[:1]
+    return HEADERS if FULL else [HEADERS[number % len(HEADERS)]]
 
 
 @rule_for_each(lambda server: server.tools)
 async def names_like_that_of_a_tool_are_unknown(harness: Harness, sample: Sample) -> None:
     """Whatever some layer might take for the name of a tool, granted or not, is no tool."""
-    granting, hiding, good = all_but(harness), all_but(harness, sample.tool), harness.fresh(sample)
+    callers, good = [all_but(harness), all_but(harness, sample.tool)], harness.fresh(sample)
+    position = list(harness.tools).index(sample.tool)
     async with harness.unchanged():
-        for caller in (granting, hiding):
-            for name in odd_names(sample.tool):
+        for number, name in enumerate(odd_names(sample.tool) if FULL or not position else like(sample.tool)):
+            for caller in callers if FULL else [callers[(number + position) % 2]]:
                 era = MODERN if name.isprintable() and name.isascii() and name.strip() == name != "" else LEGACY
                 answer = await caller.call(name, good, use="odd", era=era)
                 assert answer.code in ("unknown_tool", "protocol"), f"{name!r}: {answer.text[:300]}"
@@ -177,23 +187,22 @@ async def a_hidden_tool_answers_like_an_absent_one_over_stdio(harness: Harness) 
     hidden += [(uri, "resources/read") for uri in (*harness.resources[:3], "file:///etc/passwd")]
     hidden += [("hidden", "prompts/get")]
     for era in ERAS:
-        async with on_stdio(harness.target, token, era) as line:
+        async with harness.on_stdio(token, era) as line:
             for given in variants(harness, first).values():
                 absent = {
                     method: await _unnamed_on(line, era, "nothing://at", method, given)
                     for method in {method for _, method in hidden}
                 }
                 for name, method in hidden:
-                    answers = {await _unnamed_on(line, era, said, method, given) for said in (name, twin(name))}
+                    named = (name, twin(name)) if FULL else (name,)
+                    answers = {await _unnamed_on(line, era, said, method, given) for said in named}
                     assert answers == {absent[method]}, f"{name} shows that it is there: {answers}"
             answer = await _unnamed_on(line, era, first.tool, "tools/call", {"arguments": harness.fresh(first)})
             assert "content" in json.loads(answer)["result"], f"the tool that is granted does not answer: {answer}"
             assert "unknown_tool" not in answer, answer
 
 
-async def _unnamed_on(
-    line: Callable[[bytes], Awaitable[str]], era: str, name: str, method: str, given: Mapping[str, Any]
-) -> str:
+async def _unnamed_on(line: Line, era: str, name: str, method: str, given: Mapping[str, Any]) -> str:
     """An answer over stdio without the name."""
     return (await line(encoded(_as_era(request(name, method=method, **given), era)))).replace(name, "NAME")
 
