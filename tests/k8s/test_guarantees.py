@@ -1,6 +1,7 @@
 """What every server guarantees, of the Kubernetes server: over a namespace of ours, and one nobody may find out."""
 
 import atexit
+import json
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,7 +16,7 @@ from flotilla_k8s.settings import Settings
 from flotilla_kit.testing import FULL, Change, Guarantees, Read, ServerUnderTest
 from flotilla_kit.testing.rules import RULES, crashes, paging
 from support.k8s_effects import Effects
-from support.k8s_objects import OURS, THEIRS, config_map, deployment, event, namespace, pod
+from support.k8s_objects import OURS, THEIRS, config_map, deployment, event, namespace, pod, running
 from support.k8s_sandbox import Sandbox, k8s_sandbox
 
 HERE = {"context": "sandbox", "namespace": OURS}
@@ -36,9 +37,22 @@ def cluster() -> tuple[Sandbox, Effects]:
         objects += [deployment("web", name), pod(f"{word}-pod", name)]
         objects += [event(number, name, f"Pod/{word}-pod", f"{word} {number}") for number in range(3)]
     sandbox.kubectl("apply", "-f", "-", stdin=objects)
+    for name, word in ((OURS, "nordlys"), (THEIRS, "quillfeather")):
+        patch = ("--subresource=status", "--type=merge", "-p", json.dumps(running()))
+        sandbox.kubectl("patch", "pod", f"{word}-pod", "-n", name, *patch)
+    _age(sandbox)
     effects = Effects(sandbox)
     effects.prepare([OURS, THEIRS], provisioned=OURS)
     return sandbox, effects
+
+
+def _age(sandbox: Sandbox) -> None:
+    """Let the ConfigMaps and namespaces be old: pages of rows that say `3s` would differ from second to second."""
+    storage = sandbox.running.cluster.storage
+    for qualified in ("configmaps", "namespaces"):
+        for value in list(storage.objects(qualified)):
+            old = {**value["metadata"], "creationTimestamp": "2026-03-01T09:00:00Z"}
+            storage.put(sandbox.running.cluster.kind(qualified), {**value, "metadata": old})
 
 
 def given(home: Path) -> dict[str, Any]:

@@ -73,6 +73,11 @@ def seeded_cluster(cluster: Sandbox) -> Sandbox:
     return cluster
 
 
+def left_in(folder: Path) -> list[str]:
+    """What is in its files: the audit, too."""
+    return [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]
+
+
 CALLS: list[tuple[str, dict[str, Any]]] = [
     *(
         ("get_resource", {"kind": kind, "name": name, **more})
@@ -107,8 +112,7 @@ async def test_no_byte_of_it_is_in_any_answer_log_or_record(
             assert "suggestion" not in said or "absent" in str(arguments), said
             told.append(f"{tool} {arguments} {said}")
         told.append(await k8s.text("list_contexts"))
-    told += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
-    told += [caplog.text, *capfd.readouterr()]
+    told += [*left_in(tmp_path), caplog.text, *capfd.readouterr()]
     for value in {*seeded(), token}:
         assert not [text[:200] for text in told if value in text], value
     assert any("green" in text for text in told), "what is no secret is shown"

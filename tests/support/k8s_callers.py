@@ -45,7 +45,7 @@ class Told:
 
     def take(self, answer: Data) -> None:
         self.answers[answer.get("code", answer.get("result", ""))] += 1
-        done = answer.get("objects") or answer.get("details", {}).get("done") or []
+        done: list[Data] = answer.get("objects") or answer.get("details", {}).get("done") or []
         self.made += any(each["kind"] == "Namespace" and each["result"] == "created" for each in done)
         if answer.get("result") in ("deleted", "terminating"):
             self.deleted.add(answer["uid"])

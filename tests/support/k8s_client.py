@@ -34,8 +34,9 @@ class K8s:
 
 
 @asynccontextmanager
-async def k8s_client(home: Path, kubeconfig: Path, **settings: Any) -> AsyncGenerator[K8s]:
-    """The owner's client of a server over the clusters of that kubeconfig."""
-    given = Settings.load({"home": home, "kubeconfig": kubeconfig, **settings})
+async def k8s_client(home: Path, kubeconfig: Path | None, **settings: Any) -> AsyncGenerator[K8s]:
+    """The owner's client of a server over the clusters of that kubeconfig; with None, of the one that it finds."""
+    where = {} if kubeconfig is None else {"kubeconfig": kubeconfig}
+    given = Settings.load({"home": home, **where, **settings})
     async with Client(create_server(given)) as client:
         yield K8s(client)

@@ -61,3 +61,16 @@ def event(number: int, in_namespace: str = OURS, about: str = "Pod/web-1", messa
         "firstTimestamp": when,
         "lastTimestamp": when,
     }
+
+
+def running(started: str = "2026-03-01T09:00:00Z", restarts: int = 0) -> Object:
+    """The status of a pod that runs, as a patch."""
+    container = {
+        "name": "web",
+        "image": "registry.example/web:1",
+        "imageID": "registry.example/web@sha256:1",
+        "ready": True,
+        "restartCount": restarts,
+        "state": {"running": {"startedAt": started}},
+    }
+    return {"status": {"phase": "Running", "startTime": started, "containerStatuses": [container]}}

@@ -129,12 +129,11 @@ def k8s_sandbox_process(folder: Path, *flags: str) -> Generator[SandboxProcess]:
     """`flotilla-k8s sandbox FLAGS` on a free loopback port, ended by its own pid."""
     file = folder / "kubeconfig"
     command = [sys.executable, "-m", "flotilla_k8s", "sandbox", "--kubeconfig", str(file), "--exit-with-stdin", *flags]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         if not process.stdout.readline():
             raise RuntimeError(f"the sandbox did not start: exit code {process.wait()}")
-        yield SandboxProcess(process, file)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+        try:
+            yield SandboxProcess(process, file)
+        finally:
+            process.terminate()

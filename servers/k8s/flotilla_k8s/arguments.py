@@ -19,7 +19,7 @@ _VERB = re.compile(r"[a-z]{2,30}")
 _KEY = r"(?:[a-zA-Z0-9](?:[-a-zA-Z0-9.]{0,251}[a-zA-Z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 _REQUIREMENT = re.compile(
-    rf"\s*(?:{_KEY}\s*(?:=|==|!=)\s*{_VALUE}|!?{_KEY}|{_KEY}\s+(?:in|notin)\s+\(\s*{_VALUE}(?:\s*,\s*{_VALUE})*\s*\))\s*",
+    rf" *(?:{_KEY} *(?:=|==|!=) *{_VALUE}|!?{_KEY}|{_KEY} +(?:in|notin) +\( *{_VALUE}(?: *, *{_VALUE})* *\)) *",
     re.ASCII,
 )
 _COMMA = re.compile(r",(?![^(]*\))")  # not inside of parentheses

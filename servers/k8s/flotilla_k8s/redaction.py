@@ -6,7 +6,7 @@ Whatever an answer, an error, an approval's facts or a log says of a cluster has
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -85,6 +85,17 @@ class Redactor:
         if not _SUSPICIOUS.search(together) and not any(known in together for known in self._known):
             return values
         return [self.text(value) if isinstance(value, str) else value for value in values]
+
+    def rows(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """Rows of short values; those of a column whose name is a secret's are hidden."""
+        hidden = {number for number, column in enumerate(columns) if _FIELD.search(column)}
+        cells = self.texts(
+            HIDDEN if number in hidden and isinstance(cell, str) else cell
+            for row in rows
+            for number, cell in enumerate(row)
+        )
+        width = len(columns)
+        return [cells[start : start + width] for start in range(0, len(cells), width)]
 
     def lines(self, text: str) -> str:
         """Lines that different hands may have written, such as those of a log: keys that span some are hidden, and in

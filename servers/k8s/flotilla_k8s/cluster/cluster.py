@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, cast
 
 import httpx2
 import msgspec
+from flotilla_kit.errors import InvalidCursor
 from lightkube.config import client_adapter
 from lightkube.config.models import User
 
@@ -169,13 +170,14 @@ class Cluster:
         params = {"watch": "true", "fieldSelector": f"metadata.name={name}", "resourceVersion": version}
         params["timeoutSeconds"] = str(max(1, int(timeout_s)))
         asked, read = Asked("GET", kind, namespace, watch=True), timeout_s + _WATCH_SLACK_S
-        async with self._stream(asked, kind.path(namespace), params, httpx2.Timeout(10, read=read)) as response:
-            async for line in response.aiter_lines():
-                event = cast(Object, msgspec.json.decode(line)) if line.strip() else {}
-                if event.get("type") == "ERROR":
-                    return
-                if event.get("type") != "BOOKMARK" and "object" in event:
-                    yield event["object"]
+        with suppress(InvalidCursor):  # 410
+            async with self._stream(asked, kind.path(namespace), params, httpx2.Timeout(10, read=read)) as response:
+                async for line in response.aiter_lines():
+                    event = cast(Object, msgspec.json.decode(line)) if line.strip() else {}
+                    if event.get("type") == "ERROR":
+                        return
+                    if event.get("type") != "BOOKMARK" and "object" in event:
+                        yield event["object"]
 
     @asynccontextmanager
     async def logs(self, pod: Kind, name: str, namespace: str, params: Mapping[str, Any]) -> AsyncGenerator[Any]:

@@ -16,6 +16,7 @@ from ..settings import Settings
 
 DEFAULT_FILE = Path("~/.kube/config")
 IN_CLUSTER = "in-cluster"
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 _LISTS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 
@@ -89,7 +90,7 @@ def _of_files(files: Iterable[Path]) -> dict[str, Context]:
 
 
 def _of_pod() -> dict[str, Context]:
-    config = KubeConfig.from_service_account()
+    config = KubeConfig.from_service_account(SERVICE_ACCOUNT)
     return {IN_CLUSTER: Context(IN_CLUSTER, _single(config, config.current_context)._replace(context_name=IN_CLUSTER))}
 
 

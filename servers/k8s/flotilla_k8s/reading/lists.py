@@ -31,7 +31,7 @@ async def list_rows(place: Place, labels: str | None, limit: int, cursor: str | 
     )
     columns, rows = _printed(table, everywhere)
     rows, after, of = rows[skip:], count(skip + 1), digest(place, labels)
-    shown = _redacted(place, rows[: limit + 1])
+    shown = place.cluster.redactor.rows(columns, rows[: limit + 1])
     page = page_within(shown, max_bytes - _ENVELOPE, lambda _: (of, token, next(after)), limit=limit)
     beyond = len(rows) - len(page.items)
     following = page.next_cursor or (encode_cursor(of, table.token, 0) if table.token else None)
@@ -75,11 +75,3 @@ def _printed(table: Table, everywhere: bool) -> tuple[list[str], list[list[Any]]
 
 def _cut(cell: Any) -> Any:
     return cell[:LONGEST_CELL] if isinstance(cell, str) else cell
-
-
-def _redacted(place: Place, rows: list[list[Any]]) -> list[list[Any]]:
-    if not rows:
-        return rows
-    width = len(rows[0])
-    cells = place.cluster.redactor.texts(cell for row in rows for cell in row)
-    return [cells[start : start + width] for start in range(0, len(cells), width)]

@@ -33,7 +33,8 @@ class LineKeeper:
         self._tail, self._room = tail, max_bytes
         self._pattern = re.compile(pattern.encode()) if pattern is not None else None
         self._until = comparable(until.encode()) if until is not None else None
-        self._rest, self._overlong, self._used = b"", False, 0
+        self._rest: bytes = b""
+        self._overlong, self._used = False, 0
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes."""

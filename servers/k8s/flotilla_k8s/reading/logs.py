@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from flotilla_kit.errors import InvalidArguments
+from flotilla_kit.errors import Conflict, InvalidArguments
 
 from ..cluster.cluster import Cluster
 from ..cluster.place import Place
@@ -57,7 +57,9 @@ async def read_log(place: Place, container: str | None, previous: bool, which: L
             raise InvalidArguments(
                 "The pod has several containers.", suggestion=f"Pass container: one of {names[1]}."
             ) from None
-        raise
+        raise Conflict(  # it is no object: there is no such container, or it has not run yet, or not before
+            error.message, suggestion="get_resource shows the pod's containers and their states; list_events says more."
+        ) from None
     said = place.cluster.redactor.lines(b"\n".join(lines).decode("utf-8", errors="replace"))
     if (
         which.pattern is not None

@@ -70,7 +70,7 @@ async def _change(place: Place, version: str, wait_s: float) -> None:
     async def first() -> None:
         async for _ in watched:
             return
-        await asyncio.sleep(min(wait_s, 1.0))  # closed by the API server: not so fast again
+        await asyncio.sleep(min(wait_s, 1.0))  # the API server closed it: not so fast again
 
     try:
         await asyncio.wait_for(first(), wait_s)

@@ -108,7 +108,7 @@ def _terse(value: Any, key: str, built_in: bool) -> Any:
     kept: Object = {}
     for name, inner in cast(Object, value).items():
         left_out = name in _METADATA if key == "metadata" else built_in and name in _LEFT_OUT
-        if left_out or inner is None or (built_in and name in _DEFAULTS and _DEFAULTS[name] == inner):
+        if left_out or inner in (None, "") or (built_in and name in _DEFAULTS and _DEFAULTS[name] == inner):
             continue
         said = _terse(inner, name, built_in)
         if said not in ({}, []) or (inner in ({}, []) and name == "emptyDir"):

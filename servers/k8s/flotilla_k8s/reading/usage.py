@@ -35,7 +35,7 @@ async def namespace_usage(cluster: Cluster, namespace: str, limit: int) -> Usage
         used = (measured or {}).get(name)
         wanted = _total(containers, "resources", "requests")
         capped = _total(containers, "resources", "limits")
-        weight = (used or wanted).get("memory") or Decimal(0)
+        weight = (wanted if measured is None else used or {}).get("memory") or Decimal(0)
         pods.append((weight, _used(name, used, requests=wanted, limits=capped)))
     pods.sort(key=lambda each: each[0], reverse=True)
     return Usage(

@@ -18,7 +18,8 @@ _SERVED = {"status", "scale", "log", "finalize", "eviction"}
 _LEFT_OUT = {("events.k8s.io", "Event"), ("autoscaling", "v1", "HorizontalPodAutoscaler"), ("", "ComponentStatus")}
 """The same objects are served under another group or version."""
 _SHORT = {
-    "configmaps": "cm", "endpoints": "ep", "events": "ev", "limitranges": "limits", "namespaces": "ns", "nodes": "no",
+    "configmaps": "cm", "customresourcedefinitions": "crd", "endpoints": "ep", "events": "ev",
+    "limitranges": "limits", "namespaces": "ns", "nodes": "no",
     "persistentvolumeclaims": "pvc", "persistentvolumes": "pv", "pods": "po", "replicationcontrollers": "rc",
     "resourcequotas": "quota", "serviceaccounts": "sa", "services": "svc", "daemonsets": "ds", "deployments": "deploy",
     "replicasets": "rs", "statefulsets": "sts", "horizontalpodautoscalers": "hpa", "cronjobs": "cj",
@@ -74,6 +75,8 @@ class Kinds:
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str, str], Kind] = {}
+        self._named: dict[tuple[str, str], Kind] = {}
+        self._qualified: dict[str, Kind] = {}
         for kind in (*_built_in(), *measured_kinds()):
             self.add(kind)
 
@@ -82,22 +85,27 @@ class Kinds:
 
     def add(self, kind: Kind) -> None:
         self._kinds[kind.group, kind.version, kind.plural] = kind
+        self._named[kind.api_version, kind.kind] = kind
+        self._qualified.setdefault(kind.qualified, kind)
 
     def remove(self, qualified: str) -> None:
         """Serve no version of a plural of a group any longer."""
-        self._kinds = {key: kind for key, kind in self._kinds.items() if kind.qualified != qualified}
+        kept = [kind for kind in self if kind.qualified != qualified]
+        for known in (self._kinds, self._named, self._qualified):
+            known.clear()
+        for kind in kept:
+            self.add(kind)
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:
         return self._kinds.get((group, version, plural))
 
     def named(self, api_version: str, name: str) -> Kind | None:
         """The kind that an object's `apiVersion` and `kind` say."""
-        group, _, version = api_version.rpartition("/")
-        return next((kind for kind in self if (kind.group, kind.version, kind.kind) == (group, version, name)), None)
+        return self._named.get((api_version, name))
 
     def plural(self, qualified: str) -> Kind:
         """A kind by its qualified plural, such as `deployments.apps`, in its first version."""
-        return next(kind for kind in self if kind.qualified == qualified)
+        return self._qualified[qualified]
 
     def groups(self) -> dict[str, list[str]]:
         """The versions of each group, preferred first."""

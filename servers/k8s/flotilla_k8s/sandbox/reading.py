@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -41,7 +42,7 @@ def page(storage: Storage, kind: Kind, namespace: str | None, query: Mapping[str
     metadata: Object = {"resourceVersion": str(revision)}
     if not limit:
         return list(found), metadata
-    items = [stored for stored, _ in zip(found, range(limit), strict=False)]
+    items = list(islice(found, limit))
     rest = next(found, None) if len(items) == limit else None
     if rest is not None:
         last = items[-1].object

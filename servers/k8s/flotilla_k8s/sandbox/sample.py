@@ -29,7 +29,7 @@ def fill(cluster: Cluster, manager: Manager) -> None:
         for qualified, value in manifests.teams():
             make(cluster, qualified, value)
         manager.settle(60)
-    _bench(cluster, manager, cluster.options.pods)
+    load = _bench(cluster, manager, cluster.options.pods)
     _backdate(cluster, None)
     if cluster.options.data == "sample":
         began = seconds_of(timestamp()) - 5
@@ -38,6 +38,8 @@ def fill(cluster: Cluster, manager: Manager) -> None:
             changes.patch(cluster, write, "application/strategic-merge-patch+json", change)
         manager.settle(60)
         _backdate(cluster, began)
+    for namespace, name, replicas in load:
+        _multiply(cluster, namespace, name, replicas)
 
 
 def make(cluster: Cluster, qualified: str, value: Object) -> Object:
@@ -77,18 +79,18 @@ def _moved(value: Any, by: float, since: float) -> Any:
     return value
 
 
-def _bench(cluster: Cluster, manager: Manager, count: int) -> None:
-    """Pods of deployments that are made for one pod and then have copies of it, which takes milliseconds a hundred."""
+def _bench(cluster: Cluster, manager: Manager, count: int) -> list[tuple[str, str, int]]:
+    """Deployments of one pod each, with how many it is to have: copies of a pod share all but their metadata."""
+    load: list[tuple[str, str, int]] = []
     for number in range(-(-count // _PODS_A_DEPLOYMENT)):
-        namespace = f"bench-{number // _DEPLOYMENTS_A_NAMESPACE}"
+        namespace, name = f"bench-{number // _DEPLOYMENTS_A_NAMESPACE}", f"load-{number % _DEPLOYMENTS_A_NAMESPACE}"
         if cluster.storage.get("namespaces", "", namespace) is None:
             make(cluster, "namespaces", {"metadata": {"name": namespace}})
-        name = f"load-{number % _DEPLOYMENTS_A_NAMESPACE}"
-        make(
-            cluster, "deployments.apps", manifests.deployment(namespace, name, 1, f"registry.example/bench/{name}:1.0")
-        )
-        manager.settle(60)
-        _multiply(cluster, namespace, name, min(_PODS_A_DEPLOYMENT, count - number * _PODS_A_DEPLOYMENT))
+        image = f"registry.example/bench/{name}:1.0"
+        make(cluster, "deployments.apps", manifests.deployment(namespace, name, 1, image))
+        load.append((namespace, name, min(_PODS_A_DEPLOYMENT, count - number * _PODS_A_DEPLOYMENT)))
+    manager.settle(60)
+    return load
 
 
 def _multiply(cluster: Cluster, namespace: str, name: str, replicas: int) -> None:

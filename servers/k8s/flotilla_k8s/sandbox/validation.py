@@ -139,10 +139,17 @@ def _workload_causes(kind: Kind, value: Object) -> list[Object]:
     found: list[Object] = []
     if kind.group == "apps" and (selector := get(value, "spec", "selector")) is not None:
         labels = get(value, "spec", "template", "metadata", "labels", default={})
+        if not selector:
+            message = f"Invalid value: {{}}: empty selector is invalid for {kind.singular}"
+            found.append(cause("spec.selector", message))
         if not selected(selector, labels):
             shown = ", ".join(f'"{key}":"{each}"' for key, each in sorted(labels.items()))
             message = f"Invalid value: map[string]string{{{shown}}}: `selector` does not match template `labels`"
             found.append(cause("spec.template.metadata.labels", message))
+    role = get(value, "roleRef", "kind")
+    if role not in (None, "Role", "ClusterRole"):
+        message = f'Unsupported value: "{role}": supported values: "Role", "ClusterRole"'
+        found.append(cause("roleRef.kind", message, "FieldValueNotSupported"))
     replicas = get(value, "spec", "replicas")
     if isinstance(replicas, int) and replicas < 0:
         message = f"Invalid value: {replicas}: must be greater than or equal to 0"

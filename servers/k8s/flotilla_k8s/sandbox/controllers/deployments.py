@@ -104,16 +104,19 @@ def _scale(control: Control, deployment: Object, new: Object, old: list[Object])
     room = wanted + surge(deployment) - total
     target = min(wanted, size + max(0, room)) if size < wanted else wanted
     _resize(control, deployment, new, target)
-    least = wanted - unavailable(deployment)
-    available = get(new, "status", "availableReplicas", default=0)
-    available += sum(get(each, "status", "availableReplicas", default=0) for each in running)
-    spare = available - least
-    for each in sorted(running, key=lambda one: get(one, "status", "availableReplicas", default=0)):
-        size = each["spec"]["replicas"]
-        broken = max(0, size - get(each, "status", "availableReplicas", default=0))
-        fewer = min(size, broken + max(0, spare))
-        spare -= fewer - min(broken, fewer)
-        _resize(control, deployment, each, size - fewer)
+    spare = _available(new) + sum(map(_available, running)) - (wanted - unavailable(deployment))
+    for each in sorted(running, key=_available):
+        available = _available(each)  # the others may go
+        fewer = min(available, max(0, spare))
+        spare -= fewer
+        _resize(control, deployment, each, available - fewer)
+
+
+def _available(replica_set: Object) -> int:
+    """Its available pods, without those that it is about to delete."""
+    return min(
+        get(replica_set, "spec", "replicas", default=0), get(replica_set, "status", "availableReplicas", default=0)
+    )
 
 
 def _resize(control: Control, deployment: Object, replica_set: Object, replicas: int) -> None:
