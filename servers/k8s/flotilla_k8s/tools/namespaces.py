@@ -4,7 +4,7 @@ from fastmcp.tools import tool
 from flotilla_kit.arguments import IdempotencyKey, OptionalName
 from flotilla_kit.tools import WRITE, declare
 
-from ..arguments import Context, Labels, NewNamespace, Quantity
+from ..arguments import Context, Labels, NewNamespace, OptionalGroup, Quantity
 from ..models import Changed
 from ..writing import names, provisioning
 from ..writing.provisioning_plan import Wanted
@@ -18,7 +18,7 @@ async def provision_namespace(
     name: NewNamespace,
     cpu_limit: Quantity,
     memory_limit: Quantity,
-    owner_group: OptionalName = None,
+    owner_group: OptionalGroup = None,
     environment: OptionalName = None,
     labels: Labels = None,
     context: Context = None,
