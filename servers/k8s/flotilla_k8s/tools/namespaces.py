@@ -1,10 +1,10 @@
 """The tool that provisions a namespace."""
 
 from fastmcp.tools import tool
-from flotilla_kit.arguments import IdempotencyKey, OptionalName
+from flotilla_kit.arguments import IdempotencyKey
 from flotilla_kit.tools import WRITE, declare
 
-from ..arguments import Context, Labels, NewNamespace, OptionalGroup, Quantity
+from ..arguments import Context, Labels, NewNamespace, OptionalGroup, OptionalWord, Quantity
 from ..models import Changed
 from ..writing import names, provisioning
 from ..writing.provisioning_plan import Wanted
@@ -19,7 +19,7 @@ async def provision_namespace(
     cpu_limit: Quantity,
     memory_limit: Quantity,
     owner_group: OptionalGroup = None,
-    environment: OptionalName = None,
+    environment: OptionalWord = None,
     labels: Labels = None,
     context: Context = None,
     idempotency_key: IdempotencyKey = None,
