@@ -13,8 +13,9 @@ import pytest
 import yaml
 from flotilla_k8s.server import SPEC
 from flotilla_k8s.settings import Settings
-from flotilla_kit.testing import FULL, Guarantees, Read, ServerUnderTest
+from flotilla_kit.testing import FULL, Change, Guarantees, Read, ServerUnderTest
 from flotilla_kit.testing.rules import RULES, crashes, paging
+from support.k8s_effects import Effects
 from support.k8s_objects import OURS, THEIRS, config_map, deployment, event, namespace, pod, running
 from support.k8s_sandbox import Sandbox, k8s_sandbox
 
@@ -23,7 +24,7 @@ OTHER = [{"namespace": THEIRS}]
 
 
 @cache
-def cluster() -> Sandbox:
+def cluster() -> tuple[Sandbox, Effects]:
     """The sandbox that all of these tests share, with two namespaces; it ends with the process."""
     stack = ExitStack()
     atexit.register(stack.close)
@@ -40,7 +41,9 @@ def cluster() -> Sandbox:
         patch = ("--subresource=status", "--type=merge", "-p", json.dumps(running()))
         sandbox.kubectl("patch", "pod", f"{word}-pod", "-n", name, *patch)
     _age(sandbox)
-    return sandbox
+    effects = Effects(sandbox)
+    effects.prepare([OURS, THEIRS], provisioned=OURS)
+    return sandbox, effects
 
 
 def _age(sandbox: Sandbox) -> None:
@@ -54,19 +57,22 @@ def _age(sandbox: Sandbox) -> None:
 
 def given(home: Path) -> dict[str, Any]:
     """A kubeconfig with the cluster under two names."""
-    said = yaml.safe_load(cluster().kubeconfig.read_text())
+    said = yaml.safe_load(cluster()[0].kubeconfig.read_text())
     said["contexts"].append({**said["contexts"][0], "name": "elsewhere"})
     path = home / "kubeconfig"
     path.write_text(yaml.safe_dump(said))
-    return {"kubeconfig": path}
+    return {"kubeconfig": path, "request_timeout_s": 2}
 
 
-async def state(store: object) -> object:
-    """Every object of the cluster in its current version."""
+async def happened(store: object) -> int:
+    """How often anything was changed, but by controllers."""
     del store
-    storage = cluster().running.cluster.storage
-    kinds = cluster().running.cluster.kinds
-    return {kind.qualified: [each.revision for each in storage.collection(kind.qualified).items()] for kind in kinds}
+    return cluster()[1].happened
+
+
+def made(number: int) -> dict[str, Any]:
+    manifest = config_map(f"made-{number}", OURS)
+    return {**HERE, "manifest": yaml.safe_dump(manifest)}
 
 
 K8S = ServerUnderTest(
@@ -86,9 +92,33 @@ K8S = ServerUnderTest(
         Read("get_rollout", {**HERE, "name": "web"}, out_of_scope=OTHER),
         Read("get_resource_usage", HERE, out_of_scope=OTHER),
         Read("check_access", {**HERE, "verb": "delete", "kind": "Pod"}, out_of_scope=OTHER),
+        Change(
+            "provision_namespace",
+            lambda n: {"context": "sandbox", "name": OURS, "cpu_limit": f"{100 + n}", "memory_limit": "500Gi"},
+            out_of_scope=[{"name": THEIRS}],
+        ),
+        Change(
+            "apply_manifest",
+            made,
+            out_of_scope=[{"namespace": THEIRS, "manifest": yaml.safe_dump(config_map("made", THEIRS))}],
+        ),
+        Change(
+            "delete_resource",
+            lambda n: {**HERE, "kind": "ConfigMap", "name": cluster()[1].doomed(n)},
+            out_of_scope=[{"namespace": THEIRS, "name": "settings-1"}],
+            waits=True,
+        ),
+        Change(
+            "scale_workload",
+            lambda n: {**HERE, "kind": "ReplicaSet", "name": cluster()[1].idle(n), "replicas": 1},
+            out_of_scope=[{"namespace": THEIRS, "kind": "Deployment", "name": "restarted"}],
+        ),
+        Change("restart_rollout", {**HERE, "kind": "Deployment", "name": "restarted"}, out_of_scope=OTHER),
+        Change("undo_rollout", {**HERE, "kind": "Deployment", "name": "undone"}, out_of_scope=OTHER),
     ],
     given=given,
-    state=state,
+    state=happened,
+    count=happened,
     scope=HERE,
     canaries=["quillfeather", "elsewhere"],
     snapshot=Path(__file__).parent / "tools.json",
@@ -106,3 +136,10 @@ class TestK8sPaging(Guarantees, rules=paging.RULES):
     """Without a scope: within one, there is a single namespace to list."""
 
     server = replace(K8S, scope={}, canaries=[])
+
+
+@pytest.mark.prove
+class TestK8sKilled(Guarantees, rules=[] if FULL else crashes.RULES[:1]):
+    """In `make test` one change in place of all six, and without an approval."""
+
+    server = replace(K8S, samples=[one for one in K8S.samples if one.tool == "apply_manifest"])

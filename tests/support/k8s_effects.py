@@ -86,8 +86,8 @@ class Effects:
 
 def _content(value: Object) -> Object:
     """What callers can change of an object."""
-    metadata = value["metadata"]
-    annotations = metadata.get("annotations") or {}
+    metadata: Object = value["metadata"]
+    annotations: dict[str, str] = metadata.get("annotations") or {}
     said = {key: text for key, text in annotations.items() if not key.startswith("deployment.kubernetes.io/")}
     kept = {key: each for key, each in value.items() if key not in ("status", "metadata")}
     return {**kept, "labels": metadata.get("labels"), "annotations": said, "finalizers": metadata.get("finalizers")}

@@ -88,5 +88,11 @@ NewNamespace = Annotated[
     str, _matching(_WORDS, "must be a name of letters, digits and -"), _pattern_of(r"^[\w .-]{1,200}$")
 ]
 """What is no name of a namespace is refused where one like it can be suggested."""
+_GROUP = re.compile(r"[\w.:@/-]{1,200}")
+OptionalGroup = Annotated[
+    str | None, GIVEN, _matching(_GROUP, "must be the name of a group"), _pattern_of(r"^[\w.:@/-]{1,200}$")
+]
+_WORD = re.compile(r"[\w .-]{1,63}")
+OptionalWord = Annotated[str | None, GIVEN, _matching(_WORD, "must be a word"), _pattern_of(r"^[\w .-]{1,63}$")]
 Quantity = Annotated[str, length(40)]
 Labels = Annotated[dict[str, str] | None, GIVEN, at_most(20), WithJsonSchema({"type": "object"})]

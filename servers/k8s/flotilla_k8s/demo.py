@@ -23,7 +23,7 @@ class DemoCluster:
         """Start it; answers its kubeconfig. Raises `NoCluster` if it does not come up."""
         self._folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="flotilla-k8s-"))
         kubeconfig = self._folder / "kubeconfig"
-        command = ("-m", __package__, "sandbox", "--kubeconfig", str(kubeconfig), "--exit-with-stdin")
+        command = ("-m", "flotilla_k8s", "sandbox", "--kubeconfig", str(kubeconfig), "--exit-with-stdin")
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(sys.executable, *command, stdin=pipe, stdout=pipe)
         assert self._process.stdout

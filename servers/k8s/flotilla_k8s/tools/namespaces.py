@@ -1,10 +1,10 @@
 """The tool that provisions a namespace."""
 
 from fastmcp.tools import tool
-from flotilla_kit.arguments import IdempotencyKey, OptionalName
+from flotilla_kit.arguments import IdempotencyKey
 from flotilla_kit.tools import WRITE, declare
 
-from ..arguments import Context, Labels, NewNamespace, Quantity
+from ..arguments import Context, Labels, NewNamespace, OptionalGroup, OptionalWord, Quantity
 from ..models import Changed
 from ..writing import names, provisioning
 from ..writing.provisioning_plan import Wanted
@@ -18,8 +18,8 @@ async def provision_namespace(
     name: NewNamespace,
     cpu_limit: Quantity,
     memory_limit: Quantity,
-    owner_group: OptionalName = None,
-    environment: OptionalName = None,
+    owner_group: OptionalGroup = None,
+    environment: OptionalWord = None,
     labels: Labels = None,
     context: Context = None,
     idempotency_key: IdempotencyKey = None,

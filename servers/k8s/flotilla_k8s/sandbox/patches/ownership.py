@@ -129,7 +129,7 @@ def _owned(value: Object, schema: Schema) -> dict[Path, object]:
 def _drop(merged: Object, schema: Schema, given_up: Owned, wanted: Iterable[Path], others: list[Manager]) -> None:
     """Remove what the manager applied before, applies no longer, and nobody else owns."""
     kept = set(wanted).union(*(each.owned for each in others))
-    for path in sorted(given_up - kept, key=len, reverse=True):
+    for path in sorted(given_up - kept, key=len):  # an element of a list before what it is found by
         if not any(each[: len(path)] == path for each in kept):
             remove(merged, schema, path)
 
