@@ -86,7 +86,11 @@ def was_used(connection: Connection, effect: Effect) -> bool:
 
 
 def _is_of(approval: Row[Any] | None, facts: Mapping[str, Any], bound: str) -> bool:
-    return not bound or approval is None or json.loads(approval.facts).get(bound) == facts.get(bound)
+    if not bound or approval is None:
+        return True
+    was = json.loads(approval.facts).get(bound)
+    # Without the fact it was of what was not there yet; if it is used, that is what it made.
+    return was == facts.get(bound) or (was is None and approval.state == "consumed")
 
 
 def _use(connection: Connection, effect: Effect) -> str:
