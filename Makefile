@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-MEMBERS := servers/kit servers/billing servers/crm servers/memory orchestrator
+MEMBERS := servers/kit servers/billing servers/crm servers/k8s servers/memory orchestrator
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 CLIENTS := tests/clients/node_modules/.ready

@@ -1,7 +1,7 @@
 """`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, retrieval, a
-large CRM."""
+large CRM, a cluster."""
 
-from . import abuse, calls, crm_scale, delegation, runs, servers
+from . import abuse, calls, crm_scale, delegation, k8s, runs, servers
 from .retrieval import report, scale
 
 if __name__ == "__main__":
@@ -13,3 +13,4 @@ if __name__ == "__main__":
     report.main([])
     scale.main([])
     crm_scale.main([])
+    k8s.main([])

@@ -38,6 +38,7 @@ async def starts() -> None:
             "fastmcp": [sys.executable, "-m", "benchmarks.bare", "--stdio"],
             "billing": [str(BIN / "flotilla-billing"), "--home", home, "--demo-data"],
             "crm": [str(BIN / "flotilla-crm"), "--home", home, "--demo-data"],
+            "k8s": [str(BIN / "flotilla-k8s"), "--home", home],
             "memory": [str(BIN / "flotilla-memory"), "--home", home, "--demo-data"],
         }
         seconds: dict[str, list[float]] = {name: [] for name in commands}

@@ -14,7 +14,7 @@ from fastmcp import FastMCP
 from flotilla_kit.guard.surface import model_bytes
 from flotilla_kit.settings import ServerSettings
 
-SERVERS = ("billing", "crm", "memory")
+SERVERS = ("billing", "crm", "k8s", "memory")
 TARGET = Path(__file__).parent.parent / "docs" / "servers.md"
 HEAD = """# Servers: tools and settings
 

@@ -12,10 +12,11 @@ PACKAGES = {
     "flotilla_kit": ROOT / "servers" / "kit" / "flotilla_kit",
     "flotilla_billing": ROOT / "servers" / "billing" / "flotilla_billing",
     "flotilla_crm": ROOT / "servers" / "crm" / "flotilla_crm",
+    "flotilla_k8s": ROOT / "servers" / "k8s" / "flotilla_k8s",
     "flotilla_memory": ROOT / "servers" / "memory" / "flotilla_memory",
     "flotilla_orchestrator": ROOT / "orchestrator" / "flotilla_orchestrator",
 }
-SERVERS = {"flotilla_billing", "flotilla_crm", "flotilla_memory"}
+SERVERS = {"flotilla_billing", "flotilla_crm", "flotilla_k8s", "flotilla_memory"}
 # From the top down; a module may import what stands below it, not what stands above.
 KIT_LAYERS = [
     {"testing"},
@@ -44,9 +45,11 @@ SERVER_LAYERS = [
     {"knowledge", "reading"},
     {"writing"},
     {"retrieval"},
+    {"cluster"},
+    {"demo", "policy", "redaction"},
     {"encoding"},
     {"arguments", "models"},
-    {"access", "days", "errors", "records", "schema", "settings", "statements", "values", "words"},
+    {"access", "days", "errors", "objects", "records", "schema", "settings", "statements", "values", "words"},
 ]
 # Of files and folders.
 ORCHESTRATOR_LAYERS = [
@@ -125,6 +128,16 @@ def _module_of(package: str, imported: str) -> str | None:
     """`engine` of `flotilla_orchestrator.engine.cases`."""
     first, _, rest = imported.partition(".")
     return rest.split(".")[0] if first == package and rest else None
+
+
+def test_the_sandbox_is_another_program_than_the_kubernetes_server() -> None:
+    """The server never knows which API server it talks to; only the command starts the sandbox."""
+    for path in files("flotilla_k8s"):
+        inside = {_module_of("flotilla_k8s", module) for module in imports("flotilla_k8s", path)} - {None, ""}
+        if "sandbox" in path.relative_to(PACKAGES["flotilla_k8s"]).parts:
+            assert inside <= {"sandbox"}, path
+        else:
+            assert "sandbox" not in inside or path.name == "__main__.py", path
 
 
 def test_only_the_engine_knows_dbos() -> None:

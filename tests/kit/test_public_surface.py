@@ -16,6 +16,7 @@ Surface = dict[str, set[str]]
 USERS = [
     ("ab", ROOT / "servers" / "billing" / "flotilla_billing"),
     ("ab", ROOT / "servers" / "crm" / "flotilla_crm"),
+    ("ab", ROOT / "servers" / "k8s" / "flotilla_k8s"),
     ("ab", ROOT / "servers" / "memory" / "flotilla_memory"),
     ("a", EXAMPLES),
     ("c", ROOT / "orchestrator" / "flotilla_orchestrator"),

@@ -55,8 +55,12 @@ class ServerSpec:
         return (self.create_store or KitStore)(settings)
 
 
-def main(package: str, argv: Sequence[str] | None = None) -> int:
+def main(package: str, argv: Sequence[str] | None = None, own: "Mapping[str, tuple[str, str]] | None" = None) -> int:
     """Run the command of a server: of a package with `settings.Settings` and `server.SPEC`, or a module with both.
+
+    Args:
+        own: sub-commands that only this server has and that need no settings: of each, the room of the package whose
+            `command.py` describes and runs it (`describe(parser)`, `run(arguments) -> exit code`), and what it does.
 
     Returns:
         The exit code: 0 well, 1 failed, 2 wrong use or settings.
@@ -71,14 +75,17 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
     # Starting makes hardly any garbage, and scanning for it is a tenth of the start. A server that is up enables it.
     gc.disable()
     settings_class = cast("type[ServerSettings]", _part(package, "settings").Settings)
-    arguments = _parser(settings_class, lambda: _part(package, "server").SPEC).parse_args(argv)
+    rooms = {command: f"{package}.{room}.command" for command, (room, _) in (own or {}).items()}
+    arguments = _parser(settings_class, lambda: _part(package, "server").SPEC, own or {}, rooms).parse_args(argv)
+    name = settings_class.server
+    if arguments.command in rooms:
+        return _run_own(rooms[arguments.command], name, arguments)
     spec = cast(ServerSpec, _part(package, "server").SPEC)
     from .errors import FlotillaError
     from .identity.keys import KeyRingError
     from .settings import SettingsError
     from .terminal.invocation import with_command
 
-    name = settings_class.server
     try:
         return _run(spec, settings_class, arguments)
     except SettingsError as error:
@@ -92,13 +99,27 @@ def main(package: str, argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _run_own(room: str, name: str, arguments: argparse.Namespace) -> int:
+    gc.enable()
+    try:
+        return importlib.import_module(room).run(arguments)
+    except OSError as error:
+        print(f"flotilla-{name}: {error}", file=sys.stderr)  # noqa: T201  for the person who starts it
+        return 1
+
+
 def _part(package: str, name: str) -> Any:
     """A module of a server's package, or the server itself if it is one file."""
     server = importlib.import_module(package)
     return importlib.import_module(f"{package}.{name}") if hasattr(server, "__path__") else server
 
 
-def _parser(settings_class: "type[ServerSettings]", spec: Callable[[], ServerSpec]) -> argparse.ArgumentParser:
+def _parser(
+    settings_class: "type[ServerSettings]",
+    spec: Callable[[], ServerSpec],
+    own: Mapping[str, tuple[str, str]],
+    rooms: Mapping[str, str],
+) -> argparse.ArgumentParser:
     name = settings_class.server
     parser = argparse.ArgumentParser(
         prog=f"flotilla-{name}",
@@ -120,6 +141,9 @@ def _parser(settings_class: "type[ServerSettings]", spec: Callable[[], ServerSpe
     for command, (room, description) in _COMMANDS.items():
         late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
         late.describe = lambda parser, room=room: _describe(parser, room, spec)
+    for command, (_, description) in own.items():
+        late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
+        late.describe = lambda parser, room=rooms[command]: importlib.import_module(room).describe(parser)
     return parser
 
 

@@ -2,7 +2,7 @@
 
 from .approval import PREFIX, Approval, Decision, State
 from .errors import ApprovalNeeded, refusal
-from .requests import MOST_IN_ALL, MOST_PENDING, ask, decide, find, get, require
+from .requests import MOST_IN_ALL, MOST_PENDING, ask, decide, find, get, require, was_used
 
 __all__ = [
     "MOST_IN_ALL",
@@ -18,4 +18,5 @@ __all__ = [
     "get",
     "refusal",
     "require",
+    "was_used",
 ]

@@ -11,9 +11,9 @@ from .approval import Approval
 class ApprovalNeeded(Exception):
     """The effect has to wait; its transaction is undone. The tool's wrapper makes the request of it."""
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
+    def __init__(self, facts: Mapping[str, Any], bound: str = "") -> None:
         super().__init__("approval needed")
-        self.facts = facts
+        self.facts, self.bound = facts, bound
 
 
 class ApprovalRequired(FlotillaError):

@@ -44,12 +44,15 @@ _approvals = Table(
 a = _approvals.c
 
 
-def require(connection: Connection, effect: Effect, *, needed: bool, facts: Mapping[str, Any]) -> Effect:
+def require(
+    connection: Connection, effect: Effect, *, needed: bool, facts: Mapping[str, Any], bound: str = ""
+) -> Effect:
     """Clear an effect to happen in this transaction; call it after the locks and checks, before any change.
 
     Args:
         needed: what the tool's own rule says; the caller's mandate can only add to it.
         facts: what a person needs in order to decide, computed here; nothing that the requester wrote.
+        bound: the fact that an approval is of, such as the uid of an object: with another one it takes another.
 
     Returns:
         The effect to record, its approval used up if it needed one.
@@ -63,9 +66,9 @@ def require(connection: Connection, effect: Effect, *, needed: bool, facts: Mapp
     if effect.mode == "evaluating":
         raise Evaluated(needed=needed, facts=facts)
     # Looked for also where none is needed (any more): what was asked for once must not be there to be had again.
-    approval_id = _use(connection, effect)
+    approval_id = _use(connection, effect) if _is_of(_latest(connection, effect), facts, bound) else ""
     if needed and not approval_id:
-        raise ApprovalNeeded(facts)
+        raise ApprovalNeeded(facts, bound)
     if not (key := effect.key or approval_id):
         raise IdempotencyKeyRequired(
             f"{effect.tool} changes something and this call carries no key that makes it safe to repeat.",
@@ -74,6 +77,20 @@ def require(connection: Connection, effect: Effect, *, needed: bool, facts: Mapp
     if not approval_id:
         _forget(connection, effect)
     return replace(effect, key=key, mode="cleared")
+
+
+def was_used(connection: Connection, effect: Effect) -> bool:
+    """Whether the last approval of exactly this effect is used up."""
+    latest = _latest(connection, effect)
+    return latest is not None and latest.state == "consumed"
+
+
+def _is_of(approval: Row[Any] | None, facts: Mapping[str, Any], bound: str) -> bool:
+    if not bound or approval is None:
+        return True
+    was = json.loads(approval.facts).get(bound)
+    # Without the fact it was of what was not there yet; if it is used, that is what it made.
+    return was == facts.get(bound) or (was is None and approval.state == "consumed")
 
 
 def _use(connection: Connection, effect: Effect) -> str:
@@ -89,19 +106,29 @@ def _forget(connection: Connection, effect: Effect) -> None:
 
 
 def ask(
-    connection: Connection, effect: Effect, facts: Mapping[str, Any], expires_h: float, *, anew: bool = False
+    connection: Connection,
+    effect: Effect,
+    facts: Mapping[str, Any],
+    expires_h: float,
+    *,
+    anew: bool = False,
+    bound: str = "",
 ) -> Approval:
     """The approval of exactly this effect as it stands, requested now if there is none.
 
     Args:
         anew: ask again for what was approved and used before, and beside what is approved for other arguments.
+        bound: as of `require`; what was asked for, or approved, with another such fact is over.
 
     Raises:
         ApprovalMismatch: one that is approved and unused is for other arguments.
         TooManyApprovals: this requester has too many in this run.
     """
     latest = _latest(connection, effect)
-    if latest is not None:
+    if latest is not None and not _is_of(latest, facts, bound):
+        over = update(_approvals).where(a.number == latest.number, a.state.in_(["pending", "approved"]))
+        connection.execute(over.values(state="expired"))
+    elif latest is not None:
         open_, good = latest.state in ("pending", "approved"), latest.expires_at > times.now()
         if open_ and not good:
             # Told once as expired; whoever asks after that starts afresh.

@@ -145,16 +145,23 @@ class Bodies:
             try:
                 return await run()
             except ApprovalNeeded as needed:
-                approval = await ask(self.database, effect, needed.facts, self._settings.approval_expires_hours)
+                expires_h = self._settings.approval_expires_hours
+                approval = await ask(self.database, effect, needed.facts, expires_h, bound=needed.bound)
             if approval.state != "approved":
                 raise approvals.refusal(approval)
         raise StoreUnavailable(f"{effect.tool} met the same approval again and again.", suggestion="Try again.")
 
 
 async def ask(
-    database: Database, effect: Effect, facts: Mapping[str, Any], expires_h: float, *, anew: bool = False
+    database: Database,
+    effect: Effect,
+    facts: Mapping[str, Any],
+    expires_h: float,
+    *,
+    anew: bool = False,
+    bound: str = "",
 ) -> approvals.Approval:
     """`approvals.ask` in a transaction of its own; of two callers that ask at once the second finds the first's."""
-    approval = await database.write_unique(approvals.ask, effect, facts, expires_h, anew=anew)
+    approval = await database.write_unique(approvals.ask, effect, facts, expires_h, anew=anew, bound=bound)
     faults.point("requested")
     return approval

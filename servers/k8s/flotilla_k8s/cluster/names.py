@@ -1,0 +1,7 @@
+"""Names that this server leaves in clusters."""
+
+FIELD_MANAGER = "flotilla"
+"""Who owns the fields that this server applies."""
+EFFECT_ANNOTATION, APPLIED_ANNOTATION = "flotilla.dev/effect", "flotilla.dev/applied"
+"""On what was changed, by a patch and by an apply: hashes of the keys of the last changes, by which it is found out
+whether one happened."""

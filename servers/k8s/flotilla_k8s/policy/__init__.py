@@ -1,0 +1,1 @@
+"""What may be read and changed, wherever a call asks for it."""

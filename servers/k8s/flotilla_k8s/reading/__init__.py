@@ -1,0 +1,1 @@
+"""What the read tools find out of a cluster."""

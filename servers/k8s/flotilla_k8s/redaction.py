@@ -1,0 +1,223 @@
+"""Secret material is taken out of what an API server says: one function for objects, one for text.
+
+Whatever an answer, an error, an approval's facts or a log says of a cluster has gone through one of them.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from .settings import Settings
+
+HIDDEN = "[redacted]"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+SHORTEST = 6  # characters of a value that is looked for in other text
+_WORDS = (
+    r"pass(?:word|wd|phrase|code)|pwd|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key"
+    r"|client[-_.]?key|signing[-_.]?key|encryption[-_.]?key|key[-_.]data|certificate[-_.]data|authorization|cookie"
+    r"|connection[-_.]?string|dsn|kubeconfig"
+)
+_NAME = re.compile(rf"{_WORDS}|(?:^|[-_.])(?:pass|auth|pw)$", re.IGNORECASE)
+_FIELD = re.compile(rf"(?:{_WORDS})s?$", re.IGNORECASE)
+_SECRET_MANIFEST = re.compile(r"""\bkind\\?["']?\s*:\s*\\?["']?Secret\b""")
+_VALUE = r"""(?:\\?"[^"\\]*\\?"|'[^']*'|[^\s,;&"'}\]\\]+)"""
+_SHAPES = re.compile(
+    "|".join(
+        (
+            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
+            r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",
+            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+            r"\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bhvs\.[\w-]{20,}|\bAIza[\w-]{30,}",
+            r"\bxox[abeprs]-[\w-]{10,}|\b[rs]k_(?:live|test)_\w{10,}|\bsk-[\w-]{20,}",
+            r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b",
+        )
+    )
+)
+_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
+_ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@\"']{0,200}:)[^\s@/\"']{1,200}(?=@)")
+_ASSIGNMENT = re.compile(
+    rf"""(?i)(?<![\w.-])(\\?["']?[\w.-]{{0,40}}?(?:{_WORDS})[\w.-]{{0,40}}\\?["']?\s{{0,4}}(?::|=>?)\s{{0,4}}){_VALUE}"""
+)
+_SIGNS = (
+    *("pass", "pwd", "secret", "token", "credential", "key", "certificate", "authorization", "cookie", "connection"),
+    *("dsn", "kubeconfig", "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "glpat", "hvs."),
+    *("aiza", "xox", "k_live", "k_test", "sk-", "bearer", "basic", "://", "kind"),
+)
+"""One of these, in lower case, is in whatever the patterns above find, but for the next. To look for them first takes
+a tenth of the time."""
+_BOOTSTRAP_TOKEN = re.compile(r"\.[a-z0-9]{16}\b")
+
+
+class Redactor:
+    """What takes secrets out, as the settings say which ConfigMaps are secret."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._config_maps = settings.secret_config_maps
+        self._known: set[str] = set()
+
+    def remember(self, *secrets: str | None) -> None:
+        """Hide these values in every text from now on: credentials that this process uses itself."""
+        for secret in secrets:
+            if secret and len(secret) >= SHORTEST:
+                self._known |= {secret, base64.b64encode(secret.encode()).decode()}
+
+    def text(self, text: str, secrets: Collection[str] = ()) -> str:
+        """A text without secrets.
+
+        Args:
+            secrets: further values to hide, such as those of the object that an error is about.
+        """
+        for known in (*self._known, *sorted(secrets, key=len, reverse=True)):
+            if known in text:
+                text = text.replace(known, HIDDEN)
+        if not _suspicious(text):
+            return text
+        if _SECRET_MANIFEST.search(text):
+            return HIDDEN
+        text = _SHAPES.sub(HIDDEN, text)
+        text = _HEADER.sub(rf"\1 {HIDDEN}", text)
+        text = _ADDRESS.sub(rf"\1{HIDDEN}", text)
+        return _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
+
+    def texts(self, texts: Iterable[Any]) -> list[Any]:
+        """Many short values at once, those that are no text as they are: looked at together first, which is cheap."""
+        values = list(texts)
+        together = "\n".join([value for value in values if isinstance(value, str)])
+        if not _suspicious(together) and not any(known in together for known in self._known):
+            return values
+        return [self.text(value) if isinstance(value, str) else value for value in values]
+
+    def rows(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """Rows of short values; those of a column whose name is a secret's are hidden."""
+        hidden = {number for number, column in enumerate(columns) if _FIELD.search(column)}
+        cells = self.texts(
+            HIDDEN if number in hidden and isinstance(cell, str) else cell
+            for row in rows
+            for number, cell in enumerate(row)
+        )
+        width = len(columns)
+        return [cells[start : start + width] for start in range(0, len(cells), width)]
+
+    def lines(self, text: str) -> str:
+        """Lines that different hands may have written, such as those of a log: keys that span some are hidden, and in
+        each line what `text` hides."""
+        text = _SHAPES.sub(HIDDEN, text)
+        return "\n".join(self.texts(text.split("\n")))
+
+    def object(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """An object of an API server without secrets, managed fields and the last applied configuration."""
+        return self._mapping(value)
+
+    def _mapping(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        kind = value.get("kind")
+        hidden: Collection[str] = ()
+        if kind == "Secret":
+            hidden = ("data", "stringData")
+        elif kind == "ConfigMap":
+            hidden = ("data", "binaryData") if self._is_secret(value.get("metadata")) else ("binaryData",)
+        named = value.get("name")
+        secret_value = "value" in value and isinstance(named, str) and bool(_NAME.search(named))
+        shown: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key in hidden:
+                shown[key] = _hidden(inner)
+            elif key == "metadata" and isinstance(inner, dict):
+                shown[key] = self._metadata(cast("dict[str, Any]", inner))
+            elif key == "value" and secret_value:
+                shown[key] = HIDDEN
+            elif key == "data" and kind == "ConfigMap" and isinstance(inner, dict):
+                shown[key] = self._named_values(cast("dict[str, Any]", inner))
+            elif isinstance(inner, str) and _FIELD.search(key):
+                shown[key] = HIDDEN
+            else:
+                shown[key] = self._any(inner)
+        return shown
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return self._mapping(cast("dict[str, Any]", value))
+        if isinstance(value, list):
+            return self._items(cast("list[Any]", value))
+        return value
+
+    def _items(self, values: list[Any]) -> list[Any]:
+        """A list; of a command line, what follows a flag such as `--password` is hidden."""
+        shown: list[Any] = []
+        after_flag = False
+        for value in values:
+            is_text = isinstance(value, str)
+            shown.append(HIDDEN if is_text and after_flag else self._any(value))
+            after_flag = is_text and value.startswith("-") and "=" not in value and bool(_NAME.search(value))
+        return shown
+
+    def _metadata(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+        annotations = kept.get("annotations")
+        if isinstance(annotations, dict):
+            said = self._named_values(cast("dict[str, Any]", annotations))
+            said.pop(LAST_APPLIED, None)
+            kept["annotations"] = said
+        return {key: value if key == "annotations" else self._any(value) for key, value in kept.items() if value}
+
+    def _named_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: HIDDEN if isinstance(value, str) and _NAME.search(name) else self._any(value)
+            for name, value in values.items()
+        }
+
+    def _is_secret(self, metadata: Any) -> bool:
+        said = cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {}
+        name, namespace = str(said.get("name", "")), str(said.get("namespace", ""))
+        return any(
+            fnmatchcase(f"{namespace}/{name}" if "/" in pattern else name, pattern) for pattern in self._config_maps
+        )
+
+
+def _suspicious(text: str) -> bool:
+    """Whether a pattern might find something in it."""
+    lowered = text.lower()
+    return any(sign in lowered for sign in _SIGNS) or _BOOTSTRAP_TOKEN.search(text) is not None
+
+
+def secret_values(value: Any) -> set[str]:
+    """What an error about this object might repeat: values of Secrets in it, of environment variables and fields with
+    secret-looking names, plain and in base64."""
+    found: set[str] = set()
+    if isinstance(value, dict):
+        said = cast("dict[str, Any]", value)
+        for key in ("data", "stringData"):
+            if said.get("kind") == "Secret" and isinstance(said.get(key), dict):
+                found |= _both_forms(cast("dict[str, Any]", said[key]).values())
+        if isinstance(name := said.get("name"), str) and _NAME.search(name):
+            found |= _both_forms([said.get("value")])
+        found |= _both_forms(inner for key, inner in said.items() if _FIELD.search(key))
+        for inner in said.values():
+            found |= secret_values(inner)
+    elif isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            found |= secret_values(inner)
+    return found
+
+
+def _both_forms(values: Iterable[Any]) -> set[str]:
+    found: set[str] = set()
+    for value in values:
+        if isinstance(value, str) and len(value) >= SHORTEST:
+            found |= {value, base64.b64encode(value.encode()).decode()}
+            try:
+                decoded = base64.b64decode(value, validate=True).decode()
+            except (binascii.Error, ValueError):
+                continue
+            if len(decoded) >= SHORTEST:
+                found.add(decoded)
+    return found
+
+
+def _hidden(value: Any) -> Any:
+    """The keys of a map, without any value."""
+    return dict.fromkeys(cast("dict[str, Any]", value), HIDDEN) if isinstance(value, dict) else HIDDEN

@@ -1,0 +1,1 @@
+"""How an object is changed: the patch formats, and who owns which of its fields."""

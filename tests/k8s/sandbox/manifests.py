@@ -1,0 +1,46 @@
+"""What the tests apply."""
+
+from typing import Any
+
+
+def deployment(namespace: str, name: str = "web", replicas: int = 2, **template: Any) -> dict[str, Any]:
+    """A deployment of one container; `template` replaces parts of its pods' template, such as `annotations`."""
+    container = {
+        "name": name,
+        "image": template.get("image", "registry.example/web:1.0"),
+        **template.get("container", {}),
+    }
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "replicas": replicas,
+            "progressDeadlineSeconds": template.get("deadline", 600),
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": template.get("annotations", {})},
+                "spec": {"containers": [container]},
+            },
+        },
+    }
+
+
+def config_map(namespace: str, name: str = "settings", **data: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": data,
+    }
+
+
+def each_of(values: list[Any] | None) -> list[Any]:
+    """The elements of a list that may be missing."""
+    return values or []
+
+
+def typed(resource: Any, value: dict[str, Any]) -> Any:
+    """An object of a lightkube class. Its own types are partly unknown to a strict check, and the tests' Any."""
+    return resource.from_dict(value)
