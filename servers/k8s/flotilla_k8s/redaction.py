@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, cast
 
 from .settings import Settings
@@ -43,6 +44,7 @@ _SHAPE_SIGNS = (
     *("PRIVATE KEY-----", "eyJ", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
     *("hvs.", "AIza", "xox", "k_live_", "k_test_", "sk-"),
 )
+_SHORTEST_SHAPE = 15  # characters: a `xoxb-` token
 _BOOTSTRAP_TOKEN = re.compile(r"\.[a-z0-9]{16}\b")
 """This or one of the signs before is in whatever `_SHAPES` finds."""
 _SIGNS = (
@@ -137,7 +139,7 @@ class Redactor:
                 shown[key] = HIDDEN
             elif key == "data" and kind == "ConfigMap" and isinstance(inner, dict):
                 shown[key] = self._named_values(cast("dict[str, Any]", inner))
-            elif isinstance(inner, str) and _FIELD.search(key):
+            elif isinstance(inner, str) and _is_secret_field(key):
                 shown[key] = HIDDEN
             else:
                 shown[key] = self._any(inner)
@@ -185,8 +187,16 @@ class Redactor:
         )
 
 
+@lru_cache(1_000)
+def _is_secret_field(name: str) -> bool:
+    """Whether a text in a field of this name is secret. Objects have the same few names over and over."""
+    return _FIELD.search(name) is not None
+
+
 def _may_have_shapes(text: str) -> bool:
     """Whether `_SHAPES` might find something in it."""
+    if len(text) < _SHORTEST_SHAPE:
+        return False
     return any(sign in text for sign in _SHAPE_SIGNS) or _BOOTSTRAP_TOKEN.search(text) is not None
 
 
