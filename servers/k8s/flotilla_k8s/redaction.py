@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, cast
 
 from .settings import Settings
@@ -25,30 +26,33 @@ _FIELD = re.compile(rf"(?:{_WORDS})s?$", re.IGNORECASE)
 _SECRET_MANIFEST = re.compile(r"""\bkind\\?["']?\s*:\s*\\?["']?Secret\b""")
 _VALUE = r"""(?:\\?"[^"\\]*\\?"|'[^']*'|[^\s,;&"'}\]\\]+)"""
 _SHAPES = re.compile(
-    "|".join(
-        (
-            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)",
-            r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",
-            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-            r"\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bhvs\.[\w-]{20,}|\bAIza[\w-]{30,}",
-            r"\bxox[abeprs]-[\w-]{10,}|\b[rs]k_(?:live|test)_\w{10,}|\bsk-[\w-]{20,}",
-            r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b",
-        )
-    )
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)"
+    r"|\b(?:eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hvs\.[\w-]{20,}|AIza[\w-]{30,}"
+    r"|xox[abeprs]-[\w-]{10,}|[rs]k_(?:live|test)_\w{10,}|sk-[\w-]{20,}"
+    r"|[a-z0-9]{6}\.[a-z0-9]{16}\b)"
 )
 _HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 _ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@\"']{0,200}:)[^\s@/\"']{1,200}(?=@)")
 _ASSIGNMENT = re.compile(
     rf"""(?i)(?<![\w.-])(\\?["']?[\w.-]{{0,40}}?(?:{_WORDS})[\w.-]{{0,40}}\\?["']?\s{{0,4}}(?::|=>?)\s{{0,4}}){_VALUE}"""
 )
+_ASSIGNED = re.compile(rf"""(?:{_WORDS})[\w.-]{{0,40}}\\?["']?\s{{0,4}}[:=]""")
+"""In lower case, a part of whatever `_ASSIGNMENT` finds, and far quicker to look for."""
+_SHAPE_SIGNS = (
+    *("PRIVATE KEY-----", "eyJ", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-"),
+    *("hvs.", "AIza", "xox", "k_live_", "k_test_", "sk-"),
+)
+_SHORTEST_SHAPE = 15  # characters: a `xoxb-` token
+_BOOTSTRAP_TOKEN = re.compile(r"\.[a-z0-9]{16}\b")
+"""This or one of the signs before is in whatever `_SHAPES` finds."""
 _SIGNS = (
     *("pass", "pwd", "secret", "token", "credential", "key", "certificate", "authorization", "cookie", "connection"),
-    *("dsn", "kubeconfig", "eyj", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "glpat", "hvs."),
-    *("aiza", "xox", "k_live", "k_test", "sk-", "bearer", "basic", "://", "kind"),
+    *("dsn", "kubeconfig", "bearer", "basic", "://", "kind"),
 )
-"""One of these, in lower case, is in whatever the patterns above find, but for the next. To look for them first takes
-a tenth of the time."""
-_BOOTSTRAP_TOKEN = re.compile(r"\.[a-z0-9]{16}\b")
+"""One of these, in lower case, is in whatever the other patterns find. To look for them first takes a tenth of the
+time."""
 
 
 class Redactor:
@@ -73,20 +77,24 @@ class Redactor:
         for known in (*self._known, *sorted(secrets, key=len, reverse=True)):
             if known in text:
                 text = text.replace(known, HIDDEN)
-        if not _suspicious(text):
-            return text
-        if _SECRET_MANIFEST.search(text):
+        shapes, signs = _may_have_shapes(text), _may_have_names(text)
+        if signs and _SECRET_MANIFEST.search(text):
             return HIDDEN
-        text = _SHAPES.sub(HIDDEN, text)
-        text = _HEADER.sub(rf"\1 {HIDDEN}", text)
-        text = _ADDRESS.sub(rf"\1{HIDDEN}", text)
-        return _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
+        if shapes:
+            text = _SHAPES.sub(HIDDEN, text)
+        if signs:
+            text = _HEADER.sub(rf"\1 {HIDDEN}", text)
+            text = _ADDRESS.sub(rf"\1{HIDDEN}", text)
+            if not text.isascii() or _ASSIGNED.search(text.lower()):
+                text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
+        return text
 
     def texts(self, texts: Iterable[Any]) -> list[Any]:
         """Many short values at once, those that are no text as they are: looked at together first, which is cheap."""
         values = list(texts)
         together = "\n".join([value for value in values if isinstance(value, str)])
-        if not _suspicious(together) and not any(known in together for known in self._known):
+        suspicious = _may_have_shapes(together) or _may_have_names(together)
+        if not suspicious and not any(known in together for known in self._known):
             return values
         return [self.text(value) if isinstance(value, str) else value for value in values]
 
@@ -104,7 +112,8 @@ class Redactor:
     def lines(self, text: str) -> str:
         """Lines that different hands may have written, such as those of a log: keys that span some are hidden, and in
         each line what `text` hides."""
-        text = _SHAPES.sub(HIDDEN, text)
+        if _may_have_shapes(text):
+            text = _SHAPES.sub(HIDDEN, text)
         return "\n".join(self.texts(text.split("\n")))
 
     def object(self, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +139,7 @@ class Redactor:
                 shown[key] = HIDDEN
             elif key == "data" and kind == "ConfigMap" and isinstance(inner, dict):
                 shown[key] = self._named_values(cast("dict[str, Any]", inner))
-            elif isinstance(inner, str) and _FIELD.search(key):
+            elif isinstance(inner, str) and _is_secret_field(key):
                 shown[key] = HIDDEN
             else:
                 shown[key] = self._any(inner)
@@ -178,10 +187,24 @@ class Redactor:
         )
 
 
-def _suspicious(text: str) -> bool:
-    """Whether a pattern might find something in it."""
-    lowered = text.lower()
-    return any(sign in lowered for sign in _SIGNS) or _BOOTSTRAP_TOKEN.search(text) is not None
+@lru_cache(1_000)
+def _is_secret_field(name: str) -> bool:
+    """Whether a text in a field of this name is secret. Objects have the same few names over and over."""
+    return _FIELD.search(name) is not None
+
+
+def _may_have_shapes(text: str) -> bool:
+    """Whether `_SHAPES` might find something in it."""
+    if len(text) < _SHORTEST_SHAPE:
+        return False
+    return any(sign in text for sign in _SHAPE_SIGNS) or _BOOTSTRAP_TOKEN.search(text) is not None
+
+
+def _may_have_names(text: str) -> bool:
+    """Whether one of the patterns other than `_SHAPES` might find something in it."""
+    # Where case is ignored, other letters match some of a to z, too.
+    folded = text.lower() if text.isascii() else text.replace("İ", "i").replace("ı", "i").casefold()  # noqa: RUF001
+    return any(sign in folded for sign in _SIGNS)
 
 
 def secret_values(value: Any) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, cast
+from urllib.parse import urlencode
 
 import httpx2
 import msgspec
@@ -192,7 +193,7 @@ class Cluster:
     ) -> AsyncGenerator[httpx2.Response]:
         limit = timeout if timeout is not None else self._http.timeout
         try:
-            async with self._http.stream("GET", path, params=_given(params), timeout=limit) as response:
+            async with self._http.stream("GET", _asking(path, params), timeout=limit) as response:
                 if response.is_error:
                     raise failure(response.status_code, await response.aread(), asked, self.redactor)
                 yield response
@@ -222,12 +223,11 @@ class Cluster:
         repeatable = repeatable or asked.method == "GET"
         if asked.method != "GET":  # or a change could still happen after nobody waits for it any more
             params = {**(params or {}), "timeout": self._change_timeout}
+        target = _asking(path, params or {})
         for number in range(TRIES):
             wait = _BACKOFF_S[min(number, len(_BACKOFF_S) - 1)]
             try:
-                response = await self._http.request(
-                    asked.method, path, params=_given(params or {}), content=content, headers=headers
-                )
+                response = await self._http.request(asked.method, target, content=content, headers=headers)
             except httpx2.HTTPError as error:
                 problem: Exception = unavailable(_why(error))
                 again = repeatable or isinstance(error, httpx2.ConnectError)
@@ -259,8 +259,10 @@ def _dry(dry_run: bool) -> dict[str, str]:
     return {"dryRun": "All"} if dry_run else {}
 
 
-def _given(params: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in params.items() if value is not None}
+def _asking(path: str, params: Mapping[str, Any]) -> str:
+    """A path with those of the parameters that are given."""
+    given = {name: value for name, value in params.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path
 
 
 def _retry_after(response: httpx2.Response, otherwise: float) -> float:

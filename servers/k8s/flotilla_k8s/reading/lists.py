@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from flotilla_kit.errors import InvalidCursor
-from flotilla_kit.paging import decode_cursor, encode_cursor, page_within
+from flotilla_kit.paging import Page, answer_bytes, decode_cursor, encode_cursor, page_within
 
 from ..cluster.place import Place
 from ..cluster.tables import Table
@@ -32,9 +32,14 @@ async def list_rows(place: Place, labels: str | None, limit: int, cursor: str | 
     columns, rows = _printed(table, everywhere)
     rows, after, of = rows[skip:], count(skip + 1), digest(place, labels)
     shown = place.cluster.redactor.rows(columns, rows[: limit + 1])
-    page = page_within(shown, max_bytes - _ENVELOPE, lambda _: (of, token, next(after)), limit=limit)
+    following = encode_cursor(of, table.token, 0) if table.token else None
+    room = max_bytes - _ENVELOPE
+    if len(rows) <= limit and answer_bytes(shown) + len(following or "") <= room:  # in one go, which is mostly so
+        page = Page(items=shown)
+    else:
+        page = page_within(shown, room, lambda _: (of, token, next(after)), limit=limit)
     beyond = len(rows) - len(page.items)
-    following = page.next_cursor or (encode_cursor(of, table.token, 0) if table.token else None)
+    following = page.next_cursor or following
     remaining = None if table.token and table.remaining is None else (table.remaining or 0) + beyond
     return Rows(items=page.items, next_cursor=following, columns=columns, remaining=remaining or None)
 

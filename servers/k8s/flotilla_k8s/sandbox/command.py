@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import uvloop
+
 from .access.users import ADMIN
 from .cluster import Options
 from .serving import sandbox
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         data=arguments.data, pods=arguments.pods, ready_after_s=arguments.ready_after, faults=arguments.faults
     )
-    asyncio.run(_serve(options, arguments.kubeconfig.absolute(), arguments.port, arguments.exit_with_stdin))
+    uvloop.run(_serve(options, arguments.kubeconfig.absolute(), arguments.port, arguments.exit_with_stdin))
     return 0
 
 
