@@ -140,6 +140,10 @@ class TestK8sPaging(Guarantees, rules=paging.RULES):
 
 @pytest.mark.prove
 class TestK8sKilled(Guarantees, rules=[] if FULL else crashes.RULES[:1]):
-    """In `make test` one change in place of all six, and without an approval."""
+    """In `make test` one change in place of all six, and without an approval; each kill is found out after 2 s."""
 
-    server = replace(K8S, samples=[one for one in K8S.samples if one.tool == "apply_manifest"])
+    server = replace(
+        K8S,
+        samples=[one for one in K8S.samples if one.tool == "apply_manifest"],
+        given=lambda home: {**given(home), "request_timeout_s": 1},
+    )

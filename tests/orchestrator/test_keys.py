@@ -101,7 +101,7 @@ def test_mandate_shows_at_a_glance_what_a_researcher_can_do(tmp_path: Path) -> N
     assert "not: check_refund_eligibility, get_refund, issue_refund" in lines
     assert not [line for line in lines if line.startswith("issue_refund")]
     assert lines[-2].endswith("bytes of context for 10 tools")
-    assert lines[-1] == "no tool of: crm"
+    assert lines[-1] == "no tool of: crm, k8s"
 
 
 def test_mandate_says_the_same_as_data(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_mandate_says_the_same_as_data(tmp_path: Path) -> None:
     assert (record["worker"], record["playbook"], record["unreached"]) == (
         "refund-clerk",
         "billing-dispute",
-        ["crm", "memory"],
+        ["crm", "k8s", "memory"],
     )
     assert (server["server"], server["mandates"]) == ("billing", True)
     assert server["scope"] == {"customer_id": "cust_12345"}
