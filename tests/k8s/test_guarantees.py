@@ -64,6 +64,10 @@ def given(home: Path) -> dict[str, Any]:
     return {"kubeconfig": path, "request_timeout_s": 2}
 
 
+def hasty(home: Path) -> dict[str, Any]:
+    return {**given(home), "request_timeout_s": 1}
+
+
 async def happened(store: object) -> int:
     """How often anything was changed, but by controllers."""
     del store
@@ -145,5 +149,5 @@ class TestK8sKilled(Guarantees, rules=[] if FULL else crashes.RULES[:1]):
     server = replace(
         K8S,
         samples=[one for one in K8S.samples if one.tool == "apply_manifest"],
-        given=lambda home: {**given(home), "request_timeout_s": 1},
+        given=hasty,
     )
