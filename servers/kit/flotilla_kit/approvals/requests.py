@@ -66,7 +66,8 @@ def require(
     if effect.mode == "evaluating":
         raise Evaluated(needed=needed, facts=facts)
     # Looked for also where none is needed (any more): what was asked for once must not be there to be had again.
-    approval_id = _use(connection, effect) if _is_of(_latest(connection, effect), facts, bound) else ""
+    is_of_another = bool(bound) and not _is_of(_latest(connection, effect), facts, bound)
+    approval_id = "" if is_of_another else _use(connection, effect)
     if needed and not approval_id:
         raise ApprovalNeeded(facts, bound)
     if not (key := effect.key or approval_id):
