@@ -75,11 +75,11 @@ def main(package: str, argv: Sequence[str] | None = None, own: "Mapping[str, tup
     # Starting makes hardly any garbage, and scanning for it is a tenth of the start. A server that is up enables it.
     gc.disable()
     settings_class = cast("type[ServerSettings]", _part(package, "settings").Settings)
-    rooms = {command: f"{package}.{room}.command" for command, (room, _) in (own or {}).items()}
-    arguments = _parser(settings_class, lambda: _part(package, "server").SPEC, own or {}, rooms).parse_args(argv)
+    added = {command: (f"{package}.{room}.command", about) for command, (room, about) in (own or {}).items()}
+    arguments = _parser(settings_class, lambda: _part(package, "server").SPEC, added).parse_args(argv)
     name = settings_class.server
-    if arguments.command in rooms:
-        return _run_own(rooms[arguments.command], name, arguments)
+    if arguments.command in added:
+        return _run_own(added[arguments.command][0], name, arguments)
     spec = cast(ServerSpec, _part(package, "server").SPEC)
     from .errors import FlotillaError
     from .identity.keys import KeyRingError
@@ -99,10 +99,10 @@ def main(package: str, argv: Sequence[str] | None = None, own: "Mapping[str, tup
         return 1
 
 
-def _run_own(room: str, name: str, arguments: argparse.Namespace) -> int:
+def _run_own(module: str, name: str, arguments: argparse.Namespace) -> int:
     gc.enable()
     try:
-        return importlib.import_module(room).run(arguments)
+        return importlib.import_module(module).run(arguments)
     except OSError as error:
         print(f"flotilla-{name}: {error}", file=sys.stderr)  # noqa: T201  for the person who starts it
         return 1
@@ -117,8 +117,7 @@ def _part(package: str, name: str) -> Any:
 def _parser(
     settings_class: "type[ServerSettings]",
     spec: Callable[[], ServerSpec],
-    own: Mapping[str, tuple[str, str]],
-    rooms: Mapping[str, str],
+    added: Mapping[str, tuple[str, str]],
 ) -> argparse.ArgumentParser:
     name = settings_class.server
     parser = argparse.ArgumentParser(
@@ -141,9 +140,9 @@ def _parser(
     for command, (room, description) in _COMMANDS.items():
         late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
         late.describe = lambda parser, room=room: _describe(parser, room, spec)
-    for command, (_, description) in own.items():
+    for command, (module, description) in added.items():
         late = commands.add_parser(command, allow_abbrev=False, help=description, description=description)
-        late.describe = lambda parser, room=rooms[command]: importlib.import_module(room).describe(parser)
+        late.describe = lambda parser, module=module: importlib.import_module(module).describe(parser)
     return parser
 
 
