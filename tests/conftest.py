@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         grouped = vars(item).get("_nodeid", item.nodeid)
         if grouped != item.nodeid:
-            item._id = type(item.id).parse(grouped)  # pyright: ignore[reportPrivateUsage]
+            item._id = type(item.id).parse(grouped)  # pyright: ignore[reportPrivateUsage]  # where pytest has it
 
 
 @pytest.fixture(autouse=True)

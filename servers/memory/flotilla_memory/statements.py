@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVarTuple
 
-from flotilla_kit.storage import PreparedSelect
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -52,11 +51,6 @@ def find_named(
     each = func.json_each(json.dumps([named for named in names if "\0" not in named[1]])).table_valued("value")
     at = [func.json_extract(each.c.value, path) for path in ("$[0]", "$[1]")]
     return rows + list(conn.execute(wanted.join(each, (of == at[0]) & (name == at[1]))))
-
-
-def prepared(statement: Any) -> PreparedSelect:
-    """A select of several columns, prepared."""
-    return PreparedSelect(statement)  # whose type knows selects of one column
 
 
 def listed(values: Collection[int] | Collection[str]) -> str:

@@ -20,7 +20,7 @@ class PreparedSelect:
         TypeError: a column's type is not as SQLite stores it (a number or a text is).
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         self._statement = statement
         columns = statement.selected_columns
         if converted := [c.name for c in columns if c.type.dialect_impl(_SQLITE).result_processor(_SQLITE, None)]:

@@ -13,7 +13,7 @@ from ..models import Hit, Source
 from ..retrieval import words
 from ..retrieval.search import Found
 from ..schema import accounts, citations, episodes, memories, passages
-from ..statements import among, listed, prepared
+from ..statements import among, listed
 
 p, m, e = passages.c, memories.c, episodes.c
 MOST_SOURCES = 20
@@ -23,7 +23,7 @@ LONGEST_URI = 300
 
 @cache
 def _of_passages() -> PreparedSelect:
-    return prepared(
+    return PreparedSelect(
         select(
             *(p.passage_key, p.passage_id, p.kind, p.text, p.speaker, p.occurred_at, m.valid_from, m.valid_to),
             *(e.episode_id, e.channel, e.title, e.uri, accounts.c.account_id),
@@ -39,7 +39,7 @@ def _of_passages() -> PreparedSelect:
 @cache
 def _cited_by() -> PreparedSelect:
     of = citations.c
-    return prepared(
+    return PreparedSelect(
         select(of.passage_key, p.passage_id)
         .join(passages, p.passage_key == of.source_key)
         .where(among(of.passage_key, "keys"))

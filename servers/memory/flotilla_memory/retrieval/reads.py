@@ -9,7 +9,7 @@ from flotilla_kit.storage import PreparedSelect
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, func, or_, select
 
 from ..schema import accounts, memories, passages, postings
-from ..statements import among, listed, prepared
+from ..statements import among, listed
 
 a, m, p = accounts.c, memories.c, passages.c
 
@@ -29,7 +29,7 @@ def _in_scope(account_key: ColumnElement[int], *, everywhere: bool) -> ColumnEle
 def totals(everywhere: bool) -> PreparedSelect:
     """Passages and terms that the index has of the accounts."""
     sums = [func.coalesce(func.sum(column, type_=BigInteger), 0) for column in (a.passages, a.terms)]
-    return prepared(select(*sums).where(_in_scope(a.account_key, everywhere=everywhere)))
+    return PreparedSelect(select(*sums).where(_in_scope(a.account_key, everywhere=everywhere)))
 
 
 @cache
@@ -43,7 +43,7 @@ def found_in(everywhere: bool) -> PreparedSelect:
         .subquery()
     )
     found = func.sum(of_accounts.c.found, type_=BigInteger)
-    return prepared(select(found, of_accounts.c.term).group_by(of_accounts.c.term))
+    return PreparedSelect(select(found, of_accounts.c.term).group_by(of_accounts.c.term))
 
 
 @cache
@@ -55,7 +55,7 @@ def of_terms(everywhere: bool, newest: bool) -> PreparedSelect:
     )
     if newest:
         statement = statement.order_by(of.passage_key.desc()).limit(bindparam("most"))
-    return prepared(statement)
+    return PreparedSelect(statement)
 
 
 def _believed(until: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> ColumnElement[bool]:
@@ -110,7 +110,7 @@ def passing(everywhere: bool, filters: frozenset[str]) -> PreparedSelect:
         conditions.append(not_after(p.occurred_at, "until"))
     if "kinds" in filters:
         conditions.append(among(p.kind, "kinds"))
-    return prepared(
+    return PreparedSelect(
         select(p.passage_key, p.episode_key, p.position, p.speaker, p.text, p.occurred_at, p.terms)
         .select_from(passages.outerjoin(memories, m.passage_key == p.passage_key))
         .where(*conditions)
@@ -120,7 +120,7 @@ def passing(everywhere: bool, filters: frozenset[str]) -> PreparedSelect:
 @cache
 def of_episodes() -> PreparedSelect:
     """The passages of the episodes with one of the `keys`, in order, each with its terms."""
-    return prepared(
+    return PreparedSelect(
         select(p.episode_key, p.passage_key, p.terms)
         .where(among(p.episode_key, "keys"))
         .order_by(p.episode_key, p.position)
