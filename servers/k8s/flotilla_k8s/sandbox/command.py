@@ -12,8 +12,6 @@ from .access.users import ADMIN
 from .cluster import Options
 from .serving import sandbox
 
-DESCRIPTION = "serve a small cluster of made-up data that kubectl and this server can be tried on"
-
 
 def describe(parser: argparse.ArgumentParser) -> None:
     own = Options()

@@ -177,7 +177,6 @@ def _used(model: type[Any]) -> Iterator[type[Any]]:
     while waiting:
         kind = waiting.pop()
         if hasattr(kind, "__struct_fields__"):
-            register(kind)
             yield kind
         else:
             waiting += typing.get_args(kind)

@@ -77,7 +77,7 @@ class Kinds:
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._named: dict[tuple[str, str], Kind] = {}
         self._qualified: dict[str, Kind] = {}
-        for kind in (*_built_in(), *measured_kinds()):
+        for kind in (*_built_in(), *_measured()):
             self.add(kind)
 
     def __iter__(self) -> Iterator[Kind]:
@@ -175,7 +175,7 @@ def _verbs(verbs: Sequence[str]) -> list[str]:
     return sorted({_VERBS.get(verb, verb) for verb in verbs if not verb.startswith("global_")})
 
 
-def measured_kinds() -> list[Kind]:
+def _measured() -> list[Kind]:
     """The kinds of `metrics.k8s.io`: computed when they are asked for, never stored."""
     verbs = ["get", "list"]
     return [

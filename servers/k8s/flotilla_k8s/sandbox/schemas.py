@@ -79,7 +79,6 @@ class Schema:
         return members(self.names.get(name)).get("default")
 
 
-_ANY = Schema({})
 _schemas: dict[Kind, Schema] = {}
 
 
@@ -94,7 +93,7 @@ def document_of(kind: Kind) -> Mapping[str, Any]:
     if kind.model is not None:
         return definitions.definition(definitions.register(kind.model))
     if kind.schema is None:
-        return _ANY.document
+        return {}
     reference = definitions.reference(definitions.register(definitions.metadata()))
     metadata = {"allOf": [{"$ref": reference}]}
     properties = {**members(kind.schema.get("properties")), **_HEAD, "metadata": metadata}

@@ -99,7 +99,7 @@ def unsupported_media_type(supported: Sequence[str]) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message, {})
 
 
-def expired(message: str = "The resourceVersion for the provided watch is too old.") -> ApiError:
+def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 

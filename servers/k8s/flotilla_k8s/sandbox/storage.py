@@ -51,9 +51,6 @@ class Collection:
         self._forgotten = 0
         self._waiting: set[asyncio.Event] = set()
 
-    def __len__(self) -> int:
-        return sum(map(len, self._namespaces.values()))
-
     def get(self, namespace: str, name: str) -> Stored | None:
         return self._namespaces.get(namespace, {}).get(name)
 

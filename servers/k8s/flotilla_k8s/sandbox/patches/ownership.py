@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..kinds import Kind
-from ..objects import Object, copied, get, members, timestamp
+from ..objects import Object, get, members, timestamp
 from ..schemas import Schema, schema_of
 from ..status import ApiError
 from .fields import Owned, Path, flat, from_fields, remove, shown, to_fields
@@ -70,10 +70,7 @@ def updated(kind: Kind, live: Object | None, new: Object, manager: Manager) -> l
     before, after = _owned(live or {}, schema), _owned(new, schema)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     gone = before.keys() - after.keys()
-    listed = get(new, "metadata", "managedFields")
-    managers = managers_of(new if listed else live or {})
-    if listed == [{}]:
-        managers = []
+    managers = managers_of(new if get(new, "metadata", "managedFields") else live or {})
     if not changed and not gone:
         return managers
     own = next((each for each in managers if each.identity == manager.identity), manager)
@@ -160,8 +157,3 @@ def write_managers(value: Object, managers: list[Manager]) -> None:
     value["metadata"].pop("managedFields", None)
     if managers:
         value["metadata"]["managedFields"] = [each.entry() for each in managers]
-
-
-def without_managers(value: Object) -> Object:
-    return {**value, "metadata": {name: copied(each) for name, each in value["metadata"].items()
-                                  if name != "managedFields"}}  # fmt: skip
