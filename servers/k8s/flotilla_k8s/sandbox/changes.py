@@ -9,15 +9,17 @@ from .objects import Object, copied, get, is_object, is_terminating, name_of, na
 from .patches import json_patch, merging, ownership
 from .patches.ownership import Manager
 from .schemas import schema_of
-from .status import ApiError, already_exists, bad_request, stale
+from .status import ApiError, already_exists, bad_request, stale, unsupported_media_type
 from .write import Write, ends_later, existing, other_uid, random_suffix, scale_of
 
 _NO_GENERATION = {"namespaces", "nodes", "services", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"}
 _SERVERS_OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
                 "selfLink")  # fmt: skip
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
-PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
-           APPLY)  # fmt: skip
+PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY)
 
 
 def create(cluster: Cluster, write: Write, body: Object, operation: str = "Update") -> Object:
@@ -89,15 +91,13 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
         return _apply(cluster, write, existing(cluster, write), _configuration(write, body)), False
     live = existing(cluster, write)
     shown = scale_of(live) if write.subresource == "scale" else live
-    if content_type == "application/json-patch+json":
+    if content_type == JSON_PATCH:
         value = json_patch.patched(shown, body)
     elif not is_object(body):
         raise bad_request("cannot unmarshal the patch into an object")
-    elif content_type == "application/merge-patch+json" or kind.model is None or write.subresource == "scale":
-        if content_type == "application/strategic-merge-patch+json" and kind.model is None:
-            raise ApiError(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted "
-                           "media types include: application/json-patch+json, application/merge-patch+json, "
-                           "application/apply-patch+yaml", {})  # fmt: skip
+    elif content_type == MERGE_PATCH or kind.model is None or write.subresource == "scale":
+        if content_type == STRATEGIC_PATCH and kind.model is None:
+            raise unsupported_media_type((JSON_PATCH, MERGE_PATCH, APPLY))
         value = merging.merge(shown, body)
     else:
         value = merging.merge_strategic(shown, body, schema_of(kind))

@@ -35,7 +35,7 @@ def fill(cluster: Cluster, manager: Manager) -> None:
         began = seconds_of(timestamp()) - 5
         for qualified, namespace, name, change in manifests.STALLED_CHANGES:
             write = Write(cluster.kind(qualified), namespace, name, manager="deploy-bot")
-            changes.patch(cluster, write, "application/strategic-merge-patch+json", change)
+            changes.patch(cluster, write, changes.STRATEGIC_PATCH, change)
         manager.settle(60)
         _backdate(cluster, began)
     for namespace, name, replicas in load:

@@ -11,7 +11,7 @@ from .kinds import Kind
 from .objects import Object, namespace_of
 from .reading import filters, whole
 from .selectors import Matches
-from .status import ApiError, expired
+from .status import expired
 from .storage import Change, Stored
 
 Encode = Callable[[Stored], bytes]
@@ -43,7 +43,7 @@ async def events(
             changed.clear()
             found = collection.since(revision)
             if found is None:
-                yield _line("ERROR", msgspec.json.encode(_too_old(revision).status()))
+                yield _line("ERROR", msgspec.json.encode(expired(f"too old resource version: {revision}").status()))
                 return
             for change in found:
                 revision = change.revision
@@ -81,7 +81,3 @@ def _bookmark(kind: Kind, revision: int, annotations: Object | None = None) -> b
     if annotations:
         metadata["annotations"] = annotations
     return _line("BOOKMARK", msgspec.json.encode({**kind.head(), "metadata": metadata}))
-
-
-def _too_old(revision: int) -> ApiError:
-    return expired(f"too old resource version: {revision}")

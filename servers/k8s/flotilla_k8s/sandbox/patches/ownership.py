@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ..kinds import Kind
 from ..objects import Object, get, members, timestamp
 from ..schemas import Schema, schema_of
-from ..status import ApiError
+from ..status import ApiError, cause
 from .fields import Owned, Path, flat, from_fields, remove, shown, to_fields
 from .merging import merge_applied
 
@@ -137,8 +137,7 @@ def _without(manager: Manager, paths: Iterable[Path]) -> Manager:
 
 def _conflict(conflicts: list[tuple[Manager, Path]]) -> ApiError:
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {each.described()}", "field": shown(path)}
-        for each, path in conflicts
+        cause(shown(path), f"conflict with {each.described()}", "FieldManagerConflict") for each, path in conflicts
     ]
     if len(conflicts) == 1:
         (manager, path), count = conflicts[0], "1 conflict"
