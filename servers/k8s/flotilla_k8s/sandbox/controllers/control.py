@@ -6,7 +6,19 @@ from typing import Any
 
 from .. import changes, deletion
 from ..cluster import Cluster
-from ..objects import Object, controller_of, get, name_of, namespace_of, new_uid, owner_reference, timestamp, uid_of
+from ..objects import (
+    Object,
+    annotation,
+    controller_of,
+    get,
+    is_terminating,
+    name_of,
+    namespace_of,
+    new_uid,
+    owner_reference,
+    timestamp,
+    uid_of,
+)
 from ..storage import Change
 from ..write import Write, random_suffix
 
@@ -158,9 +170,8 @@ def is_ready(pod: Object) -> bool:
 
 
 def is_active(pod: Object) -> bool:
-    ended = get(pod, "status", "phase") in ("Succeeded", "Failed")
-    return not ended and get(pod, "metadata", "deletionTimestamp") is None
+    return get(pod, "status", "phase") not in ("Succeeded", "Failed") and not is_terminating(pod)
 
 
 def stall_of(value: Object) -> str | None:
-    return get(value, "metadata", "annotations", STALL)
+    return annotation(value, STALL)
