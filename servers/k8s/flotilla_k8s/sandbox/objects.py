@@ -115,6 +115,11 @@ def condition(conditions: Iterable[Object], kind: str) -> Object | None:
     return next((each for each in conditions if each.get("type") == kind), None)
 
 
+def has_condition(value: Object, kind: str) -> bool:
+    """Whether a condition of the object's status is true."""
+    return get(condition(get(value, "status", "conditions", default=[]), kind), "status") == "True"
+
+
 def with_condition(conditions: list[Object], kind: str, status: str, reason: str, message: str = "") -> list[Object]:
     """The conditions with one set; its transition time changes with its status only."""
     now = timestamp()

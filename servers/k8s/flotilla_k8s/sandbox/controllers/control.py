@@ -11,6 +11,7 @@ from ..objects import (
     annotation,
     controller_of,
     get,
+    has_condition,
     is_terminating,
     name_of,
     namespace_of,
@@ -165,8 +166,7 @@ class Control:
 
 
 def is_ready(pod: Object) -> bool:
-    conditions = get(pod, "status", "conditions", default=[])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return has_condition(pod, "Ready")
 
 
 def is_active(pod: Object) -> bool:
