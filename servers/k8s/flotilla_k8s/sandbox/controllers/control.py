@@ -86,6 +86,10 @@ class Control:
         ours = (each for each in found if each and get(controller_of(each), "uid") == uid_of(owner))
         return sorted(ours, key=lambda each: (each["metadata"]["creationTimestamp"], name_of(each)))
 
+    def live(self, qualified: str, value: Object) -> Object | None:
+        """The present state of an object that was read before; None if it is gone."""
+        return self.storage.get(qualified, namespace_of(value), name_of(value))
+
     def update(self, qualified: str, live: Object, **parts: Any) -> Object:
         """Store an object with some of its parts replaced; nothing if they are the same."""
         value = {**live, **parts}

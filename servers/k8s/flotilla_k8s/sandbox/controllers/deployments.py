@@ -80,7 +80,7 @@ def _revision(replica_set: Object) -> int:
 
 def _number_revision(control: Control, deployment: Object, new: Object, sets: list[Object]) -> tuple[Object, Object]:
     """Give the current replica set the highest revision, as after an undo, and the deployment the same."""
-    deployment = control.storage.get("deployments.apps", deployment["metadata"]["namespace"], name_of(deployment)) or {}
+    deployment = control.live("deployments.apps", deployment) or {}
     own = _revision(new)
     last = _last_revision(sets)
     if own < last:

@@ -30,11 +30,11 @@ def _terminate(control: Control, namespace: Object) -> float | None:
         for value in control.storage.objects(kind.qualified, name):
             if not is_terminating(value) or not value["metadata"].get("finalizers"):
                 control.delete(kind.qualified, value, grace=0)
-            live = control.storage.get(kind.qualified, name, name_of(value))
+            live = control.live(kind.qualified, value)
             if live is not None:
                 remaining[kind.qualified] += 1
                 finalizers.update(live["metadata"].get("finalizers", []))
-    live = control.storage.get("namespaces", "", name)
+    live = control.live("namespaces", namespace)
     if live is None:
         return None
     if not remaining:
