@@ -58,7 +58,7 @@ def create(cluster: Cluster, write: Write, body: Object, operation: str = "Updat
     else:
         managers = ownership.updated(kind, None, {**value, "status": {}}, write.by("Update"))
     ownership.write_managers(value, managers)
-    return value if write.dry_run else cluster.storage.put(kind, value).object
+    return value if write.dry_run else cluster.storage.put(kind.qualified, value).object
 
 
 def replace(cluster: Cluster, write: Write, body: Object) -> Object:
@@ -207,8 +207,8 @@ def _changed(
     if write.dry_run:
         return value
     if is_terminating(value) and not metadata.get("finalizers") and not ends_later(kind, value):
-        return cluster.storage.remove(kind, namespace_of(value), name_of(value))
-    return cluster.storage.put(kind, value).object
+        return cluster.storage.remove(kind.qualified, namespace_of(value), name_of(value))
+    return cluster.storage.put(kind.qualified, value).object
 
 
 def _without(value: Object) -> Object:

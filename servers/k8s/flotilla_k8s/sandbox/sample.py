@@ -58,13 +58,13 @@ def _backdate(cluster: Cluster, since: float | None) -> None:
     for kind in kinds.values():
         for value in cluster.storage.objects(kind.qualified):
             if since is None and kind.qualified == "events":
-                cluster.storage.remove(kind, namespace_of(value), name_of(value))
+                cluster.storage.remove(kind.qualified, namespace_of(value), name_of(value))
                 continue
             home = namespace_of(value) or (name_of(value) if kind.qualified == "namespaces" else "")
             by = _SINCE_S.get(home, _OLDEST_S) if since is None else _STALLED_S
             moved = _moved(value, by, since or 0.0)
             if moved != value:
-                cluster.storage.put(kind, moved)
+                cluster.storage.put(kind.qualified, moved)
         cluster.storage.collection(kind.qualified).forget()
 
 
@@ -94,16 +94,15 @@ def _bench(cluster: Cluster, manager: Manager, count: int) -> list[tuple[str, st
 
 
 def _multiply(cluster: Cluster, namespace: str, name: str, replicas: int) -> None:
-    pods, sets = cluster.kind("pods"), cluster.kind("replicasets.apps")
     mine = [pod for pod in cluster.storage.objects("pods", namespace) if name_of(pod).startswith(f"{name}-")]
     for _ in range(replicas - 1):
         metadata = {**mine[0]["metadata"], "name": f"{mine[0]['metadata']['generateName']}{random_suffix()}"}
-        cluster.storage.put(pods, {**mine[0], "metadata": {**metadata, "uid": new_uid()}})
-    for kind in (sets, cluster.kind("deployments.apps")):
-        for value in cluster.storage.objects(kind.qualified, namespace):
+        cluster.storage.put("pods", {**mine[0], "metadata": {**metadata, "uid": new_uid()}})
+    for qualified in ("replicasets.apps", "deployments.apps"):
+        for value in cluster.storage.objects(qualified, namespace):
             if name_of(value) == name or get(value, "metadata", "ownerReferences", default=[{}])[0].get("name") == name:
                 value = copied(value)
                 value["spec"]["replicas"] = replicas
                 counts = ("replicas", "readyReplicas", "availableReplicas", "updatedReplicas", "fullyLabeledReplicas")
                 value["status"] |= {key: replicas for key in counts if key in value["status"]}
-                cluster.storage.put(kind, value)
+                cluster.storage.put(qualified, value)

@@ -96,7 +96,7 @@ class Control:
         if value == live:
             return live
         value["metadata"] = dict(value["metadata"])
-        return self.storage.put(self.cluster.kind(qualified), value).object
+        return self.storage.put(qualified, value).object
 
     def create(self, qualified: str, value: Object) -> Object:
         """Create an object as the controllers do.
@@ -113,7 +113,7 @@ class Control:
 
     def remove(self, qualified: str, value: Object) -> None:
         """Remove an object that has come to its end."""
-        self.storage.remove(self.cluster.kind(qualified), namespace_of(value), name_of(value))
+        self.storage.remove(qualified, namespace_of(value), name_of(value))
 
     def create_pod(self, owner: Object, labels: Object | None = None, name: str = "") -> Object:
         """Create a pod from the template of what makes it.
@@ -144,9 +144,8 @@ class Control:
             self.update("events", known, count=known["count"] + 1, lastTimestamp=now)
             return
         metadata = {"name": name, "namespace": namespace, "uid": new_uid(), "creationTimestamp": now}
-        kind = self.cluster.kind("events")
         value = {
-            **kind.head(),
+            **self.cluster.kind("events").head(),
             "metadata": metadata,
             "involvedObject": {
                 "apiVersion": involved["apiVersion"],
@@ -166,7 +165,7 @@ class Control:
             "count": 1,
         }
         if self.storage.get("namespaces", "", namespace) is not None:
-            self.storage.put(kind, value)
+            self.storage.put("events", value)
 
 
 def is_ready(pod: Object) -> bool:
