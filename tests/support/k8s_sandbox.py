@@ -68,8 +68,7 @@ class Sandbox:
         done = threading.Event()
 
         def forget() -> None:
-            for kind in self.running.cluster.kinds:
-                self.running.cluster.storage.collection(kind.qualified).forget()
+            self.running.cluster.storage.forget()
             done.set()
 
         self.loop.call_soon_threadsafe(forget)

@@ -64,8 +64,7 @@ class App:
             self.faults.clear()
         for each in wanted:
             if each.failure == "forget":
-                for kind in self.cluster.kinds:
-                    self.cluster.storage.collection(kind.qualified).forget()
+                self.cluster.storage.forget()
             else:
                 self.faults.add(each)
         return _json({})

@@ -13,6 +13,7 @@ class Fault:
 
     `failure` is `conflict` (409), `throttled` (429 with Retry-After), `internal` (500), `unavailable` (503), `timeout`
     (504), `hang` (no answer for `seconds`), `expired` (410), or `lost` (done, but answered with 500).
+    Over HTTP also `forget`, at once and of no request: every watch from before has expired.
     """
 
     failure: str

@@ -107,6 +107,10 @@ class Kinds:
         """A kind by its qualified plural, such as `deployments.apps`, in its first version."""
         return self._qualified[qualified]
 
+    def plurals(self) -> dict[str, Kind]:
+        """Each qualified plural, with the kind in its first version."""
+        return dict(self._qualified)
+
     def groups(self) -> dict[str, list[str]]:
         """The versions of each group, preferred first."""
         found: dict[str, list[str]] = {}

@@ -54,18 +54,17 @@ def make(cluster: Cluster, qualified: str, value: Object) -> Object:
 
 def _backdate(cluster: Cluster, since: float | None) -> None:
     """Move the times of all objects into the past, or only those since a time; older events are gone by then."""
-    kinds = {kind.qualified: kind for kind in cluster.kinds}
-    for kind in kinds.values():
-        for value in cluster.storage.objects(kind.qualified):
-            if since is None and kind.qualified == "events":
-                cluster.storage.remove(kind.qualified, namespace_of(value), name_of(value))
+    for qualified in cluster.kinds.plurals():
+        for value in cluster.storage.objects(qualified):
+            if since is None and qualified == "events":
+                cluster.storage.remove(qualified, namespace_of(value), name_of(value))
                 continue
-            home = namespace_of(value) or (name_of(value) if kind.qualified == "namespaces" else "")
+            home = namespace_of(value) or (name_of(value) if qualified == "namespaces" else "")
             by = _SINCE_S.get(home, _OLDEST_S) if since is None else _STALLED_S
             moved = _moved(value, by, since or 0.0)
             if moved != value:
-                cluster.storage.put(kind.qualified, moved)
-        cluster.storage.collection(kind.qualified).forget()
+                cluster.storage.put(qualified, moved)
+    cluster.storage.forget()
 
 
 def _moved(value: Any, by: float, since: float) -> Any:

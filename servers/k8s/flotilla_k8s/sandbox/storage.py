@@ -151,6 +151,11 @@ class Storage:
         self._tell(qualified, Change(self.revision, "DELETED", stored, before))
         return stored.object
 
+    def forget(self) -> None:
+        """Forget all changes, so that every watch from before now has expired."""
+        for collection in self._collections.values():
+            collection.forget()
+
     def _tell(self, qualified: str, change: Change) -> None:
         self.collection(qualified).changed(change)
         for listener in self.listeners:
