@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import definitions
+from .discovery import RELEASE
 from .kinds import Kind, Kinds
 from .objects import Object
 from .schemas import document_of
@@ -41,7 +42,7 @@ def document(group: str, version: str, kinds: Kinds) -> Object:
             schemas |= definitions.closure(definitions.metadata())
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.37.0-sandbox"},
+        "info": {"title": "Kubernetes", "version": RELEASE},
         "paths": {path: item for kind in found for path, item in _paths(kind).items()},
         "components": {"schemas": schemas},
     }
