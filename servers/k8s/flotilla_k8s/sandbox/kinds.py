@@ -69,6 +69,10 @@ class Kind:
     def head(self) -> Object:
         return {"apiVersion": self.api_version, "kind": self.kind}
 
+    def list_head(self, metadata: Object) -> Object:
+        """A list of such objects, but for its `items`."""
+        return {"kind": self.list_kind, "apiVersion": self.api_version, "metadata": metadata}
+
 
 class Kinds:
     """The kinds that are served, by group, version and plural."""

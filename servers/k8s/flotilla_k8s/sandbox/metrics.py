@@ -27,7 +27,7 @@ def usage(storage: Storage, kind: Kind, namespace: str | None, name: str, query:
         for found in storage.objects(kind.plural, namespace)
         if _runs(found) and all(matches(found) for matches in wanted)
     ]
-    return {"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": {}, "items": items}
+    return {**kind.list_head({}), "items": items}
 
 
 def _runs(value: Object) -> bool:
