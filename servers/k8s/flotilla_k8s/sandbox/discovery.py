@@ -58,11 +58,11 @@ def resources(group: str, version: str, kinds: Kinds) -> Object:
                 **_aliases(kind),
             }
         )
-        for name, (of_group, of_version, of_kind, verbs) in kind.subresources.items():
-            part = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": of_kind}
-            if (of_group, of_version) != (group, version):
-                part |= {"group": of_group, "version": of_version}
-            listed.append({**part, "verbs": verbs})
+        for name, of in kind.subresources.items():
+            part = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": of.kind}
+            if (of.group, of.version) != (group, version):
+                part |= {"group": of.group, "version": of.version}
+            listed.append({**part, "verbs": of.verbs})
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -107,10 +107,10 @@ def _aggregated(kind: Kind) -> Object:
         "subresources": [
             {
                 "subresource": name,
-                "responseKind": {"group": group, "version": version, "kind": of_kind},
-                "verbs": verbs,
+                "responseKind": {"group": of.group, "version": of.version, "kind": of.kind},
+                "verbs": of.verbs,
             }
-            for name, (group, version, of_kind, verbs) in kind.subresources.items()
+            for name, of in kind.subresources.items()
         ],
         **_aliases(kind),
     }

@@ -5,7 +5,7 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightkube import models, resources
 from lightkube.core import resource as lightkube
@@ -32,6 +32,15 @@ _ALL = {
 }  # fmt: skip
 
 
+class Subresource(NamedTuple):
+    """What a subresource takes, by group, version and kind, and its verbs."""
+
+    group: str
+    version: str
+    kind: str
+    verbs: Sequence[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """One kind in one version: what discovery says of it and where its schema comes from."""
@@ -48,10 +57,8 @@ class Kind:
     list_kind: str = ""
     short_names: Sequence[str] = ()
     categories: Sequence[str] = ()
-    subresources: dict[str, tuple[str, str, str, Sequence[str]]] = field(
-        default_factory=dict[str, tuple[str, str, str, Sequence[str]]]
-    )
-    """By name: group, version and kind of what they take, and their verbs."""
+    subresources: dict[str, Subresource] = field(default_factory=dict[str, Subresource])
+    """By name, such as `scale`."""
     schema: Mapping[str, Any] | None = None
     """A custom resource's `openAPIV3Schema`."""
     columns: Sequence[Mapping[str, Any]] = ()
@@ -153,8 +160,7 @@ def _built_in() -> Iterator[Kind]:
                 found[info.resource.group, info.resource.version, info.plural] = _kind(each, info)
     for key, info in parts:
         if info.action in _SERVED and key in found:
-            group, version, name = info.resource
-            found[key].subresources[info.action] = (group, version, name, _verbs(info.verbs))
+            found[key].subresources[info.action] = Subresource(*info.resource, _verbs(info.verbs))
     yield from found.values()
 
 

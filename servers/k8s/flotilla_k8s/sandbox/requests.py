@@ -63,7 +63,7 @@ def verb_of(method: str, target: Target, query: Mapping[str, str]) -> str:
         verb = "delete" if target.name else "deletecollection"
     else:
         verb = _VERBS.get(method, "")
-    verbs = target.kind.subresources[target.subresource][3] if target.subresource else target.kind.verbs
+    verbs = target.kind.subresources[target.subresource].verbs if target.subresource else target.kind.verbs
     by_name = verb in ("get", "update", "patch", "delete")
     if verb not in verbs or (by_name != bool(target.name) and not target.subresource):
         raise method_not_allowed()
