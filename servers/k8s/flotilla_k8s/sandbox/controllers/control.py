@@ -1,7 +1,7 @@
 """What every controller works with: the cluster, who owns what in it, and events."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import changes, deletion
@@ -76,14 +76,16 @@ class Control:
         count = self._failures.get(uid_of(value))
         return self.left(value, "back off", min(_LONGEST_S, _FIRST_S * 2**count)) if count else 0.0
 
-    def dependents(self, uid: str) -> list[Key]:
-        """What has an object among its owners."""
-        return sorted(self._owned.get(uid, ()))
+    def dependents(self, owner: Object) -> Iterator[tuple[str, Object]]:
+        """The objects that have an object among their owners, each with its qualified plural."""
+        for key in sorted(self._owned.get(uid_of(owner), ())):
+            if (value := self.storage.get(*key)) is not None:
+                yield key[0], value
 
     def owned(self, owner: Object, qualified: str) -> list[Object]:
         """The objects of a kind that an object is the controller of, oldest first."""
-        found = [self.storage.get(*key) for key in self.dependents(uid_of(owner)) if key[0] == qualified]
-        ours = (each for each in found if each and get(controller_of(each), "uid") == uid_of(owner))
+        found = (value for plural, value in self.dependents(owner) if plural == qualified)
+        ours = (each for each in found if get(controller_of(each), "uid") == uid_of(owner))
         return sorted(ours, key=lambda each: (each["metadata"]["creationTimestamp"], name_of(each)))
 
     def live(self, qualified: str, value: Object) -> Object | None:
