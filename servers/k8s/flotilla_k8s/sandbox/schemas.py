@@ -1,7 +1,7 @@
 """The schema of a kind as patches, ownership and validation walk it: built in or of a custom resource alike."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from . import definitions
@@ -79,13 +79,9 @@ class Schema:
         return members(self.names.get(name)).get("default")
 
 
-_schemas: dict[Kind, Schema] = {}
-
-
+@cache
 def schema_of(kind: Kind) -> Schema:
-    if kind not in _schemas:
-        _schemas[kind] = Schema(document_of(kind))
-    return _schemas[kind]
+    return Schema(document_of(kind))
 
 
 def document_of(kind: Kind) -> Mapping[str, Any]:

@@ -124,16 +124,15 @@ class Control:
             ApiError: nothing can be created there, or a quota is exceeded.
         """
         template: Object = get(owner, "spec", "template", default={})
+        annotations = get(template, "metadata", "annotations", default={})
         metadata: Object = {
             "namespace": namespace_of(owner),
             "labels": {**get(template, "metadata", "labels", default={}), **(labels or {})},
-            "annotations": get(template, "metadata", "annotations", default={}),
+            **({"annotations": annotations} if annotations else {}),
             "ownerReferences": [owner_reference(owner)],
             "name": name or f"{name_of(owner)}-{random_suffix()}",
             **({} if name else {"generateName": f"{name_of(owner)}-"}),
         }
-        if not metadata["annotations"]:
-            del metadata["annotations"]
         return self.create("pods", {"metadata": metadata, "spec": get(template, "spec", default={})})
 
     def event(self, involved: Object, reason: str, message: str, component: str, *, warning: bool = False) -> None:
