@@ -11,6 +11,7 @@ from . import protobuf
 from .changes import PATCHES
 from .kinds import Kind, Kinds
 from .objects import Object, is_object
+from .reading import whole
 from .status import bad_request, method_not_allowed, no_such_resource, unsupported_media_type
 from .write import Write
 
@@ -124,10 +125,14 @@ def decoded(body: bytes, content_type: str, verb: str) -> Any:
 
 
 def options_of(body: Any, query: Mapping[str, str]) -> Object:
-    """What a delete was asked for, of its body and its query."""
+    """What a delete was asked for, of its body and its query.
+
+    Raises:
+        ApiError: 400, the grace period is no number.
+    """
     options: Object = dict(body) if is_object(body) else {}
     if "propagationPolicy" in query:
         options["propagationPolicy"] = query["propagationPolicy"]
     if "gracePeriodSeconds" in query:
-        options["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
+        options["gracePeriodSeconds"] = whole(query, "gracePeriodSeconds")
     return options
