@@ -127,9 +127,10 @@ def _sums(pod: Object) -> Iterator[tuple[str, Fraction]]:
     for container in get(pod, "spec", "containers", default=[]):
         for side in ("limits", "requests"):
             for resource, amount in get(container, "resources", side, default={}).items():
-                yield f"{side}.{resource}", quantities.parse(amount)
+                parsed = quantities.parse(amount)
+                yield f"{side}.{resource}", parsed
                 if side == "requests":
-                    yield resource, quantities.parse(amount)
+                    yield resource, parsed
 
 
 def usage(storage: Storage, namespace: str, hard: Object) -> dict[str, Fraction]:
