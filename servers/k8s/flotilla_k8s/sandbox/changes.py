@@ -5,7 +5,18 @@ from typing import Any
 from . import admission, defaults, validation
 from .cluster import Cluster
 from .kinds import Kind
-from .objects import Object, copied, get, is_object, is_terminating, name_of, namespace_of, new_uid, timestamp
+from .objects import (
+    SERVERS_OWN,
+    Object,
+    copied,
+    get,
+    is_object,
+    is_terminating,
+    name_of,
+    namespace_of,
+    new_uid,
+    timestamp,
+)
 from .patches import json_patch, merging, ownership
 from .patches.ownership import Manager
 from .schemas import schema_of
@@ -13,8 +24,6 @@ from .status import ApiError, already_exists, bad_request, stale, unsupported_me
 from .write import Write, ends_later, existing, other_uid, random_suffix, scale_of
 
 _NO_GENERATION = {"namespaces", "nodes", "services", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"}
-_SERVERS_OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
-                "selfLink")  # fmt: skip
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -36,7 +45,7 @@ def create(cluster: Cluster, write: Write, body: Object, operation: str = "Updat
     name = name_of(value)
     if "status" in kind.subresources:
         value.pop("status", None)
-    for each in (*_SERVERS_OWN, "resourceVersion"):
+    for each in (*SERVERS_OWN, "resourceVersion"):
         metadata.pop(each, None)
     configuration = copied(value)
     defaults.fill(kind, value)
@@ -190,7 +199,7 @@ def _changed(
             value["status"] = live["status"]
     metadata = value["metadata"]
     metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
-    for each in (*_SERVERS_OWN, "name", "namespace"):
+    for each in (*SERVERS_OWN, "name", "namespace"):
         metadata.pop(each, None)
         if each in live["metadata"]:
             metadata[each] = live["metadata"][each]

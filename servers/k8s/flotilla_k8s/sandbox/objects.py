@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 Object = dict[str, Any]
+SERVERS_OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+               "selfLink")  # fmt: skip
+"""The fields of metadata that the server alone sets, beside `resourceVersion`."""
 
 
 def get(value: Any, *path: str, default: Any = None) -> Any:

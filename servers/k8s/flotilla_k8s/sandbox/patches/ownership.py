@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..kinds import Kind
-from ..objects import Object, get, members, timestamp
+from ..objects import SERVERS_OWN, Object, get, members, timestamp
 from ..schemas import Schema, schema_of
 from ..status import ApiError, cause
 from .fields import Owned, Path, flat, from_fields, remove, shown, to_fields
 from .merging import merge_applied
 
-_SERVERS_OWN = ("apiVersion", "kind", "managedFields", "resourceVersion", "uid", "generation", "creationTimestamp",
-                "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")  # fmt: skip
+_NOT_OWNED = ("apiVersion", "kind", "managedFields", "resourceVersion", *SERVERS_OWN)
 _NAMES = ("name", "namespace", "generateName")
 
 
@@ -115,9 +114,9 @@ def applied(
 
 def _owned(value: Object, schema: Schema) -> dict[Path, object]:
     """The fields that somebody can own: not the server's own, nor what names the object."""
-    value = {name: each for name, each in value.items() if name not in _SERVERS_OWN}
+    value = {name: each for name, each in value.items() if name not in _NOT_OWNED}
     metadata = members(value.get("metadata"))
-    value["metadata"] = {name: each for name, each in metadata.items() if name not in (*_SERVERS_OWN, *_NAMES)}
+    value["metadata"] = {name: each for name, each in metadata.items() if name not in (*_NOT_OWNED, *_NAMES)}
     if not value["metadata"]:
         del value["metadata"]
     return flat(value, schema)
