@@ -141,6 +141,14 @@ def test_a_delete_of_another_uid_is_refused(client: Any, namespace: str) -> None
     client.get(ConfigMap, "a", namespace=namespace)
 
 
+def test_a_grace_period_that_is_no_number_is_a_bad_request(client: Any, namespace: str) -> None:
+    client.create(config(namespace, "a"))
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a"
+    refused = raw(client).delete(path, params={"gracePeriodSeconds": "soon"})
+    assert (refused.status_code, refused.json()["reason"]) == (400, "BadRequest")
+    client.get(ConfigMap, "a", namespace=namespace)
+
+
 def raw(client: Any) -> httpx.Client:
     """The HTTP client beneath, for what lightkube has no words for."""
     inner: httpx.Client = client._client._client  # there is no public way to it
