@@ -21,7 +21,7 @@ _PARAMETERS = {
 
 def index(kinds: Kinds) -> Object:
     """`/openapi/v3`."""
-    paths = [_home(group, version) for group, versions in kinds.groups().items() for version in versions]
+    paths = [_path_of(group, version) for group, versions in kinds.groups().items() for version in versions]
     return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in paths}}
 
 
@@ -48,7 +48,7 @@ def document(group: str, version: str, kinds: Kinds) -> Object:
     }
 
 
-def _home(group: str, version: str) -> str:
+def _path_of(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
@@ -63,7 +63,7 @@ def _identity(kind: Kind) -> Object:
 
 
 def _paths(kind: Kind) -> Object:
-    base = f"/{_home(kind.group, kind.version)}" + ("/namespaces/{namespace}" if kind.namespaced else "")
+    base = f"/{_path_of(kind.group, kind.version)}" + ("/namespaces/{namespace}" if kind.namespaced else "")
     collection = {_METHODS[verb]: _operation(kind, verb) for verb in kind.verbs if verb in _ON_COLLECTION}
     single = {
         _METHODS[verb]: _operation(kind, verb) for verb in kind.verbs if verb in _METHODS and verb not in _ON_COLLECTION

@@ -30,7 +30,7 @@ def decoded(body: bytes) -> Object:
     """The object that a body holds.
 
     Raises:
-        ApiError: 400, it is of a kind that is not spoken here, or broken.
+        ApiError: 400, it is of a kind that cannot be read here, or broken.
     """
     if not body.startswith(_MAGIC):
         raise bad_request("the object provided is unrecognized (must have the protobuf prefix)")
@@ -39,8 +39,8 @@ def decoded(body: bytes) -> Object:
         head = {number: _bytes(value).decode() for number, value in _fields(_bytes(envelope[1]))}
         api_version, kind = head.get(1, ""), head.get(2, "")
         group, _, version = api_version.rpartition("/")
-        home = "meta.v1" if kind == "DeleteOptions" else f"{group.partition('.')[0] or 'core'}.{version}"
-        return {"apiVersion": api_version, "kind": kind, **_message(f"{home}.{kind}", _bytes(envelope[2]))}
+        package = "meta.v1" if kind == "DeleteOptions" else f"{group.partition('.')[0] or 'core'}.{version}"
+        return {"apiVersion": api_version, "kind": kind, **_message(f"{package}.{kind}", _bytes(envelope[2]))}
     except KeyError as error:
         raise bad_request(f"this server reads no protobuf of {error}; send JSON") from None
     except (IndexError, ValueError, struct.error):

@@ -103,12 +103,12 @@ def decoded(body: bytes, content_type: str, verb: str) -> Any:
     """What a body says; an empty object for none.
 
     Raises:
-        ApiError: 415, it has a format that is not spoken here; 400, it cannot be parsed.
+        ApiError: 415, its format is not supported; 400, it cannot be parsed.
     """
     kind = content_type.partition(";")[0].strip().lower()
-    spoken = PATCHES if verb == "patch" else ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
-    if kind and kind not in spoken:
-        raise unsupported_media_type(spoken)
+    supported = PATCHES if verb == "patch" else ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
+    if kind and kind not in supported:
+        raise unsupported_media_type(supported)
     if not body:
         return {}
     if kind == protobuf.MEDIA_TYPE:

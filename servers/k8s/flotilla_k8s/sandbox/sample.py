@@ -59,8 +59,8 @@ def _backdate(cluster: Cluster, since: float | None) -> None:
             if since is None and qualified == "events":
                 cluster.storage.remove(qualified, namespace_of(value), name_of(value))
                 continue
-            home = namespace_of(value) or (name_of(value) if qualified == "namespaces" else "")
-            by = _SINCE_S.get(home, _OLDEST_S) if since is None else _STALLED_S
+            namespace = namespace_of(value) or (name_of(value) if qualified == "namespaces" else "")
+            by = _SINCE_S.get(namespace, _OLDEST_S) if since is None else _STALLED_S
             moved = _moved(value, by, since or 0.0)
             if moved != value:
                 cluster.storage.put(qualified, moved)

@@ -54,7 +54,7 @@ class Collection:
         return self._namespaces.get(namespace, {}).get(name)
 
     def items(self, namespace: str | None = None, after: tuple[str, str] = ("", "")) -> Iterator[Stored]:
-        """In the order of namespace and name, from behind a place on."""
+        """In the order of namespace and name, after a place."""
         for each in sorted(self._namespaces) if namespace is None else [namespace]:
             if each < after[0]:
                 continue
@@ -113,7 +113,7 @@ class Collection:
 
 
 class Storage:
-    """The collections, and who hears of changes."""
+    """The collections, and the listeners that each change is given to."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -139,7 +139,7 @@ class Storage:
         value["metadata"]["resourceVersion"] = str(self.revision)
         stored = Stored(value, self.revision)
         before = self.collection(qualified).keep(stored)
-        self._tell(qualified, Change(self.revision, "MODIFIED" if before else "ADDED", stored, before))
+        self._notify(qualified, Change(self.revision, "MODIFIED" if before else "ADDED", stored, before))
         return stored
 
     def remove(self, qualified: str, namespace: str, name: str) -> Object:
@@ -148,7 +148,7 @@ class Storage:
         self.revision += 1
         metadata = {**before.object["metadata"], "resourceVersion": str(self.revision)}
         stored = Stored({**before.object, "metadata": metadata}, self.revision)
-        self._tell(qualified, Change(self.revision, "DELETED", stored, before))
+        self._notify(qualified, Change(self.revision, "DELETED", stored, before))
         return stored.object
 
     def forget(self) -> None:
@@ -156,7 +156,7 @@ class Storage:
         for collection in self._collections.values():
             collection.forget()
 
-    def _tell(self, qualified: str, change: Change) -> None:
+    def _notify(self, qualified: str, change: Change) -> None:
         self.collection(qualified).changed(change)
         for listener in self.listeners:
             listener(qualified, change)

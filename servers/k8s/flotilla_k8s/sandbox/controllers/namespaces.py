@@ -7,7 +7,7 @@ from .control import Control
 
 
 def reconcile(control: Control, namespace: Object) -> float | None:
-    """Furnish a namespace, or empty it and remove it; returns when to look again."""
+    """Create what every namespace has, or empty a terminating one and remove it; returns when to look again."""
     if is_terminating(namespace):
         return _terminate(control, namespace)
     name = name_of(namespace)
