@@ -52,7 +52,7 @@ def _age(sandbox: Sandbox) -> None:
     for qualified in ("configmaps", "namespaces"):
         for value in list(storage.objects(qualified)):
             old = {**value["metadata"], "creationTimestamp": "2026-03-01T09:00:00Z"}
-            storage.put(sandbox.running.cluster.kind(qualified), {**value, "metadata": old})
+            storage.put(qualified, {**value, "metadata": old})
 
 
 def given(home: Path) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Effects:
         metadata = {**value["metadata"], "uid": str(uuid.uuid4()), "creationTimestamp": "2026-03-01T09:00:00Z"}
 
         def put() -> None:
-            cluster.storage.put(cluster.kind(qualified), {**value, "metadata": metadata})
+            cluster.storage.put(qualified, {**value, "metadata": metadata})
             done.set()
 
         self._sandbox.loop.call_soon_threadsafe(put)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,17 @@ READY_S = 0.2
 class Sandbox:
     """A running sandbox, with the kubeconfig of each of its users."""
 
-    url: str
     folder: Path
-    kubeconfigs: dict[str, Path]
     running: Running
     loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return self.running.url
+
+    @property
+    def kubeconfigs(self) -> dict[str, Path]:
+        return self.running.kubeconfigs
 
     @property
     def kubeconfig(self) -> Path:
@@ -68,8 +75,7 @@ class Sandbox:
         done = threading.Event()
 
         def forget() -> None:
-            for kind in self.running.cluster.kinds:
-                self.running.cluster.storage.collection(kind.qualified).forget()
+            self.running.cluster.storage.forget()
             done.set()
 
         self.loop.call_soon_threadsafe(forget)
@@ -85,34 +91,28 @@ def _yaml(value: Any) -> str:
 def k8s_sandbox(folder: Path, options: Options | None = None) -> Generator[Sandbox]:
     """A sandbox in a thread of this process, on a free loopback port, until the block ends."""
     options = options or Options(data="empty", ready_after_s=READY_S, terminate_after_s=READY_S)
-    started, stop = threading.Event(), asyncio.Event()
-    box: list[Sandbox] = []
-    failed: list[BaseException] = []
+    started, stop = Future[Sandbox](), asyncio.Event()
 
     async def serve() -> None:
         async with sandbox(options, folder / "kubeconfig") as running:
-            box.append(Sandbox(running.url, folder, running.kubeconfigs, running, asyncio.get_running_loop()))
-            started.set()
+            started.set_result(Sandbox(folder, running, asyncio.get_running_loop()))
             await stop.wait()
 
     def run() -> None:
         try:
             asyncio.run(serve())
         except BaseException as error:
-            failed.append(error)
+            if not started.done():
+                started.set_exception(error)
             raise
-        finally:
-            started.set()
 
     thread = threading.Thread(target=run, name="k8s-sandbox", daemon=True)
     thread.start()
-    started.wait()
-    if not box:
-        raise RuntimeError("the sandbox did not start") from (failed[0] if failed else None)
+    served = started.result()
     try:
-        yield box[0]
+        yield served
     finally:
-        box[0].loop.call_soon_threadsafe(stop.set)
+        served.loop.call_soon_threadsafe(stop.set)
         thread.join(timeout=10)
 
 

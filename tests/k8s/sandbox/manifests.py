@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap
+
 
 def deployment(namespace: str, name: str = "web", replicas: int = 2, **template: Any) -> dict[str, Any]:
     """A deployment of one container; `template` replaces parts of its pods' template, such as `annotations`."""
@@ -34,6 +37,11 @@ def config_map(namespace: str, name: str = "settings", **data: str) -> dict[str,
         "metadata": {"name": name, "namespace": namespace},
         "data": data,
     }
+
+
+def config(namespace: str, name: str, labels: dict[str, str] | None = None, **data: str) -> ConfigMap:
+    """A ConfigMap as lightkube has it."""
+    return ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels), data=data)
 
 
 def each_of(values: list[Any] | None) -> list[Any]:

@@ -11,13 +11,8 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, Service
 from lightkube.types import PatchType
-from support.k8s_sandbox import Sandbox
 
-from .manifests import deployment, typed
-
-
-def config(namespace: str, name: str, labels: dict[str, str] | None = None, **data: str) -> ConfigMap:
-    return ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels), data=data)
+from .manifests import config, deployment, typed
 
 
 def refusal(error: pytest.ExceptionInfo[ApiError]) -> tuple[int | None, str | None, str]:
@@ -126,7 +121,7 @@ def images(value: Deployment) -> dict[str, str | None]:
     return {each.name: each.image for each in value.spec.template.spec.containers}
 
 
-def test_a_dry_run_answers_as_if_and_changes_nothing(sandbox: Sandbox, client: Any, namespace: str) -> None:
+def test_a_dry_run_answers_as_if_and_changes_nothing(client: Any, namespace: str) -> None:
     dry: Any
     with Client(client.config, field_manager="tests", dry_run=True) as dry:
         dry.create(config(namespace, "a"))
@@ -137,12 +132,20 @@ def test_a_dry_run_answers_as_if_and_changes_nothing(sandbox: Sandbox, client: A
     assert client.get(ConfigMap, "a", namespace=namespace).data == {"x": "1"}
 
 
-def test_a_delete_of_another_uid_is_refused(sandbox: Sandbox, client: Any, namespace: str) -> None:
+def test_a_delete_of_another_uid_is_refused(client: Any, namespace: str) -> None:
     client.create(config(namespace, "a"))
     path = f"/api/v1/namespaces/{namespace}/configmaps/a"
     refused = raw(client).request("DELETE", path, json={"preconditions": {"uid": "other"}})
     assert refused.status_code == 409
     assert "Precondition failed: UID in precondition: other" in refused.json()["message"]
+    client.get(ConfigMap, "a", namespace=namespace)
+
+
+def test_a_grace_period_that_is_no_number_is_a_bad_request(client: Any, namespace: str) -> None:
+    client.create(config(namespace, "a"))
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a"
+    refused = raw(client).delete(path, params={"gracePeriodSeconds": "soon"})
+    assert (refused.status_code, refused.json()["reason"]) == (400, "BadRequest")
     client.get(ConfigMap, "a", namespace=namespace)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from lightkube import ApiError
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, Secret
 from lightkube.types import PatchType
 
 from .manifests import config_map, deployment, each_of, typed
@@ -71,8 +71,6 @@ def test_a_scale_owns_the_replicas_by_its_subresource(client: Any, namespace: st
 
 
 def test_a_secrets_plain_text_is_kept_as_data_only(client: Any, namespace: str) -> None:
-    from lightkube.resources.core_v1 import Secret
-
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": namespace},
               "stringData": {"password": "x"}}  # fmt: skip
     for _ in range(2):

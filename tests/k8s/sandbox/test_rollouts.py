@@ -10,7 +10,6 @@ from lightkube.resources.apps_v1 import DaemonSet, Deployment, ReplicaSet, State
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Event, LimitRange, Pod, ResourceQuota
 from lightkube.types import CascadeType
-from support.k8s_sandbox import Sandbox
 
 from .manifests import deployment, each_of, typed
 
@@ -146,7 +145,7 @@ def test_jobs_stateful_sets_and_daemon_sets_run(client: Any, namespace: str) -> 
     assert {"db-0", "db-1", "agent-node-1"} <= names
 
 
-def test_logs_are_the_same_each_time_and_bounded_as_asked(sandbox: Sandbox, client: Any, namespace: str) -> None:
+def test_logs_are_the_same_each_time_and_bounded_as_asked(client: Any, namespace: str) -> None:
     size = {"sandbox.flotilla.dev/log-bytes": "100000000"}
     client.create(typed(Deployment, deployment(namespace, replicas=1, annotations=size)))
     client.wait(Deployment, "web", for_conditions=["Available"], namespace=namespace)

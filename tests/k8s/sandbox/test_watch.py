@@ -6,13 +6,10 @@ from typing import Any
 
 import pytest
 from lightkube import ApiError
-from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace
 from support.k8s_sandbox import Sandbox
 
-
-def config(namespace: str, name: str, **labels: str) -> ConfigMap:
-    return ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels))
+from .manifests import config
 
 
 def test_a_watch_tells_each_change_as_its_selector_sees_it(client: Any, namespace: str) -> None:
@@ -21,8 +18,8 @@ def test_a_watch_tells_each_change_as_its_selector_sees_it(client: Any, namespac
     version = existing.resourceVersion
 
     def change() -> None:
-        client.create(config(namespace, "other", app="y"))
-        client.create(config(namespace, "a", app="x"))
+        client.create(config(namespace, "other", {"app": "y"}))
+        client.create(config(namespace, "a", {"app": "x"}))
         client.patch(ConfigMap, "a", {"data": {"k": "1"}}, namespace=namespace)
         client.patch(ConfigMap, "a", {"metadata": {"labels": {"app": "y"}}}, namespace=namespace)
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from . import quantities
 from .kinds import Kind
 from .objects import Object, get, is_terminating, name_of
-from .status import ApiError, forbidden, not_found
+from .status import ApiError, cause, forbidden, not_found
 from .storage import Storage
 
 IMMORTAL = ("default", "kube-public", "kube-system")
@@ -25,9 +25,8 @@ def check_namespace(storage: Storage, namespaces: Kind, kind: Kind, namespace: s
         raise not_found(namespaces, namespace)
     if is_terminating(found):
         why = f"namespace {namespace} is being terminated"
-        cause = {"reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace"}
         because = f"unable to create new content in namespace {namespace} because it is being terminated"
-        raise forbidden(kind, name, because, [cause])
+        raise forbidden(kind, name, because, [cause("metadata.namespace", why, "NamespaceTerminating")])
 
 
 def apply_limits(storage: Storage, kind: Kind, namespace: str, pod: Object) -> None:
@@ -128,9 +127,10 @@ def _sums(pod: Object) -> Iterator[tuple[str, Fraction]]:
     for container in get(pod, "spec", "containers", default=[]):
         for side in ("limits", "requests"):
             for resource, amount in get(container, "resources", side, default={}).items():
-                yield f"{side}.{resource}", quantities.parse(amount)
+                parsed = quantities.parse(amount)
+                yield f"{side}.{resource}", parsed
                 if side == "requests":
-                    yield resource, quantities.parse(amount)
+                    yield resource, parsed
 
 
 def usage(storage: Storage, namespace: str, hard: Object) -> dict[str, Fraction]:

@@ -64,8 +64,7 @@ class App:
             self.faults.clear()
         for each in wanted:
             if each.failure == "forget":
-                for kind in self.cluster.kinds:
-                    self.cluster.storage.collection(kind.qualified).forget()
+                self.cluster.storage.forget()
             else:
                 self.faults.add(each)
         return _json({})
@@ -154,10 +153,11 @@ class App:
         if verb == "watch":
             if target.name:
                 query = {**query, "fieldSelector": f"metadata.name={target.name}"}
-            first = [True]
+            first = True
 
             def encode(stored: Stored) -> bytes:
-                definitions, first[0] = first[0], False
+                nonlocal first
+                definitions, first = first, False
                 return _encoded(target, stored, accept, query, definitions=definitions)
 
             lines = watch.events(self.cluster, kind, target.namespace, query, encode)
@@ -167,7 +167,7 @@ class App:
         if "as=Table" in accept:
             return Response(tables.table(kind, found, metadata, query.get("includeObject", "Metadata")),
                             media_type="application/json")  # fmt: skip
-        head: Object = {"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": metadata}
+        head = kind.list_head(metadata)
         if "as=PartialObjectMetadataList" in accept:
             head |= {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
             return _json({**head, "items": [tables.partial(stored.object) for stored in found]})
@@ -200,13 +200,7 @@ class App:
         for stored in found:
             one = Write(write.kind, write.namespace, stored.object["metadata"]["name"], dry_run=write.dry_run)
             deletion.delete(self.cluster, one, options)
-        items = [stored.object for stored in found]
-        return {
-            "kind": write.kind.list_kind,
-            "apiVersion": write.kind.api_version,
-            "metadata": metadata,
-            "items": items,
-        }
+        return {**write.kind.list_head(metadata), "items": [stored.object for stored in found]}
 
 
 def _shown(target: Target, value: Object) -> Object:

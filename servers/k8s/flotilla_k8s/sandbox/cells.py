@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from .objects import Object, condition, elements, get, is_terminating, members, seconds_of
+from .objects import Object, elements, get, has_condition, is_terminating, members, seconds_of
 
 
 def containers(value: Object) -> list[Object]:
@@ -66,11 +66,7 @@ def last_seen(event: Object) -> str:
 
 
 def job_state(job: Object) -> str:
-    conditions = get(job, "status", "conditions", default=[])
-    for kind in ("Complete", "Failed"):
-        if get(condition(conditions, kind), "status") == "True":
-            return kind
-    return "Running"
+    return next((kind for kind in ("Complete", "Failed") if has_condition(job, kind)), "Running")
 
 
 def job_duration(job: Object) -> str:
@@ -80,8 +76,9 @@ def job_duration(job: Object) -> str:
 
 
 def node_status(node: Object) -> str:
-    ready = get(condition(get(node, "status", "conditions", default=[]), "Ready"), "status") == "True"
-    return ("Ready" if ready else "NotReady") + (",SchedulingDisabled" if get(node, "spec", "unschedulable") else "")
+    return ("Ready" if has_condition(node, "Ready") else "NotReady") + (
+        ",SchedulingDisabled" if get(node, "spec", "unschedulable") else ""
+    )
 
 
 def node_roles(node: Object) -> str:

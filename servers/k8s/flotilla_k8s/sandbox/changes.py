@@ -5,19 +5,30 @@ from typing import Any
 from . import admission, defaults, validation
 from .cluster import Cluster
 from .kinds import Kind
-from .objects import Object, copied, get, is_object, is_terminating, name_of, namespace_of, new_uid, timestamp
+from .objects import (
+    SERVERS_OWN,
+    Object,
+    copied,
+    get,
+    is_object,
+    is_terminating,
+    name_of,
+    namespace_of,
+    new_uid,
+    timestamp,
+)
 from .patches import json_patch, merging, ownership
 from .patches.ownership import Manager
 from .schemas import schema_of
-from .status import ApiError, already_exists, bad_request, stale
+from .status import ApiError, already_exists, bad_request, stale, unsupported_media_type
 from .write import Write, ends_later, existing, other_uid, random_suffix, scale_of
 
 _NO_GENERATION = {"namespaces", "nodes", "services", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"}
-_SERVERS_OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
-                "selfLink")  # fmt: skip
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
-PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
-           APPLY)  # fmt: skip
+PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY)
 
 
 def create(cluster: Cluster, write: Write, body: Object, operation: str = "Update") -> Object:
@@ -34,7 +45,7 @@ def create(cluster: Cluster, write: Write, body: Object, operation: str = "Updat
     name = name_of(value)
     if "status" in kind.subresources:
         value.pop("status", None)
-    for each in (*_SERVERS_OWN, "resourceVersion"):
+    for each in (*SERVERS_OWN, "resourceVersion"):
         metadata.pop(each, None)
     configuration = copied(value)
     defaults.fill(kind, value)
@@ -56,7 +67,7 @@ def create(cluster: Cluster, write: Write, body: Object, operation: str = "Updat
     else:
         managers = ownership.updated(kind, None, {**value, "status": {}}, write.by("Update"))
     ownership.write_managers(value, managers)
-    return value if write.dry_run else cluster.storage.put(kind, value).object
+    return value if write.dry_run else cluster.storage.put(kind.qualified, value).object
 
 
 def replace(cluster: Cluster, write: Write, body: Object) -> Object:
@@ -89,15 +100,13 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
         return _apply(cluster, write, existing(cluster, write), _configuration(write, body)), False
     live = existing(cluster, write)
     shown = scale_of(live) if write.subresource == "scale" else live
-    if content_type == "application/json-patch+json":
+    if content_type == JSON_PATCH:
         value = json_patch.patched(shown, body)
     elif not is_object(body):
         raise bad_request("cannot unmarshal the patch into an object")
-    elif content_type == "application/merge-patch+json" or kind.model is None or write.subresource == "scale":
-        if content_type == "application/strategic-merge-patch+json" and kind.model is None:
-            raise ApiError(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted "
-                           "media types include: application/json-patch+json, application/merge-patch+json, "
-                           "application/apply-patch+yaml", {})  # fmt: skip
+    elif content_type == MERGE_PATCH or kind.model is None or write.subresource == "scale":
+        if content_type == STRATEGIC_PATCH and kind.model is None:
+            raise unsupported_media_type((JSON_PATCH, MERGE_PATCH, APPLY))
         value = merging.merge(shown, body)
     else:
         value = merging.merge_strategic(shown, body, schema_of(kind))
@@ -190,7 +199,7 @@ def _changed(
             value["status"] = live["status"]
     metadata = value["metadata"]
     metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
-    for each in (*_SERVERS_OWN, "name", "namespace"):
+    for each in (*SERVERS_OWN, "name", "namespace"):
         metadata.pop(each, None)
         if each in live["metadata"]:
             metadata[each] = live["metadata"][each]
@@ -207,8 +216,8 @@ def _changed(
     if write.dry_run:
         return value
     if is_terminating(value) and not metadata.get("finalizers") and not ends_later(kind, value):
-        return cluster.storage.remove(kind, namespace_of(value), name_of(value))
-    return cluster.storage.put(kind, value).object
+        return cluster.storage.remove(kind.qualified, namespace_of(value), name_of(value))
+    return cluster.storage.put(kind.qualified, value).object
 
 
 def _without(value: Object) -> Object:

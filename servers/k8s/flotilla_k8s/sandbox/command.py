@@ -12,8 +12,6 @@ from .access.users import ADMIN
 from .cluster import Options
 from .serving import sandbox
 
-DESCRIPTION = "serve a small cluster of made-up data that kubectl and this server can be tried on"
-
 
 def describe(parser: argparse.ArgumentParser) -> None:
     own = Options()
@@ -60,5 +58,5 @@ async def _serve(options: Options, file: Path, port: int, exit_with_stdin: bool)
     async with sandbox(options, file, port) as running:
         print(f"Kubernetes API at {running.url}", flush=True)  # noqa: T201  a sub-command's answer
         for name, path in running.kubeconfigs.items():
-            print(f"  {'export KUBECONFIG=' if name == ADMIN.name else f'{name}: '}{path}", flush=True)  # noqa: T201
+            print(f"  {'export KUBECONFIG=' if name == ADMIN.name else f'{name}: '}{path}", flush=True)  # noqa: T201  a sub-command's answer
         await stopped.wait()

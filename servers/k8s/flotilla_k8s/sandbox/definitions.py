@@ -15,7 +15,7 @@ from .objects import Object
 
 _PREFIX = "#/components/schemas/"
 _PARAMETER = re.compile(r"^ {6}\* \*\*(\S+)\*\* ``.*?`` - ?(.*(?:\n {8}.*|\n\s*(?=\n))*)", re.MULTILINE)
-_OTHER_HOME = {
+_OTHER_PACKAGES = {
     "meta": "io.k8s.apimachinery.pkg.apis.meta",
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
     "apiregistration": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
@@ -62,7 +62,7 @@ _DEFAULTS = {"ContainerPort.protocol": "TCP", "ServicePort.protocol": "TCP"}
 def name_of(model: type[Any]) -> str:
     """Such as `io.k8s.api.apps.v1.Deployment`."""
     group, _, version = model.__module__.rpartition(".")[2].rpartition("_")
-    return f"{_OTHER_HOME.get(group, f'io.k8s.api.{group}')}.{version}.{model.__name__}"
+    return f"{_OTHER_PACKAGES.get(group, f'io.k8s.api.{group}')}.{version}.{model.__name__}"
 
 
 def reference(name: str) -> str:
@@ -177,7 +177,6 @@ def _used(model: type[Any]) -> Iterator[type[Any]]:
     while waiting:
         kind = waiting.pop()
         if hasattr(kind, "__struct_fields__"):
-            register(kind)
             yield kind
         else:
             waiting += typing.get_args(kind)

@@ -34,7 +34,7 @@ def delete(cluster: Cluster, write: Write, options: Object) -> Object:
     grace = options.get("gracePeriodSeconds")
     if not finalizers and not ends_later(kind, live, grace):
         if not write.dry_run:
-            cluster.storage.remove(kind, write.namespace, write.name)
+            cluster.storage.remove(kind.qualified, write.namespace, write.name)
         return success(kind, write.name, live["metadata"]["uid"])
     value = copied(live)
     if not is_terminating(live):
@@ -46,4 +46,4 @@ def delete(cluster: Cluster, write: Write, options: Object) -> Object:
         value["status"] = {**value.get("status", {}), "phase": "Terminating"}
     if value == live or write.dry_run:
         return value
-    return cluster.storage.put(kind, value).object
+    return cluster.storage.put(kind.qualified, value).object

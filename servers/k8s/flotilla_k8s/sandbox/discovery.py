@@ -5,7 +5,8 @@ from .objects import Object
 from .status import no_such_resource
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-VERSION = {"major": "1", "minor": "37", "gitVersion": "v1.37.0-sandbox", "platform": "linux/amd64"}
+RELEASE = "v1.37.0-sandbox"
+VERSION = {"major": "1", "minor": "37", "gitVersion": RELEASE, "platform": "linux/amd64"}
 
 
 def versions() -> Object:
@@ -15,7 +16,7 @@ def versions() -> Object:
 
 def groups(kinds: Kinds) -> Object:
     """`/apis`."""
-    found = [_group(name, kinds) for name in kinds.groups() if name]
+    found = [_group(name, versions) for name, versions in kinds.groups().items() if name]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": found}
 
 
@@ -25,13 +26,14 @@ def group(name: str, kinds: Kinds) -> Object:
     Raises:
         ApiError: 404.
     """
-    if name not in kinds.groups():
+    versions = kinds.groups().get(name)
+    if versions is None:
         raise no_such_resource()
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, kinds)}
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)}
 
 
-def _group(name: str, kinds: Kinds) -> Object:
-    served = [{"groupVersion": f"{name}/{version}", "version": version} for version in kinds.groups()[name]]
+def _group(name: str, versions: list[str]) -> Object:
+    served = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
     return {"name": name, "versions": served, "preferredVersion": served[0]}
 
 
@@ -46,12 +48,21 @@ def resources(group: str, version: str, kinds: Kinds) -> Object:
         raise no_such_resource()
     listed: list[Object] = []
     for kind in found:
-        listed.append({**_resource(kind), "name": kind.plural, "singularName": kind.singular, "kind": kind.kind})
-        for name, (of_group, of_version, of_kind, verbs) in kind.subresources.items():
-            part = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": of_kind}
-            if (of_group, of_version) != (group, version):
-                part |= {"group": of_group, "version": of_version}
-            listed.append({**part, "verbs": verbs})
+        listed.append(
+            {
+                "name": kind.plural,
+                "singularName": kind.singular,
+                "namespaced": kind.namespaced,
+                "kind": kind.kind,
+                "verbs": kind.verbs,
+                **_aliases(kind),
+            }
+        )
+        for name, of in kind.subresources.items():
+            part = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": of.kind}
+            if (of.group, of.version) != (group, version):
+                part |= {"group": of.group, "version": of.version}
+            listed.append({**part, "verbs": of.verbs})
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -60,13 +71,10 @@ def resources(group: str, version: str, kinds: Kinds) -> Object:
     }
 
 
-def _resource(kind: Kind) -> Object:
-    named: Object = {"namespaced": kind.namespaced, "verbs": kind.verbs}
-    if kind.short_names:
-        named["shortNames"] = kind.short_names
-    if kind.categories:
-        named["categories"] = kind.categories
-    return named
+def _aliases(kind: Kind) -> Object:
+    """What else a kind is called, if anything."""
+    aliases = {"shortNames": kind.short_names, "categories": kind.categories}
+    return {key: names for key, names in aliases.items() if names}
 
 
 def aggregated(kinds: Kinds, core: bool) -> Object:
@@ -90,7 +98,7 @@ def aggregated(kinds: Kinds, core: bool) -> Object:
 
 
 def _aggregated(kind: Kind) -> Object:
-    described: Object = {
+    return {
         "resource": kind.plural,
         "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
@@ -99,14 +107,10 @@ def _aggregated(kind: Kind) -> Object:
         "subresources": [
             {
                 "subresource": name,
-                "responseKind": {"group": group, "version": version, "kind": of_kind},
-                "verbs": verbs,
+                "responseKind": {"group": of.group, "version": of.version, "kind": of.kind},
+                "verbs": of.verbs,
             }
-            for name, (group, version, of_kind, verbs) in kind.subresources.items()
+            for name, of in kind.subresources.items()
         ],
+        **_aliases(kind),
     }
-    if kind.short_names:
-        described["shortNames"] = kind.short_names
-    if kind.categories:
-        described["categories"] = kind.categories
-    return described

@@ -4,7 +4,7 @@ import asyncio
 import fnmatch
 from dataclasses import dataclass
 
-from .status import ApiError
+from .status import MODIFIED, ApiError, expired
 
 
 @dataclass
@@ -13,6 +13,7 @@ class Fault:
 
     `failure` is `conflict` (409), `throttled` (429 with Retry-After), `internal` (500), `unavailable` (503), `timeout`
     (504), `hang` (no answer for `seconds`), `expired` (410), or `lost` (done, but answered with 500).
+    Over HTTP also `forget`, at once and of no request: every watch from before has expired.
     """
 
     failure: str
@@ -56,8 +57,7 @@ async def fail(fault: Fault) -> None:
     """
     match fault.failure:
         case "conflict":
-            message = "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest version and try again"  # noqa: E501  as the server says it
-            raise ApiError(409, "Conflict", message)
+            raise ApiError(409, "Conflict", f"Operation cannot be fulfilled: {MODIFIED}")
         case "throttled":
             message = "Too many requests, please try again later."
             raise ApiError(429, "TooManyRequests", message, retry_after_s=max(1, round(fault.seconds)))
@@ -66,7 +66,7 @@ async def fail(fault: Fault) -> None:
         case "timeout":
             raise ApiError(504, "Timeout", "Timeout: request did not complete within the allotted timeout")
         case "expired":
-            raise ApiError(410, "Expired", "The provided continue parameter is too old or the revision has passed")
+            raise expired("The provided continue parameter is too old or the revision has passed")
         case "hang":
             await asyncio.sleep(fault.seconds)
         case _:

@@ -5,7 +5,7 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lightkube import models, resources
 from lightkube.core import resource as lightkube
@@ -32,6 +32,15 @@ _ALL = {
 }  # fmt: skip
 
 
+class Subresource(NamedTuple):
+    """What a subresource takes, by group, version and kind, and its verbs."""
+
+    group: str
+    version: str
+    kind: str
+    verbs: Sequence[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Kind:
     """One kind in one version: what discovery says of it and where its schema comes from."""
@@ -48,10 +57,8 @@ class Kind:
     list_kind: str = ""
     short_names: Sequence[str] = ()
     categories: Sequence[str] = ()
-    subresources: dict[str, tuple[str, str, str, Sequence[str]]] = field(
-        default_factory=dict[str, tuple[str, str, str, Sequence[str]]]
-    )
-    """By name: group, version and kind of what they take, and their verbs."""
+    subresources: dict[str, Subresource] = field(default_factory=dict[str, Subresource])
+    """By name, such as `scale`."""
     schema: Mapping[str, Any] | None = None
     """A custom resource's `openAPIV3Schema`."""
     columns: Sequence[Mapping[str, Any]] = ()
@@ -69,6 +76,10 @@ class Kind:
     def head(self) -> Object:
         return {"apiVersion": self.api_version, "kind": self.kind}
 
+    def list_head(self, metadata: Object) -> Object:
+        """A list of such objects, but for its `items`."""
+        return {"kind": self.list_kind, "apiVersion": self.api_version, "metadata": metadata}
+
 
 class Kinds:
     """The kinds that are served, by group, version and plural."""
@@ -77,7 +88,7 @@ class Kinds:
         self._kinds: dict[tuple[str, str, str], Kind] = {}
         self._named: dict[tuple[str, str], Kind] = {}
         self._qualified: dict[str, Kind] = {}
-        for kind in (*_built_in(), *measured_kinds()):
+        for kind in (*_built_in(), *_measured()):
             self.add(kind)
 
     def __iter__(self) -> Iterator[Kind]:
@@ -106,6 +117,10 @@ class Kinds:
     def plural(self, qualified: str) -> Kind:
         """A kind by its qualified plural, such as `deployments.apps`, in its first version."""
         return self._qualified[qualified]
+
+    def plurals(self) -> dict[str, Kind]:
+        """Each qualified plural, with the kind in its first version."""
+        return dict(self._qualified)
 
     def groups(self) -> dict[str, list[str]]:
         """The versions of each group, preferred first."""
@@ -145,8 +160,7 @@ def _built_in() -> Iterator[Kind]:
                 found[info.resource.group, info.resource.version, info.plural] = _kind(each, info)
     for key, info in parts:
         if info.action in _SERVED and key in found:
-            group, version, name = info.resource
-            found[key].subresources[info.action] = (group, version, name, _verbs(info.verbs))
+            found[key].subresources[info.action] = Subresource(*info.resource, _verbs(info.verbs))
     yield from found.values()
 
 
@@ -175,7 +189,7 @@ def _verbs(verbs: Sequence[str]) -> list[str]:
     return sorted({_VERBS.get(verb, verb) for verb in verbs if not verb.startswith("global_")})
 
 
-def measured_kinds() -> list[Kind]:
+def _measured() -> list[Kind]:
     """The kinds of `metrics.k8s.io`: computed when they are asked for, never stored."""
     verbs = ["get", "list"]
     return [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from .access.users import ADMIN, EDITOR, VIEWER, User, Users
+from .access.users import ADMIN, EDITOR, User, Users
 
 CONTEXT = "sandbox"
 _NAMESPACES = {EDITOR: "team-a"}
@@ -16,17 +16,17 @@ def write(file: Path, url: str, certificate: bytes, users: Users) -> dict[str, P
 
     They hold tokens, so nobody else on this machine may read them.
     """
-    files = {ADMIN.name: file} | {user.name: file.with_name(f"{file.name}.{user.name}") for user in (VIEWER, EDITOR)}
+    files: dict[str, Path] = {}
     file.parent.mkdir(parents=True, exist_ok=True)
-    for user in (ADMIN, VIEWER, EDITOR):
-        path = files[user.name]
+    for token, user in users.tokens.items():
+        path = files[user.name] = file if user == ADMIN else file.with_name(f"{file.name}.{user.name}")
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
-        path.write_text(_document(user, url, certificate, users))
+        path.write_text(_document(user, token, url, certificate))
     return files
 
 
-def _document(user: User, url: str, certificate: bytes, users: Users) -> str:
+def _document(user: User, token: str, url: str, certificate: bytes) -> str:
     cluster = {"server": url, "certificate-authority-data": base64.b64encode(certificate).decode()}
     context = {"cluster": CONTEXT, "user": user.name, "namespace": _NAMESPACES.get(user, "default")}
     return yaml.safe_dump(
@@ -34,7 +34,7 @@ def _document(user: User, url: str, certificate: bytes, users: Users) -> str:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": CONTEXT, "cluster": cluster}],
-            "users": [{"name": user.name, "user": {"token": users.token_of(user)}}],
+            "users": [{"name": user.name, "user": {"token": token}}],
             "contexts": [{"name": CONTEXT, "context": context}],
             "current-context": CONTEXT,
         },

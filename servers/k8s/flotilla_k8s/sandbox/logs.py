@@ -45,7 +45,7 @@ class Log(NamedTuple):
         text = f"{_LEVELS[number % 11]:5} {_SAID[number % 11]} seq={index} duration_ms={number % 997} trace="
         return (f"{at} " if stamps else "") + f"{text}{f'{number:08x}' * 16}"[: _LINE_BYTES - 1] + "\n"
 
-    def behind(self, moment: float) -> int:
+    def first_since(self, moment: float) -> int:
         """The first line that was written at a moment or later."""
         return min(self.lines, max(self.oldest, math.ceil((moment - self.start) / self.interval)))
 
@@ -59,9 +59,9 @@ def response(pod: Object, query: Mapping[str, str]) -> Response:
     log = _log_of(pod, query)
     first = log.oldest
     if seconds := whole(query, "sinceSeconds"):
-        first = log.behind(time.time() - seconds)
+        first = log.first_since(time.time() - seconds)
     elif moment := query.get("sinceTime"):
-        first = log.behind(seconds_of(moment))
+        first = log.first_since(seconds_of(moment))
     if "tailLines" in query:
         first = max(first, log.lines - whole(query, "tailLines"))
     stamps, limit = query.get("timestamps") == "true", whole(query, "limitBytes")

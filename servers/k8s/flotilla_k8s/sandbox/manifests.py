@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .access.users import VIEWER
+from .discovery import RELEASE
 from .objects import Object, timestamp
 
 Manifest = tuple[str, Object]
@@ -150,5 +151,5 @@ def _node(name: str) -> Object:
     info = dict.fromkeys(("architecture", "bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion",
                           "machineID", "operatingSystem", "osImage", "systemUUID"), "sandbox")  # fmt: skip
     status = {"capacity": size, "allocatable": size, "conditions": [ready],
-              "nodeInfo": {**info, "kubeletVersion": "v1.37.0-sandbox"}}  # fmt: skip
+              "nodeInfo": {**info, "kubeletVersion": RELEASE}}  # fmt: skip
     return {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}, "spec": {}, "status": status}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from .kinds import Kind
 from .objects import Object, get, name_of, namespace_of, timestamp
 from .reading import filters
+from .selectors import match_all
 from .status import not_found
 from .storage import Storage
 
@@ -25,9 +26,9 @@ def usage(storage: Storage, kind: Kind, namespace: str | None, name: str, query:
     items = [
         {**kind.head(), **_measured(kind, found, storage)}
         for found in storage.objects(kind.plural, namespace)
-        if _runs(found) and all(matches(found) for matches in wanted)
+        if _runs(found) and match_all(wanted, found)
     ]
-    return {"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": {}, "items": items}
+    return {**kind.list_head({}), "items": items}
 
 
 def _runs(value: Object) -> bool:

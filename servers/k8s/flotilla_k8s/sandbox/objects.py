@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 Object = dict[str, Any]
+SERVERS_OWN = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds",
+               "selfLink")  # fmt: skip
+"""The fields of metadata that the server alone sets, beside `resourceVersion`."""
 
 
 def get(value: Any, *path: str, default: Any = None) -> Any:
@@ -113,6 +116,11 @@ def controller_of(value: Object) -> Object | None:
 
 def condition(conditions: Iterable[Object], kind: str) -> Object | None:
     return next((each for each in conditions if each.get("type") == kind), None)
+
+
+def has_condition(value: Object, kind: str) -> bool:
+    """Whether a condition of the object's status is true."""
+    return get(condition(get(value, "status", "conditions", default=[]), kind), "status") == "True"
 
 
 def with_condition(conditions: list[Object], kind: str, status: str, reason: str, message: str = "") -> list[Object]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import definitions
+from .discovery import RELEASE
 from .kinds import Kind, Kinds
 from .objects import Object
 from .schemas import document_of
@@ -20,7 +21,7 @@ _PARAMETERS = {
 
 def index(kinds: Kinds) -> Object:
     """`/openapi/v3`."""
-    paths = [_home(group, version) for group, versions in kinds.groups().items() for version in versions]
+    paths = [_path_of(group, version) for group, versions in kinds.groups().items() for version in versions]
     return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in paths}}
 
 
@@ -41,13 +42,13 @@ def document(group: str, version: str, kinds: Kinds) -> Object:
             schemas |= definitions.closure(definitions.metadata())
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.37.0-sandbox"},
+        "info": {"title": "Kubernetes", "version": RELEASE},
         "paths": {path: item for kind in found for path, item in _paths(kind).items()},
         "components": {"schemas": schemas},
     }
 
 
-def _home(group: str, version: str) -> str:
+def _path_of(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
 
 
@@ -62,7 +63,7 @@ def _identity(kind: Kind) -> Object:
 
 
 def _paths(kind: Kind) -> Object:
-    base = f"/{_home(kind.group, kind.version)}" + ("/namespaces/{namespace}" if kind.namespaced else "")
+    base = f"/{_path_of(kind.group, kind.version)}" + ("/namespaces/{namespace}" if kind.namespaced else "")
     collection = {_METHODS[verb]: _operation(kind, verb) for verb in kind.verbs if verb in _ON_COLLECTION}
     single = {
         _METHODS[verb]: _operation(kind, verb) for verb in kind.verbs if verb in _METHODS and verb not in _ON_COLLECTION

@@ -9,14 +9,13 @@ message; `*` before it: repeated, `%`: a map from strings.
 import base64
 import struct
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from .objects import Object
+from .objects import Object, timestamp
 from .status import bad_request
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -31,17 +30,17 @@ def decoded(body: bytes) -> Object:
     """The object that a body holds.
 
     Raises:
-        ApiError: 400, it is of a kind that is not spoken here, or broken.
+        ApiError: 400, it is of a kind that cannot be read here, or broken.
     """
     if not body.startswith(_MAGIC):
         raise bad_request("the object provided is unrecognized (must have the protobuf prefix)")
     try:
-        envelope = dict(_fields(memoryview(body)[4:].tobytes()))
+        envelope = dict(_fields(body[len(_MAGIC) :]))
         head = {number: _bytes(value).decode() for number, value in _fields(_bytes(envelope[1]))}
         api_version, kind = head.get(1, ""), head.get(2, "")
         group, _, version = api_version.rpartition("/")
-        home = "meta.v1" if kind == "DeleteOptions" else f"{group.partition('.')[0] or 'core'}.{version}"
-        return {"apiVersion": api_version, "kind": kind, **_message(f"{home}.{kind}", _bytes(envelope[2]))}
+        package = "meta.v1" if kind == "DeleteOptions" else f"{group.partition('.')[0] or 'core'}.{version}"
+        return {"apiVersion": api_version, "kind": kind, **_message(f"{package}.{kind}", _bytes(envelope[2]))}
     except KeyError as error:
         raise bad_request(f"this server reads no protobuf of {error}; send JSON") from None
     except (IndexError, ValueError, struct.error):
@@ -92,7 +91,7 @@ def _value(kind: str, raw: Value) -> Any:
             return base64.b64encode(_bytes(raw)).decode()
         case "T":
             seconds = dict(_fields(_bytes(raw))).get(1)
-            return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
+            return timestamp(int(seconds)) if seconds else None
         case "Q":
             return _bytes(dict(_fields(_bytes(raw))).get(1, b"")).decode()
         case "I":

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from . import selectors
 from .kinds import Kind
 from .objects import Object, name_of, namespace_of
-from .selectors import Matches
+from .selectors import Matches, match_all
 from .status import bad_request, expired
 from .storage import Storage, Stored
 
@@ -38,7 +38,9 @@ def page(storage: Storage, kind: Kind, namespace: str | None, query: Mapping[str
     collection = storage.collection(kind.qualified)
     wanted, limit = filters(kind, query), whole(query, "limit")
     after, revision = _continued(query["continue"]) if query.get("continue") else (("", ""), storage.revision)
-    found = _matching(collection.items(namespace, after), wanted)
+    found = collection.items(namespace, after)
+    if wanted:
+        found = (stored for stored in found if match_all(wanted, stored.object))
     metadata: Object = {"resourceVersion": str(revision)}
     if not limit:
         return list(found), metadata
@@ -50,12 +52,6 @@ def page(storage: Storage, kind: Kind, namespace: str | None, query: Mapping[str
         if not wanted:
             metadata["remainingItemCount"] = 1 + sum(1 for _ in found)
     return items, metadata
-
-
-def _matching(found: Iterator[Stored], wanted: list[Matches]) -> Iterator[Stored]:
-    if not wanted:
-        return found
-    return (stored for stored in found if all(matches(stored.object) for matches in wanted))
 
 
 def whole(query: Mapping[str, str], name: str) -> int:
@@ -89,7 +85,7 @@ def check_version(storage: Storage, query: Mapping[str, str]) -> None:
     """Raise that a list was asked for at a revision that is not there.
 
     Raises:
-        ApiError: 410 for an exact revision that has passed; 504 for one that is still to come.
+        ApiError: 410 for an exact revision that is not the present one.
     """
     version = whole(query, "resourceVersion")
     if query.get("resourceVersionMatch") == "Exact" and version != storage.revision:

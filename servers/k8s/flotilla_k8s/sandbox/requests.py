@@ -11,6 +11,7 @@ from . import protobuf
 from .changes import PATCHES
 from .kinds import Kind, Kinds
 from .objects import Object, is_object
+from .reading import whole
 from .status import bad_request, method_not_allowed, no_such_resource, unsupported_media_type
 from .write import Write
 
@@ -63,7 +64,7 @@ def verb_of(method: str, target: Target, query: Mapping[str, str]) -> str:
         verb = "delete" if target.name else "deletecollection"
     else:
         verb = _VERBS.get(method, "")
-    verbs = target.kind.subresources[target.subresource][3] if target.subresource else target.kind.verbs
+    verbs = target.kind.subresources[target.subresource].verbs if target.subresource else target.kind.verbs
     by_name = verb in ("get", "update", "patch", "delete")
     if verb not in verbs or (by_name != bool(target.name) and not target.subresource):
         raise method_not_allowed()
@@ -102,12 +103,12 @@ def decoded(body: bytes, content_type: str, verb: str) -> Any:
     """What a body says; an empty object for none.
 
     Raises:
-        ApiError: 415, it has a format that is not spoken here; 400, it cannot be parsed.
+        ApiError: 415, its format is not supported; 400, it cannot be parsed.
     """
     kind = content_type.partition(";")[0].strip().lower()
-    spoken = PATCHES if verb == "patch" else ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
-    if kind and kind not in spoken:
-        raise unsupported_media_type(spoken)
+    supported = PATCHES if verb == "patch" else ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
+    if kind and kind not in supported:
+        raise unsupported_media_type(supported)
     if not body:
         return {}
     if kind == protobuf.MEDIA_TYPE:
@@ -124,10 +125,14 @@ def decoded(body: bytes, content_type: str, verb: str) -> Any:
 
 
 def options_of(body: Any, query: Mapping[str, str]) -> Object:
-    """What a delete was asked for, of its body and its query."""
+    """What a delete was asked for, of its body and its query.
+
+    Raises:
+        ApiError: 400, the grace period is no number.
+    """
     options: Object = dict(body) if is_object(body) else {}
     if "propagationPolicy" in query:
         options["propagationPolicy"] = query["propagationPolicy"]
     if "gracePeriodSeconds" in query:
-        options["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
+        options["gracePeriodSeconds"] = whole(query, "gracePeriodSeconds")
     return options

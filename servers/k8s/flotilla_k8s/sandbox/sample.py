@@ -35,7 +35,7 @@ def fill(cluster: Cluster, manager: Manager) -> None:
         began = seconds_of(timestamp()) - 5
         for qualified, namespace, name, change in manifests.STALLED_CHANGES:
             write = Write(cluster.kind(qualified), namespace, name, manager="deploy-bot")
-            changes.patch(cluster, write, "application/strategic-merge-patch+json", change)
+            changes.patch(cluster, write, changes.STRATEGIC_PATCH, change)
         manager.settle(60)
         _backdate(cluster, began)
     for namespace, name, replicas in load:
@@ -54,18 +54,17 @@ def make(cluster: Cluster, qualified: str, value: Object) -> Object:
 
 def _backdate(cluster: Cluster, since: float | None) -> None:
     """Move the times of all objects into the past, or only those since a time; older events are gone by then."""
-    kinds = {kind.qualified: kind for kind in cluster.kinds}
-    for kind in kinds.values():
-        for value in cluster.storage.objects(kind.qualified):
-            if since is None and kind.qualified == "events":
-                cluster.storage.remove(kind, namespace_of(value), name_of(value))
+    for qualified in cluster.kinds.plurals():
+        for value in cluster.storage.objects(qualified):
+            if since is None and qualified == "events":
+                cluster.storage.remove(qualified, namespace_of(value), name_of(value))
                 continue
-            home = namespace_of(value) or (name_of(value) if kind.qualified == "namespaces" else "")
-            by = _SINCE_S.get(home, _OLDEST_S) if since is None else _STALLED_S
+            namespace = namespace_of(value) or (name_of(value) if qualified == "namespaces" else "")
+            by = _SINCE_S.get(namespace, _OLDEST_S) if since is None else _STALLED_S
             moved = _moved(value, by, since or 0.0)
             if moved != value:
-                cluster.storage.put(kind, moved)
-        cluster.storage.collection(kind.qualified).forget()
+                cluster.storage.put(qualified, moved)
+    cluster.storage.forget()
 
 
 def _moved(value: Any, by: float, since: float) -> Any:
@@ -94,16 +93,15 @@ def _bench(cluster: Cluster, manager: Manager, count: int) -> list[tuple[str, st
 
 
 def _multiply(cluster: Cluster, namespace: str, name: str, replicas: int) -> None:
-    pods, sets = cluster.kind("pods"), cluster.kind("replicasets.apps")
     mine = [pod for pod in cluster.storage.objects("pods", namespace) if name_of(pod).startswith(f"{name}-")]
     for _ in range(replicas - 1):
         metadata = {**mine[0]["metadata"], "name": f"{mine[0]['metadata']['generateName']}{random_suffix()}"}
-        cluster.storage.put(pods, {**mine[0], "metadata": {**metadata, "uid": new_uid()}})
-    for kind in (sets, cluster.kind("deployments.apps")):
-        for value in cluster.storage.objects(kind.qualified, namespace):
+        cluster.storage.put("pods", {**mine[0], "metadata": {**metadata, "uid": new_uid()}})
+    for qualified in ("replicasets.apps", "deployments.apps"):
+        for value in cluster.storage.objects(qualified, namespace):
             if name_of(value) == name or get(value, "metadata", "ownerReferences", default=[{}])[0].get("name") == name:
                 value = copied(value)
                 value["spec"]["replicas"] = replicas
                 counts = ("replicas", "readyReplicas", "availableReplicas", "updatedReplicas", "fullyLabeledReplicas")
                 value["status"] |= {key: replicas for key in counts if key in value["status"]}
-                cluster.storage.put(kind, value)
+                cluster.storage.put(qualified, value)

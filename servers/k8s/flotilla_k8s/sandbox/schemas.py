@@ -1,7 +1,7 @@
 """The schema of a kind as patches, ownership and validation walk it: built in or of a custom resource alike."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from . import definitions
@@ -79,14 +79,9 @@ class Schema:
         return members(self.names.get(name)).get("default")
 
 
-_ANY = Schema({})
-_schemas: dict[Kind, Schema] = {}
-
-
+@cache
 def schema_of(kind: Kind) -> Schema:
-    if kind not in _schemas:
-        _schemas[kind] = Schema(document_of(kind))
-    return _schemas[kind]
+    return Schema(document_of(kind))
 
 
 def document_of(kind: Kind) -> Mapping[str, Any]:
@@ -94,7 +89,7 @@ def document_of(kind: Kind) -> Mapping[str, Any]:
     if kind.model is not None:
         return definitions.definition(definitions.register(kind.model))
     if kind.schema is None:
-        return _ANY.document
+        return {}
     reference = definitions.reference(definitions.register(definitions.metadata()))
     metadata = {"allOf": [{"$ref": reference}]}
     properties = {**members(kind.schema.get("properties")), **_HEAD, "metadata": metadata}

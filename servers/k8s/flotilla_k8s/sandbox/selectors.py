@@ -1,7 +1,7 @@
 """Label and field selectors, as queries and label selectors of objects have them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .kinds import Kind
@@ -25,6 +25,10 @@ _FIELDS = {
     "jobs.batch": ("status.successful",),
     "nodes": ("spec.unschedulable",),
 }  # fmt: skip
+
+
+def match_all(wanted: Iterable[Matches], value: Object) -> bool:
+    return all(matches(value) for matches in wanted)
 
 
 def labels(text: str) -> Matches:

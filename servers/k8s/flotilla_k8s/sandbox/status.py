@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from .kinds import Kind
 from .objects import Object
 
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
 
 class ApiError(Exception):
     """A request that was refused; the answer is `status()` with the HTTP status `code`."""
@@ -67,8 +69,7 @@ def conflict(kind: Kind, name: str, why: str) -> ApiError:
 
 
 def stale(kind: Kind, name: str) -> ApiError:
-    why = "the object has been modified; please apply your changes to the latest version and try again"
-    return conflict(kind, name, why)
+    return conflict(kind, name, MODIFIED)
 
 
 def forbidden(kind: Kind, name: str, why: str, causes: Sequence[Object] = ()) -> ApiError:
@@ -99,7 +100,7 @@ def unsupported_media_type(supported: Sequence[str]) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message, {})
 
 
-def expired(message: str = "The resourceVersion for the provided watch is too old.") -> ApiError:
+def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 

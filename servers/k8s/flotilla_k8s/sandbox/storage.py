@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .kinds import Kind
 from .objects import Object, name_of, namespace_of
 
 REMEMBERED = 2_000
@@ -51,14 +50,11 @@ class Collection:
         self._forgotten = 0
         self._waiting: set[asyncio.Event] = set()
 
-    def __len__(self) -> int:
-        return sum(map(len, self._namespaces.values()))
-
     def get(self, namespace: str, name: str) -> Stored | None:
         return self._namespaces.get(namespace, {}).get(name)
 
     def items(self, namespace: str | None = None, after: tuple[str, str] = ("", "")) -> Iterator[Stored]:
-        """In the order of namespace and name, from behind a place on."""
+        """In the order of namespace and name, after a place."""
         for each in sorted(self._namespaces) if namespace is None else [namespace]:
             if each < after[0]:
                 continue
@@ -117,7 +113,7 @@ class Collection:
 
 
 class Storage:
-    """The collections, and who hears of changes."""
+    """The collections, and the listeners that each change is given to."""
 
     def __init__(self) -> None:
         self.revision = 0
@@ -137,25 +133,30 @@ class Storage:
     def objects(self, qualified: str, namespace: str | None = None) -> Iterator[Object]:
         return (stored.object for stored in list(self.collection(qualified).items(namespace)))
 
-    def put(self, kind: Kind, value: Object) -> Stored:
+    def put(self, qualified: str, value: Object) -> Stored:
         """Store a new object or a new state of one. The object belongs to the storage from here on."""
         self.revision += 1
         value["metadata"]["resourceVersion"] = str(self.revision)
         stored = Stored(value, self.revision)
-        before = self.collection(kind.qualified).keep(stored)
-        self._tell(kind, Change(self.revision, "MODIFIED" if before else "ADDED", stored, before))
+        before = self.collection(qualified).keep(stored)
+        self._notify(qualified, Change(self.revision, "MODIFIED" if before else "ADDED", stored, before))
         return stored
 
-    def remove(self, kind: Kind, namespace: str, name: str) -> Object:
+    def remove(self, qualified: str, namespace: str, name: str) -> Object:
         """Remove an object; its last state has the revision of the removal."""
-        before = self.collection(kind.qualified).drop(namespace, name)
+        before = self.collection(qualified).drop(namespace, name)
         self.revision += 1
         metadata = {**before.object["metadata"], "resourceVersion": str(self.revision)}
         stored = Stored({**before.object, "metadata": metadata}, self.revision)
-        self._tell(kind, Change(self.revision, "DELETED", stored, before))
+        self._notify(qualified, Change(self.revision, "DELETED", stored, before))
         return stored.object
 
-    def _tell(self, kind: Kind, change: Change) -> None:
-        self.collection(kind.qualified).changed(change)
+    def forget(self) -> None:
+        """Forget all changes, so that every watch from before now has expired."""
+        for collection in self._collections.values():
+            collection.forget()
+
+    def _notify(self, qualified: str, change: Change) -> None:
+        self.collection(qualified).changed(change)
         for listener in self.listeners:
-            listener(kind.qualified, change)
+            listener(qualified, change)

@@ -170,11 +170,10 @@ def check_change(kind: Kind, before: Object, after: Object) -> None:
     Raises:
         ApiError: 422.
     """
-    fields = {"apps": ["selector"], "rbac.authorization.k8s.io": []}.get(kind.group, [])
-    for field in fields:
-        if get(before, "spec", field) != get(after, "spec", field):
-            shown = msgspec.json.encode(get(after, "spec", field)).decode()
-            raise invalid(kind, name_of(after), [cause(f"spec.{field}", f"Invalid value: {shown}: field is immutable")])
+    selector = get(after, "spec", "selector")
+    if kind.group == "apps" and get(before, "spec", "selector") != selector:
+        shown = msgspec.json.encode(selector).decode()
+        raise invalid(kind, name_of(after), [cause("spec.selector", f"Invalid value: {shown}: field is immutable")])
     if kind.kind in ("RoleBinding", "ClusterRoleBinding") and before.get("roleRef") != after.get("roleRef"):
         raise invalid(kind, name_of(after), [cause("roleRef", "Invalid value: cannot change roleRef")])
     if kind.kind == "Pod" and _fixed(before) != _fixed(after):

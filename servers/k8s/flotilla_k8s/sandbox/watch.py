@@ -10,8 +10,8 @@ from .cluster import Cluster
 from .kinds import Kind
 from .objects import Object, namespace_of
 from .reading import filters, whole
-from .selectors import Matches
-from .status import ApiError, expired
+from .selectors import Matches, match_all
+from .status import expired
 from .storage import Change, Stored
 
 Encode = Callable[[Stored], bytes]
@@ -35,7 +35,7 @@ async def events(
         if initial or not revision:
             revision = cluster.storage.revision
             for stored in collection.items(namespace):
-                if all(matches(stored.object) for matches in wanted):
+                if match_all(wanted, stored.object):
                     yield _line("ADDED", encode(stored))
             if initial and bookmarks:
                 yield _bookmark(kind, revision, {"k8s.io/initial-events-end": "true"})
@@ -43,7 +43,7 @@ async def events(
             changed.clear()
             found = collection.since(revision)
             if found is None:
-                yield _line("ERROR", msgspec.json.encode(_too_old(revision).status()))
+                yield _line("ERROR", msgspec.json.encode(expired(f"too old resource version: {revision}").status()))
                 return
             for change in found:
                 revision = change.revision
@@ -64,8 +64,8 @@ async def events(
 
 def _event(change: Change, wanted: list[Matches], encode: Encode) -> bytes | None:
     """A change as someone sees it who watches what a selector selects."""
-    now = change.type != "DELETED" and all(matches(change.stored.object) for matches in wanted)
-    then = change.before is not None and all(matches(change.before.object) for matches in wanted)
+    now = change.type != "DELETED" and match_all(wanted, change.stored.object)
+    then = change.before is not None and match_all(wanted, change.before.object)
     if not now and not then:
         return None
     kind = "MODIFIED" if now and then else "ADDED" if now else "DELETED"
@@ -81,7 +81,3 @@ def _bookmark(kind: Kind, revision: int, annotations: Object | None = None) -> b
     if annotations:
         metadata["annotations"] = annotations
     return _line("BOOKMARK", msgspec.json.encode({**kind.head(), "metadata": metadata}))
-
-
-def _too_old(revision: int) -> ApiError:
-    return expired(f"too old resource version: {revision}")

@@ -9,7 +9,7 @@ from .objects import Object, get
 from .patches.ownership import Manager
 from .status import ApiError, conflict, not_found
 
-_NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Write:
 
 
 def random_suffix() -> str:
-    return "".join(secrets.choice(_NAME_LETTERS) for _ in range(5))
+    return "".join(secrets.choice(NAME_LETTERS) for _ in range(5))
 
 
 def existing(cluster: Cluster, write: Write) -> Object:

@@ -68,8 +68,8 @@ def _names(binding: Object, user: User) -> bool:
 
 def _role(storage: Storage, binding: Object, namespace: str) -> list[Object]:
     kind, name = get(binding, "roleRef", "kind"), get(binding, "roleRef", "name", default="")
-    plural, home = ("roles", namespace) if kind == "Role" else ("clusterroles", "")
-    return get(storage.get(f"{plural}.rbac.authorization.k8s.io", home, name), "rules", default=[])
+    plural, within = ("roles", namespace) if kind == "Role" else ("clusterroles", "")
+    return get(storage.get(f"{plural}.rbac.authorization.k8s.io", within, name), "rules", default=[])
 
 
 def _covers(rule: Object, access: Access) -> bool:

@@ -30,9 +30,6 @@ class Users:
     def __init__(self) -> None:
         self.tokens = {secrets.token_urlsafe(24): user for user in (ADMIN, VIEWER, EDITOR)}
 
-    def token_of(self, user: User) -> str:
-        return next(token for token, each in self.tokens.items() if each == user)
-
     def caller(self, headers: Mapping[str, str]) -> User:
         """Who makes a request.
 

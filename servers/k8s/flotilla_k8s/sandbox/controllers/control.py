@@ -1,12 +1,25 @@
 """What every controller works with: the cluster, who owns what in it, and events."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import changes, deletion
 from ..cluster import Cluster
-from ..objects import Object, controller_of, get, name_of, namespace_of, new_uid, owner_reference, timestamp, uid_of
+from ..objects import (
+    Object,
+    annotation,
+    controller_of,
+    get,
+    has_condition,
+    is_terminating,
+    name_of,
+    namespace_of,
+    new_uid,
+    owner_reference,
+    timestamp,
+    uid_of,
+)
 from ..storage import Change
 from ..write import Write, random_suffix
 
@@ -63,15 +76,21 @@ class Control:
         count = self._failures.get(uid_of(value))
         return self.left(value, "back off", min(_LONGEST_S, _FIRST_S * 2**count)) if count else 0.0
 
-    def dependents(self, uid: str) -> list[Key]:
-        """What has an object among its owners."""
-        return sorted(self._owned.get(uid, ()))
+    def dependents(self, owner: Object) -> Iterator[tuple[str, Object]]:
+        """The objects that have an object among their owners, each with its qualified plural."""
+        for key in sorted(self._owned.get(uid_of(owner), ())):
+            if (value := self.storage.get(*key)) is not None:
+                yield key[0], value
 
     def owned(self, owner: Object, qualified: str) -> list[Object]:
         """The objects of a kind that an object is the controller of, oldest first."""
-        found = [self.storage.get(*key) for key in self.dependents(uid_of(owner)) if key[0] == qualified]
-        ours = (each for each in found if each and get(controller_of(each), "uid") == uid_of(owner))
+        found = (value for plural, value in self.dependents(owner) if plural == qualified)
+        ours = (each for each in found if get(controller_of(each), "uid") == uid_of(owner))
         return sorted(ours, key=lambda each: (each["metadata"]["creationTimestamp"], name_of(each)))
+
+    def live(self, qualified: str, value: Object) -> Object | None:
+        """The present state of an object that was read before; None if it is gone."""
+        return self.storage.get(qualified, namespace_of(value), name_of(value))
 
     def update(self, qualified: str, live: Object, **parts: Any) -> Object:
         """Store an object with some of its parts replaced; nothing if they are the same."""
@@ -79,7 +98,7 @@ class Control:
         if value == live:
             return live
         value["metadata"] = dict(value["metadata"])
-        return self.storage.put(self.cluster.kind(qualified), value).object
+        return self.storage.put(qualified, value).object
 
     def create(self, qualified: str, value: Object) -> Object:
         """Create an object as the controllers do.
@@ -96,7 +115,7 @@ class Control:
 
     def remove(self, qualified: str, value: Object) -> None:
         """Remove an object that has come to its end."""
-        self.storage.remove(self.cluster.kind(qualified), namespace_of(value), name_of(value))
+        self.storage.remove(qualified, namespace_of(value), name_of(value))
 
     def create_pod(self, owner: Object, labels: Object | None = None, name: str = "") -> Object:
         """Create a pod from the template of what makes it.
@@ -105,16 +124,15 @@ class Control:
             ApiError: nothing can be created there, or a quota is exceeded.
         """
         template: Object = get(owner, "spec", "template", default={})
+        annotations = get(template, "metadata", "annotations", default={})
         metadata: Object = {
             "namespace": namespace_of(owner),
             "labels": {**get(template, "metadata", "labels", default={}), **(labels or {})},
-            "annotations": get(template, "metadata", "annotations", default={}),
+            **({"annotations": annotations} if annotations else {}),
             "ownerReferences": [owner_reference(owner)],
             "name": name or f"{name_of(owner)}-{random_suffix()}",
             **({} if name else {"generateName": f"{name_of(owner)}-"}),
         }
-        if not metadata["annotations"]:
-            del metadata["annotations"]
         return self.create("pods", {"metadata": metadata, "spec": get(template, "spec", default={})})
 
     def event(self, involved: Object, reason: str, message: str, component: str, *, warning: bool = False) -> None:
@@ -127,9 +145,8 @@ class Control:
             self.update("events", known, count=known["count"] + 1, lastTimestamp=now)
             return
         metadata = {"name": name, "namespace": namespace, "uid": new_uid(), "creationTimestamp": now}
-        kind = self.cluster.kind("events")
         value = {
-            **kind.head(),
+            **self.cluster.kind("events").head(),
             "metadata": metadata,
             "involvedObject": {
                 "apiVersion": involved["apiVersion"],
@@ -149,18 +166,16 @@ class Control:
             "count": 1,
         }
         if self.storage.get("namespaces", "", namespace) is not None:
-            self.storage.put(kind, value)
+            self.storage.put("events", value)
 
 
 def is_ready(pod: Object) -> bool:
-    conditions = get(pod, "status", "conditions", default=[])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return has_condition(pod, "Ready")
 
 
 def is_active(pod: Object) -> bool:
-    ended = get(pod, "status", "phase") in ("Succeeded", "Failed")
-    return not ended and get(pod, "metadata", "deletionTimestamp") is None
+    return get(pod, "status", "phase") not in ("Succeeded", "Failed") and not is_terminating(pod)
 
 
 def stall_of(value: Object) -> str | None:
-    return get(value, "metadata", "annotations", STALL)
+    return annotation(value, STALL)

@@ -1,6 +1,6 @@
 """Custom resource definitions: the kinds that they add to the server."""
 
-from ..kinds import Kind
+from ..kinds import Kind, Subresource
 from ..objects import Object, get, is_terminating, with_condition
 from .control import Control
 
@@ -41,6 +41,6 @@ def _kind(spec: Object, version: Object) -> Kind:
         columns=version.get("additionalPrinterColumns", []),
     )
     if get(version, "subresources", "status") is not None:
-        verbs = ["get", "patch", "update"]
-        kind.subresources["status"] = (kind.group, kind.version, kind.kind, verbs)
+        status = Subresource(kind.group, kind.version, kind.kind, ["get", "patch", "update"])
+        kind.subresources["status"] = status
     return kind

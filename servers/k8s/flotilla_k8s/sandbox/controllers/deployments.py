@@ -4,13 +4,13 @@ import hashlib
 
 import msgspec
 
-from ..objects import Object, copied, get, is_terminating, name_of, owner_reference
+from ..objects import Object, annotation, copied, get, is_terminating, name_of, owner_reference
+from ..write import NAME_LETTERS
 from .bounds import surge, unavailable
 from .control import REVISION, Control
 from .rollout_status import note_progress, report
 
 _HASH = "pod-template-hash"
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _DESIRED, _MOST = "deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas"
 _NOT_COPIED = ("kubectl.kubernetes.io/last-applied-configuration", REVISION, _DESIRED, _MOST)
 _COMPONENT = "deployment-controller"
@@ -46,7 +46,7 @@ def _create_set(control: Control, deployment: Object, sets: list[Object]) -> Obj
     template = copied(get(deployment, "spec", "template", default={}))
     text = msgspec.json.encode(template, order="sorted") + str(get(deployment, "status", "collisionCount")).encode()
     digest = hashlib.sha256(text).digest()
-    name_hash = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:10])
+    name_hash = "".join(NAME_LETTERS[byte % len(NAME_LETTERS)] for byte in digest[:10])
     template.setdefault("metadata", {}).setdefault("labels", {})[_HASH] = name_hash
     selector = copied(get(deployment, "spec", "selector", default={}))
     selector.setdefault("matchLabels", {})[_HASH] = name_hash
@@ -71,13 +71,17 @@ def _create_set(control: Control, deployment: Object, sets: list[Object]) -> Obj
 
 
 def _last_revision(sets: list[Object]) -> int:
-    return max((int(get(each, "metadata", "annotations", REVISION, default="0")) for each in sets), default=0)
+    return max(map(_revision, sets), default=0)
+
+
+def _revision(replica_set: Object) -> int:
+    return int(annotation(replica_set, REVISION) or 0)
 
 
 def _number_revision(control: Control, deployment: Object, new: Object, sets: list[Object]) -> tuple[Object, Object]:
     """Give the current replica set the highest revision, as after an undo, and the deployment the same."""
-    deployment = control.storage.get("deployments.apps", deployment["metadata"]["namespace"], name_of(deployment)) or {}
-    own = int(get(new, "metadata", "annotations", REVISION, default="0"))
+    deployment = control.live("deployments.apps", deployment) or {}
+    own = _revision(new)
     last = _last_revision(sets)
     if own < last:
         own = last + 1
@@ -134,6 +138,6 @@ def _resize(control: Control, deployment: Object, replica_set: Object, replicas:
 def _clean_up(control: Control, deployment: Object, old: list[Object]) -> None:
     """Remove replica sets beyond the history limit."""
     empty = [each for each in old if not each["spec"]["replicas"] and not get(each, "status", "replicas", default=0)]
-    empty.sort(key=lambda each: int(get(each, "metadata", "annotations", REVISION, default="0")))
+    empty.sort(key=_revision)
     for each in empty[: max(0, len(empty) - get(deployment, "spec", "revisionHistoryLimit", default=10))]:
         control.delete("replicasets.apps", each)

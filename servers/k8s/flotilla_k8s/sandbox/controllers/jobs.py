@@ -1,6 +1,6 @@
 """Jobs: pods that run to their end, as many as have to complete."""
 
-from ..objects import Object, get, is_terminating, name_of, namespace_of, timestamp, with_condition
+from ..objects import Object, get, is_terminating, name_of, timestamp, with_condition
 from ..status import ApiError
 from .control import Control, is_active
 
@@ -25,7 +25,7 @@ def reconcile(control: Control, job: Object) -> float | None:
             failed = True
             break
         control.event(job, "SuccessfulCreate", f"Created pod: {name_of(pod)}", _COMPONENT)
-    live = control.storage.get("jobs.batch", namespace_of(job), name_of(job)) or job
+    live = control.live("jobs.batch", job) or job
     status: Object = {"startTime": timestamp(), **get(live, "status", default={})}
     active = [pod for pod in control.owned(job, "pods") if is_active(pod)]
     status |= {"active": len(active), "succeeded": succeeded, "ready": 0}

@@ -103,6 +103,6 @@ class Manager:
         if namespace and qualified not in _NEVER_COUNTED:
             for quota in self._cluster.storage.objects("resourcequotas", namespace):
                 self._look(("resourcequotas", namespace, name_of(quota)))
-            home = self._cluster.storage.get("namespaces", "", namespace)
-            if home is not None and is_terminating(home):
+            parent = self._cluster.storage.get("namespaces", "", namespace)
+            if parent is not None and is_terminating(parent):
                 self._look(("namespaces", "", namespace))

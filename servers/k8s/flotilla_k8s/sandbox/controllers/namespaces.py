@@ -7,7 +7,7 @@ from .control import Control
 
 
 def reconcile(control: Control, namespace: Object) -> float | None:
-    """Furnish a namespace, or empty it and remove it; returns when to look again."""
+    """Create what every namespace has, or empty a terminating one and remove it; returns when to look again."""
     if is_terminating(namespace):
         return _terminate(control, namespace)
     name = name_of(namespace)
@@ -26,15 +26,15 @@ def _terminate(control: Control, namespace: Object) -> float | None:
         return left
     remaining: Counter[str] = Counter()
     finalizers: Counter[str] = Counter()
-    for kind in {kind.qualified: kind for kind in control.cluster.kinds if kind.namespaced}.values():
-        for value in control.storage.objects(kind.qualified, name):
+    for qualified in [each for each, kind in control.cluster.kinds.plurals().items() if kind.namespaced]:
+        for value in control.storage.objects(qualified, name):
             if not is_terminating(value) or not value["metadata"].get("finalizers"):
-                control.delete(kind.qualified, value, grace=0)
-            live = control.storage.get(kind.qualified, name, name_of(value))
+                control.delete(qualified, value, grace=0)
+            live = control.live(qualified, value)
             if live is not None:
-                remaining[kind.qualified] += 1
+                remaining[qualified] += 1
                 finalizers.update(live["metadata"].get("finalizers", []))
-    live = control.storage.get("namespaces", "", name)
+    live = control.live("namespaces", namespace)
     if live is None:
         return None
     if not remaining:

@@ -1,6 +1,6 @@
 """Replica sets: as many pods as they ask for."""
 
-from ..objects import Object, get, is_terminating, name_of, namespace_of, with_condition
+from ..objects import Object, get, is_terminating, name_of, with_condition
 from ..status import ApiError
 from .control import Control, is_active, is_ready, stall_of
 
@@ -48,7 +48,7 @@ def _over_quota(replica_set: Object) -> ApiError:
 
 def _note(control: Control, replica_set: Object, failure: str) -> None:
     """Say in the status why no pods can be created, or nothing of it any longer."""
-    live = control.storage.get("replicasets.apps", namespace_of(replica_set), name_of(replica_set))
+    live = control.live("replicasets.apps", replica_set)
     if live is None:
         return
     status = {name: each for name, each in get(live, "status", default={}).items() if name != "conditions"}
@@ -59,7 +59,7 @@ def _note(control: Control, replica_set: Object, failure: str) -> None:
 
 
 def _report(control: Control, replica_set: Object) -> None:
-    live = control.storage.get("replicasets.apps", namespace_of(replica_set), name_of(replica_set))
+    live = control.live("replicasets.apps", replica_set)
     if live is None:
         return
     pods = [pod for pod in control.owned(live, "pods") if is_active(pod)]

@@ -78,7 +78,7 @@ def _progressing(
 
 
 def note_progress(control: Control, deployment: Object, reason: str, message: str) -> None:
-    live = control.storage.get("deployments.apps", deployment["metadata"]["namespace"], name_of(deployment)) or {}
+    live = control.live("deployments.apps", deployment) or {}
     conditions = _with(get(live, "status", "conditions", default=[]), "Progressing", "True", reason, message)
     control.update("deployments.apps", live, status={**get(live, "status", default={}), "conditions": conditions})
 

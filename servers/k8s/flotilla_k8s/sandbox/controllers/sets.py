@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from ..objects import Object, get, is_terminating, labels_of, name_of, namespace_of
+from ..objects import Object, get, is_terminating, labels_of, name_of
 from ..status import ApiError
 from .control import Control, is_active, is_ready
 
@@ -51,7 +51,7 @@ def _reconcile(control: Control, qualified: str, value: Object, wanted: list[str
 
 
 def _report(control: Control, qualified: str, value: Object, wanted: int, revision: str) -> None:
-    live = control.storage.get(qualified, namespace_of(value), name_of(value))
+    live = control.live(qualified, value)
     if live is None:
         return
     pods = [pod for pod in control.owned(live, "pods") if is_active(pod)]

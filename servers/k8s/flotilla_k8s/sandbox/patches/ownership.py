@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..kinds import Kind
-from ..objects import Object, copied, get, members, timestamp
+from ..objects import SERVERS_OWN, Object, get, members, timestamp
 from ..schemas import Schema, schema_of
-from ..status import ApiError
+from ..status import ApiError, cause
 from .fields import Owned, Path, flat, from_fields, remove, shown, to_fields
 from .merging import merge_applied
 
-_SERVERS_OWN = ("apiVersion", "kind", "managedFields", "resourceVersion", "uid", "generation", "creationTimestamp",
-                "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")  # fmt: skip
+_NOT_OWNED = ("apiVersion", "kind", "managedFields", "resourceVersion", *SERVERS_OWN)
 _NAMES = ("name", "namespace", "generateName")
 
 
@@ -70,10 +69,7 @@ def updated(kind: Kind, live: Object | None, new: Object, manager: Manager) -> l
     before, after = _owned(live or {}, schema), _owned(new, schema)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     gone = before.keys() - after.keys()
-    listed = get(new, "metadata", "managedFields")
-    managers = managers_of(new if listed else live or {})
-    if listed == [{}]:
-        managers = []
+    managers = managers_of(new if get(new, "metadata", "managedFields") else live or {})
     if not changed and not gone:
         return managers
     own = next((each for each in managers if each.identity == manager.identity), manager)
@@ -118,9 +114,9 @@ def applied(
 
 def _owned(value: Object, schema: Schema) -> dict[Path, object]:
     """The fields that somebody can own: not the server's own, nor what names the object."""
-    value = {name: each for name, each in value.items() if name not in _SERVERS_OWN}
+    value = {name: each for name, each in value.items() if name not in _NOT_OWNED}
     metadata = members(value.get("metadata"))
-    value["metadata"] = {name: each for name, each in metadata.items() if name not in (*_SERVERS_OWN, *_NAMES)}
+    value["metadata"] = {name: each for name, each in metadata.items() if name not in (*_NOT_OWNED, *_NAMES)}
     if not value["metadata"]:
         del value["metadata"]
     return flat(value, schema)
@@ -140,8 +136,7 @@ def _without(manager: Manager, paths: Iterable[Path]) -> Manager:
 
 def _conflict(conflicts: list[tuple[Manager, Path]]) -> ApiError:
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {each.described()}", "field": shown(path)}
-        for each, path in conflicts
+        cause(shown(path), f"conflict with {each.described()}", "FieldManagerConflict") for each, path in conflicts
     ]
     if len(conflicts) == 1:
         (manager, path), count = conflicts[0], "1 conflict"
@@ -160,8 +155,3 @@ def write_managers(value: Object, managers: list[Manager]) -> None:
     value["metadata"].pop("managedFields", None)
     if managers:
         value["metadata"]["managedFields"] = [each.entry() for each in managers]
-
-
-def without_managers(value: Object) -> Object:
-    return {**value, "metadata": {name: copied(each) for name, each in value["metadata"].items()
-                                  if name != "managedFields"}}  # fmt: skip
