@@ -11,7 +11,6 @@ from .refusals import InvalidName
 MANAGED_BY = ("app.kubernetes.io/managed-by", "flotilla")
 ENVIRONMENT = "environment"
 QUOTA, LIMITS, OWNERS = "flotilla-quota", "flotilla-limits", "flotilla-owners"
-MOST_LABELS = 20
 _DEFAULT = {"cpu": "500m", "memory": "512Mi"}  # of a container that says nothing
 _DEFAULT_REQUEST = {"cpu": "100m", "memory": "128Mi"}
 _SHARE = Decimal(1) / 4  # of the quota that such a container gets at most, so that some fit in
