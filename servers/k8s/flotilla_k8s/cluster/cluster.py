@@ -94,13 +94,6 @@ class Cluster:
         params = {"labelSelector": labels, "limit": limit, "continue": token, "includeObject": include}
         return read_table(await self._send(Asked("GET", kind, namespace), kind.path(namespace), params, accept=TABLE))
 
-    async def create(
-        self, kind: Kind, body: Mapping[str, Any], namespace: str | None = None, *, dry_run: bool = False
-    ) -> Object:
-        """Create an object. Raises `AlreadyExists`."""
-        params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **_dry(dry_run)}
-        return _object(await self._send(Asked("POST", kind, namespace), kind.path(namespace), params, body=body))
-
     async def apply(
         self,
         kind: Kind,
@@ -112,8 +105,8 @@ class Cluster:
         dry_run: bool = False,
     ) -> Object:
         """Server-side apply. Raises `FieldConflict`."""
-        params: dict[str, Any] = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **_dry(dry_run)}
-        params["force"] = "true" if force else "false"
+        params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
+        params |= {"dryRun": "All"} if dry_run else {}
         asked, path = Asked("PATCH", kind, namespace, name), kind.path(namespace, name)
         content = "application/apply-patch+yaml"  # of which JSON is a part
         return _object(await self._send(asked, path, params, body=body, content_type=content, repeatable=dry_run))
@@ -224,10 +217,6 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
             yield chunk
     except httpx2.HTTPError as error:
         raise unavailable(_why(error)) from None
-
-
-def _dry(dry_run: bool) -> dict[str, str]:
-    return {"dryRun": "All"} if dry_run else {}
 
 
 def _asking(path: str, params: Mapping[str, Any]) -> str:
