@@ -9,7 +9,7 @@ from ..cluster.kinds import Kind
 from ..cluster.place import Place
 from ..models import Access
 from ..objects import at, text
-from ..policy.policy import Policy, Scope, Target
+from ..policy.policy import Policy, Scope
 
 REVIEW = Kind(
     "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False, frozenset({"create"})
@@ -53,7 +53,7 @@ def _refusal(place: Place, verb: str, policy: Policy, scope: Scope) -> str | Non
     if verb in READING:
         return None
     try:
-        policy.check("change", Target(place.cluster.name, place.namespace, place.kind.kind, place.name), scope)
+        policy.check("change", place.target, scope)
     except FlotillaError as refused:
         return f"{refused.code}: {refused.message}"
     return None
