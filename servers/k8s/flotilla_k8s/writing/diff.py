@@ -8,14 +8,14 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from ..objects import mapping
+from ..cluster.names import OUR_PREFIX
+from ..objects import SERVER_METADATA, mapping
 from .quantities import same
 
 MOST_CHANGES = 40
 MOST_TEXT = 200  # characters of a value
 _KEYS = ("name", "containerPort", "port", "mountPath", "key", "ip", "topologyKey")  # what names an entry of a list
-_VOLATILE = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
-_OWN = ("flotilla.dev/", "deployment.kubernetes.io/")
+_OWN = (OUR_PREFIX, "deployment.kubernetes.io/")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUANTITIES = ("requests", "limits", "hard", "capacity", "max", "min", "default", "defaultRequest")
 _ABSENT: Any = object()
@@ -38,7 +38,7 @@ class Diff(BaseModel):
 
 def stable(body: Mapping[str, Any]) -> dict[str, Any]:
     """An object without what an API server or this server writes of its own accord."""
-    metadata = {key: value for key, value in mapping(body, "metadata").items() if key not in _VOLATILE}
+    metadata = {key: value for key, value in mapping(body, "metadata").items() if key not in SERVER_METADATA}
     annotations = mapping(metadata, "annotations")
     metadata["annotations"] = {key: said for key, said in annotations.items() if not key.startswith(_OWN)}
     for key in ("annotations", "labels"):

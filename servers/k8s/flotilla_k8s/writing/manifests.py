@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from ..cluster.names import OUR_PREFIX
+from ..objects import SERVER_METADATA
+from ..redaction import LAST_APPLIED
 from . import names
 from .documents import parsed
 from .refusals import InvalidManifest
 
 _VERSION = re.compile(r"(?:([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)/)?(v[0-9][a-z0-9]*)")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
-_BY_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
 _BY_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
-OUR_PREFIX = "flotilla.dev/"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,14 @@ def _object(parent: Mapping[str, Any], name: str, suggestion: str) -> dict[str, 
 
 def _drop_empty(body: dict[str, Any], metadata: dict[str, Any]) -> None:
     """Take out the empty fields that tools write into manifests and that say nothing."""
-    for owner, keys in ((body, ("status",)), (metadata, (*_BY_SERVER, *_BY_DELETION, "ownerReferences"))):
+    for owner, keys in ((body, ("status",)), (metadata, (*SERVER_METADATA, *_BY_DELETION, "ownerReferences"))):
         for key in keys:
             if key in owner and not owner[key]:
                 del owner[key]
 
 
 def _refuse_what_servers_say(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-    surplus = [f"metadata.{key}" for key in (*_BY_SERVER, *_BY_DELETION) if key in metadata]
+    surplus = [f"metadata.{key}" for key in (*SERVER_METADATA, *_BY_DELETION) if key in metadata]
     surplus += ["status"] if "status" in body else []
     if surplus:
         raise InvalidManifest(
@@ -182,7 +182,7 @@ def _texts(metadata: dict[str, Any], field: str) -> None:
                 "Write at most 63 letters, digits, -, _ and . in labels; other text belongs in annotations.",
                 path=path,
             )
-        if key.startswith(OUR_PREFIX) or key == _LAST_APPLIED:
+        if key.startswith(OUR_PREFIX) or key == LAST_APPLIED:
             raise InvalidManifest(f"{path} is not for manifests.", f"Leave out {key}.", path=path)
 
 
