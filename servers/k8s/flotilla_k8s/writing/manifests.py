@@ -13,26 +13,21 @@ from . import names
 from .documents import parsed
 from .refusals import InvalidManifest
 
-_VERSION = re.compile(r"(?:([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)/)?(v[0-9][a-z0-9]*)")
+_VERSION = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _BY_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One object to apply. `body` is all of it, as JSON; `group` is empty for the core API."""
+    """One object to apply. `body` is all of it, as JSON."""
 
-    group: str
-    version: str
+    api_version: str
     kind: str
     name: str
     namespace: str | None
     """As the text says; None if it does not."""
     body: Mapping[str, Any]
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
 
 
 def read(text: str) -> Manifest:
@@ -51,7 +46,8 @@ def read(text: str) -> Manifest:
             "The manifest is no object.", "Give one object with apiVersion, kind and metadata.name.", path="$"
         )
     body: dict[str, Any] = json.loads(json.dumps(value))  # what an alias stands for is one value in several places
-    group, version = _api_version(body.get("apiVersion"))
+    api_version = _api_version(body.get("apiVersion"))
+    group = api_version.rpartition("/")[0]  # empty for the core API
     kind = _kind(body.get("kind"))
     if kind.endswith("List") and isinstance(body.get("items"), list):
         raise InvalidManifest(
@@ -70,18 +66,17 @@ def read(text: str) -> Manifest:
             "Have it made where its values are kept, such as by External Secrets; manifests refer to it by name.",
             path="data" if body.get("data") else "stringData",
         )
-    return Manifest(group, version, kind, name, namespace, body)
+    return Manifest(api_version, kind, name, namespace, body)
 
 
-def _api_version(said: object) -> tuple[str, str]:
-    found = _VERSION.fullmatch(said) if isinstance(said, str) else None
-    if found is None:
+def _api_version(said: object) -> str:
+    if not isinstance(said, str) or not _VERSION.fullmatch(said):
         raise InvalidManifest(
             "The manifest has no apiVersion." if said is None else "The manifest's apiVersion is none.",
             "Write apiVersion as v1 or GROUP/VERSION, such as apps/v1.",
             path="apiVersion",
         )
-    return found[1] or "", found[2]
+    return said
 
 
 def _kind(said: object) -> str:
