@@ -4,11 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import BaseModel
-
 from ..cluster.names import OUR_PREFIX
+from ..models import FieldChange
 from ..objects import SERVER_METADATA, mapping
 from .quantities import same
 
@@ -21,19 +21,12 @@ _QUANTITIES = ("requests", "limits", "hard", "capacity", "max", "min", "default"
 _ABSENT: Any = object()
 
 
-class Change(BaseModel):
-    """One field that changes; what is left out of `before` or `after` is not there then."""
-
-    path: str
-    before: Any = None
-    after: Any = None
-
-
-class Diff(BaseModel):
+@dataclass(frozen=True)
+class Diff:
     """The fields that change, the first of them shown. `left_out` says how many are not."""
 
-    changes: list[Change]
-    left_out: int = 0
+    changes: list[FieldChange]
+    left_out: int
 
 
 def stable(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +71,7 @@ def compare(
     places = list(_places(old, after, ()))
     visible = [(None if before is None else shown(old)) or {}, shown(after)]
     changes = [
-        Change(path=_written(place), before=_short(_at(visible[0], place)), after=_short(_at(visible[1], place)))
+        FieldChange(path=_written(place), before=_short(_at(visible[0], place)), after=_short(_at(visible[1], place)))
         for place in places[:most]
     ]
     return Diff(changes=changes, left_out=max(0, len(places) - most))
