@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from flotilla_kit.errors import InvalidArguments
 
+from ..cluster.owned import REVISION, replica_sets
 from ..cluster.place import Place
 from ..errors import ClusterUnavailable
 from ..models import Revision, Rollout
 from ..objects import Object, at, mapping, mappings, text
 from . import stalls
-from .owned import REVISION, replica_sets
 
 Told = Callable[[float, float, str], Awaitable[None]]
 """Is told how far it is: done, total, in words."""

@@ -9,10 +9,10 @@ from lightkube.utils.quantity import parse_quantity
 
 from ..cluster.cluster import Cluster
 from ..cluster.kinds import Kind
+from ..cluster.owned import POD
 from ..errors import ClusterUnavailable, Forbidden
 from ..models import Quota, Usage, Used
 from ..objects import Object, mapping, mappings, text
-from .owned import POD
 
 _READ = frozenset({"get", "list"})
 POD_METRICS = Kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", True, _READ)
