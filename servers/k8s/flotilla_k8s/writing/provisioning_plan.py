@@ -62,7 +62,8 @@ class Wanted:
 
 
 def objects(wanted: Wanted, owner_role: str) -> list[Body]:
-    """The objects in the order in which they have to be made; the first is the namespace."""
+    """The objects in the order in which they have to be made; the first is the namespace, the second its
+    quota."""
     limits = {"cpu": wanted.cpu_limit, "memory": wanted.memory_limit}
     hard = {f"{kind}.{name}": limit for name, limit in limits.items() for kind in ("requests", "limits")}
     default = {name: _within(limits[name], _DEFAULT[name], name) for name in limits}
