@@ -28,7 +28,7 @@ BAD = [
     ("apiVersion: v1\nkind: List\nmetadata: {}\nitems: []", "holds several objects"),
     (BOMB, "grows to more than"),
     ("a: &a [*a]", "refers to an anchor that is not there"),
-    (f"{GOOD}data: *missing", "is"),
+    (f"{GOOD}data: *missing", "refers to an anchor that is not there"),
     ("[" * 3000, "nested deeper"),
     ('{"a":' * 3000, "nested deeper"),
     (f"{GOOD}data: {{a: b, a: c}}", "there twice"),

@@ -15,6 +15,8 @@ from flotilla_k8s.cluster.clusters import Clusters
 from flotilla_k8s.server import create_server
 from flotilla_k8s.settings import Settings
 from flotilla_kit.errors import NotFound
+from lightkube import AsyncClient, KubeConfig
+from lightkube.codecs import from_dict
 
 from .k8s_sandbox import Sandbox, k8s_sandbox
 from .owner_client import Answer, Owner
@@ -42,9 +44,11 @@ def deployment(name: str = "web", image: str = "registry.example/web:1", replica
 
 @dataclass
 class Changes(Owner[Settings]):
-    """The owner's client, and another connection to the cluster that it changes: somebody else's."""
+    """The owner's client, and other connections to the cluster that it changes: somebody else's."""
 
     cluster: Cluster = field(kw_only=True)
+    maker: Any = field(kw_only=True)
+    """A lightkube client, whose methods' types are partly unknown to a strict check."""
 
     async def live(self, kind: str, name: str, namespace: str | None = TEAM) -> dict[str, Any]:
         """An object as the API server has it, empty if it is not there."""
@@ -53,10 +57,9 @@ class Changes(Owner[Settings]):
         except NotFound:
             return {}
 
-    async def create(self, what: dict[str, Any]) -> dict[str, Any]:
+    async def create(self, what: dict[str, Any]) -> None:
         """Somebody else makes an object."""
-        kind = await self.cluster.kinds.find(f"{what['apiVersion']}/{what['kind']}")
-        return await self.cluster.create(kind, what, what["metadata"].get("namespace"))
+        await self.maker.create(from_dict(what))
 
     async def patch(self, kind: str, name: str, patch: dict[str, Any], namespace: str | None = TEAM) -> dict[str, Any]:
         """Somebody else changes an object."""
@@ -92,12 +95,14 @@ async def changing(kubeconfig: Path, home: Path, **flags: Any) -> AsyncGenerator
     """The owner's client of a server over this cluster."""
     settings = Settings.load({"home": home, "kubeconfig": kubeconfig, **flags})
     others = Clusters(settings)
+    maker = AsyncClient(KubeConfig.from_file(kubeconfig), field_manager="others")
     client: Client[FastMCPTransport] = Client(create_server(settings))
     async with client:
         try:
-            yield Changes(client, settings, cluster=others.pick(None))
+            yield Changes(client, settings, cluster=others.pick(None), maker=maker)
         finally:
             await others.close()
+            await maker.aclose()
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """The owner's client of a Kubernetes server, in the words of its tests."""
 
-import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,16 +9,11 @@ from fastmcp import Client
 from flotilla_k8s.server import create_server
 from flotilla_k8s.settings import Settings
 
+from .owner_client import Owner
 
-class K8s:
-    """A client whose answers are data, errors too."""
 
-    def __init__(self, client: Client[Any]) -> None:
-        self.client = client
-
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """What a call answers: the result, or the error with its `code`."""
-        return json.loads(await self.text(tool, **arguments))
+class K8s(Owner[Settings]):
+    """The owner's client."""
 
     async def text(self, tool: str, **arguments: Any) -> str:
         """The text that a model reads."""
@@ -39,4 +33,4 @@ async def k8s_client(home: Path, kubeconfig: Path | None, **settings: Any) -> As
     where = {} if kubeconfig is None else {"kubeconfig": kubeconfig}
     given = Settings.load({"home": home, **where, **settings})
     async with Client(create_server(given)) as client:
-        yield K8s(client)
+        yield K8s(client, given)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 Object = dict[str, Any]
+SERVER_METADATA = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
+"""What an API server writes into `metadata` of its own accord."""
 
 
 def at(value: Any, *path: str) -> Any:

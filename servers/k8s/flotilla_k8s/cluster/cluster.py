@@ -1,10 +1,10 @@
 """One cluster: requests to its API server, with retries, time limits and errors that say what is missing."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import httpx2
@@ -26,7 +26,6 @@ from .tables import ACCEPT as TABLE
 from .tables import Table, read_table
 
 JSON = "application/json"
-PatchType = Literal["merge", "strategic-merge", "json"]
 TRIES = 4
 SEARCHES = 4  # at once
 _BACKOFF_S = (0.1, 0.4, 1.0)
@@ -53,11 +52,6 @@ class Cluster:
     @property
     def name(self) -> str:
         return self.context.name
-
-    @property
-    def namespace(self) -> str | None:
-        """The context's own namespace, if it names one."""
-        return self.context.config.context.namespace
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -100,13 +94,6 @@ class Cluster:
         params = {"labelSelector": labels, "limit": limit, "continue": token, "includeObject": include}
         return read_table(await self._send(Asked("GET", kind, namespace), kind.path(namespace), params, accept=TABLE))
 
-    async def create(
-        self, kind: Kind, body: Mapping[str, Any], namespace: str | None = None, *, dry_run: bool = False
-    ) -> Object:
-        """Create an object. Raises `AlreadyExists`."""
-        params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **_dry(dry_run)}
-        return _object(await self._send(Asked("POST", kind, namespace), kind.path(namespace), params, body=body))
-
     async def apply(
         self,
         kind: Kind,
@@ -118,45 +105,22 @@ class Cluster:
         dry_run: bool = False,
     ) -> Object:
         """Server-side apply. Raises `FieldConflict`."""
-        params: dict[str, Any] = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", **_dry(dry_run)}
-        params["force"] = "true" if force else "false"
+        params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
+        params |= {"dryRun": "All"} if dry_run else {}
         asked, path = Asked("PATCH", kind, namespace, name), kind.path(namespace, name)
         content = "application/apply-patch+yaml"  # of which JSON is a part
         return _object(await self._send(asked, path, params, body=body, content_type=content, repeatable=dry_run))
 
-    async def patch(
-        self,
-        kind: Kind,
-        name: str,
-        patch: Mapping[str, Any] | Sequence[Any],
-        namespace: str | None = None,
-        *,
-        patch_type: PatchType = "merge",
-        subresource: str | None = None,
-        dry_run: bool = False,
-    ) -> Object:
-        """Patch an object; give `metadata.resourceVersion` in it to change only what was read."""
-        asked = Asked("PATCH", kind, namespace, name, subresource)
-        params = {"fieldManager": FIELD_MANAGER, **_dry(dry_run)}
-        path, content = kind.path(namespace, name, subresource), f"application/{patch_type}-patch+json"
+    async def patch(self, kind: Kind, name: str, patch: Mapping[str, Any], namespace: str | None = None) -> Object:
+        """JSON merge patch; give `metadata.resourceVersion` in it to change only what was read."""
+        asked, path = Asked("PATCH", kind, namespace, name), kind.path(namespace, name)
+        params, content = {"fieldManager": FIELD_MANAGER}, "application/merge-patch+json"
         return _object(await self._send(asked, path, params, body=patch, content_type=content))
 
-    async def delete(
-        self,
-        kind: Kind,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        version: str | None = None,
-        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
-        dry_run: bool = False,
-    ) -> Object:
-        """Delete an object, if it still has this uid and resource version. Answers the object, or a Status."""
-        conditions = {"uid": uid, "resourceVersion": version}
-        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        body["preconditions"] = {key: value for key, value in conditions.items() if value is not None}
-        body |= {"dryRun": ["All"]} if dry_run else {}
+    async def delete(self, kind: Kind, name: str, namespace: str | None = None, *, uid: str | None = None) -> Object:
+        """Delete an object, if it still has this uid. Answers the object, or a Status."""
+        body: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        body["preconditions"] = {} if uid is None else {"uid": uid}
         return _object(await self._send(Asked("DELETE", kind, namespace, name), kind.path(namespace, name), body=body))
 
     async def review(self, kind: Kind, body: Mapping[str, Any]) -> Object:
@@ -253,10 +217,6 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
             yield chunk
     except httpx2.HTTPError as error:
         raise unavailable(_why(error)) from None
-
-
-def _dry(dry_run: bool) -> dict[str, str]:
-    return {"dryRun": "All"} if dry_run else {}
 
 
 def _asking(path: str, params: Mapping[str, Any]) -> str:

@@ -52,9 +52,12 @@ class Asked:
         plural = self.kind.plural if self.kind else "this path"
         return f"{plural}/{self.subresource}" if self.subresource else plural
 
-    @property
-    def where(self) -> str:
-        return f"in the namespace {self.namespace}" if self.namespace is not None else "in the whole cluster"
+
+def permission(verb: str, resource: str, group: str, namespace: str | None) -> str:
+    """What a Role has to grant: `the verb get on pods/log in the namespace team-a`."""
+    in_group = f" of the API group {group}" if group else ""
+    where = f"in the namespace {namespace}" if namespace is not None else "in the whole cluster"
+    return f"the verb {verb} on {resource}{in_group} {where}"
 
 
 def failure(status: int, body: bytes, asked: Asked, redactor: Redactor) -> FlotillaError:
@@ -133,11 +136,11 @@ def _forbidden(message: str, asked: Asked) -> Forbidden:
     details = {"verb": asked.verb, "resource": asked.resource, "group": group, "namespace": asked.namespace}
     if "cannot" not in message:  # an admission rule, not RBAC
         return Forbidden(message, suggestion="A rule of the cluster forbids it; whoever runs the cluster can say why.")
-    in_group = f" of the API group {group}" if group else ""
+    missing = permission(asked.verb, asked.resource, group, asked.namespace)
     return Forbidden(
         message,
-        suggestion=f"It takes a Role with the verb {asked.verb} on {asked.resource}{in_group} {asked.where}. Ask "
-        "whoever runs the cluster for it; check_access says what is allowed.",
+        suggestion=f"It takes a Role with {missing}. Ask whoever runs the cluster for it; check_access says what is "
+        "allowed.",
         details={key: value for key, value in details.items() if value is not None},
     )
 
@@ -145,7 +148,7 @@ def _forbidden(message: str, asked: Asked) -> Forbidden:
 def _not_found(asked: Asked) -> NotFound:
     if asked.kind is None or asked.name is None:
         return NotFound("The API server has no such thing.", suggestion="list_resources shows what there is.")
-    where = f" {asked.where}" if asked.namespace is not None else ""
+    where = f" in the namespace {asked.namespace}" if asked.namespace is not None else ""
     return NotFound(
         f"There is no {asked.kind.kind} {asked.name}{where}.", suggestion="list_resources shows what there is."
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..policy.policy import Target
 from .cluster import Cluster
 from .kinds import Kind
 
@@ -14,3 +15,8 @@ class Place:
     kind: Kind
     namespace: str | None
     name: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """The same in names, as the policy looks at it."""
+        return Target(self.cluster.name, self.namespace, self.kind.kind, self.name)

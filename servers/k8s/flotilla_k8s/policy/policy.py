@@ -18,13 +18,13 @@ class Target:
 
     Args:
         namespace: None for all namespaces, and for what is in none.
-        kind: such as `Deployment`; empty where it does not matter.
+        kind: such as `Deployment`.
         name: None for all of them.
     """
 
     context: str
     namespace: str | None
-    kind: str = ""
+    kind: str
     name: str | None = None
 
     @property
@@ -89,11 +89,11 @@ class Policy:
     def is_protected(self, namespace: str) -> bool:
         return _matches(namespace, self._protected)
 
-    def is_production(self, namespace: str | None, labels: Mapping[str, str] | None = None) -> bool:
+    def is_production(self, namespace: str, labels: Mapping[str, str] | None = None) -> bool:
         """Whether changes in a namespace with these labels wait for a person."""
         key, value = PRODUCTION_LABEL
         labelled = (labels or {}).get(key, "").lower() == value
-        return labelled or (namespace is not None and _matches(namespace, self._production))
+        return labelled or _matches(namespace, self._production)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -4,11 +4,12 @@ from typing import Any
 
 from flotilla_kit.errors import FlotillaError
 
+from ..cluster.failures import permission
 from ..cluster.kinds import Kind
 from ..cluster.place import Place
 from ..models import Access
 from ..objects import at, text
-from ..policy.policy import Policy, Scope, Target
+from ..policy.policy import Policy, Scope
 
 REVIEW = Kind(
     "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False, frozenset({"create"})
@@ -28,24 +29,21 @@ async def check_access(place: Place, verb: str, subresource: str | None, policy:
     }
     attributes = {key: value for key, value in asked.items() if value is not None}
     body = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
+        "apiVersion": REVIEW.api_version,
+        "kind": REVIEW.kind,
         "spec": {"resourceAttributes": attributes},
     }
     said = await place.cluster.review(REVIEW, body)
     allowed = bool(at(said, "status", "allowed"))
     what = f"{place.kind.plural}/{subresource}" if subresource else place.kind.plural
-    group = f" of the API group {place.kind.group}" if place.kind.group else ""
-    where = f"in the namespace {place.namespace}" if place.namespace is not None else "in the whole cluster"
+    missing = permission(verb, what, place.kind.group, place.namespace)
     return Access(
         allowed=allowed,
         verb=verb,
         resource=what,
         namespace=place.namespace,
         reason=place.cluster.redactor.text(text(said, "status", "reason"))[:300] or None,
-        missing=None
-        if allowed
-        else f"the verb {verb} on {what}{group} {where}; whoever runs the cluster grants it in a Role or ClusterRole",
+        missing=None if allowed else f"{missing}; whoever runs the cluster grants it in a Role or ClusterRole",
         refused_by_policy=_refusal(place, verb, policy, scope),
     )
 
@@ -55,7 +53,7 @@ def _refusal(place: Place, verb: str, policy: Policy, scope: Scope) -> str | Non
     if verb in READING:
         return None
     try:
-        policy.check("change", Target(place.cluster.name, place.namespace, place.kind.kind, place.name), scope)
+        policy.check("change", place.target, scope)
     except FlotillaError as refused:
         return f"{refused.code}: {refused.message}"
     return None

@@ -40,7 +40,7 @@ async def list_events(
 ) -> Page[EventInfo]:
     """A page of them. All are read in chunks, for an API server has them in no order; a page of the newest is kept."""
     after = None if cursor is None else decode_cursor(cursor, str, str)
-    newest: list[tuple[tuple[str, str], int, EventInfo]] = []
+    newest: list[tuple[tuple[str, str], int, Object]] = []
     number = 0
     async for event in read_events(cluster, namespace, which):
         position = (last_seen(event), text(event, "metadata", "uid") or text(event, "metadata", "name"))
@@ -48,10 +48,11 @@ async def list_events(
             continue
         number += 1
         keep = heapq.heappush if len(newest) <= limit else heapq.heappushpop
-        keep(newest, (position, number, describe(cluster, event, namespace is None)))
+        keep(newest, (position, number, event))
     found = sorted(newest, key=lambda each: each[:2], reverse=True)
-    positions = {id(info): position for position, _, info in found}
-    return page_within([info for _, _, info in found], max_bytes, lambda info: positions[id(info)], limit=limit)
+    positions = (position for position, _, _ in found)
+    described = (describe(cluster, event, namespace is None) for _, _, event in found)
+    return page_within(described, max_bytes, lambda _: next(positions), limit=limit)
 
 
 async def read_events(cluster: Cluster, namespace: str | None, which: EventFilter) -> AsyncIterator[Object]:
@@ -73,7 +74,7 @@ def last_seen(event: Object) -> str:
     return str(said or at(event, "metadata", "creationTimestamp") or "")[:19] + "Z"
 
 
-def describe(cluster: Cluster, event: Object, everywhere: bool = False) -> EventInfo:
+def describe(cluster: Cluster, event: Object, everywhere: bool) -> EventInfo:
     """An event in few words, without secrets."""
     about = mapping(event, "involvedObject")
     count = at(event, "series", "count") or event.get("count")

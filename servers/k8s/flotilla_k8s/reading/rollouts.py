@@ -4,18 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from flotilla_kit.errors import InvalidArguments
-
+from ..cluster.owned import REVISION, replica_sets
 from ..cluster.place import Place
 from ..errors import ClusterUnavailable
 from ..models import Revision, Rollout
 from ..objects import Object, at, mapping, mappings, text
 from . import stalls
-from .owned import REVISION, replica_sets
 
 Told = Callable[[float, float, str], Awaitable[None]]
 """Is told how far it is: done, total, in words."""
-KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 STALLED_S = 10.0
 """How long a reason for a stall must have held before waiting ends early: many pass by themselves."""
 _LOOK_S = 3.0  # evidence is looked at anew at least so often
@@ -23,13 +20,8 @@ _MOST_REVISIONS = 5
 
 
 async def get_rollout(place: Place, wait_s: int, told: Told) -> Rollout:
-    """The state of a rollout; with `wait_s`, once it is complete, stalled for a while, or the time is over.
-
-    Raises:
-        InvalidArguments: the kind has no rollouts.
-    """
-    if place.kind.kind not in KINDS:
-        raise InvalidArguments(f"A {place.kind.kind} has no rollout.", suggestion=f"Kinds: {', '.join(KINDS)}.")
+    """The state of a `Workload`'s rollout; with `wait_s`, once it is complete, stalled for a while, or the time is
+    over."""
     started = time.monotonic()
     stalled_at: float | None = None
     while True:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from flotilla_kit.errors import InvalidArguments
 from flotilla_kit.paging import answer_bytes
 
-from ..objects import Object, mapping, mappings, text
+from ..objects import Object, mapping, text
 
 EVERYTHING = "*"
 TRUNCATED = "truncated"
@@ -147,9 +147,3 @@ def _cut(value: Any, longest: int, most: int) -> Any:
         more = {"…": f"{len(entries) - most} more"} if len(entries) > most else {}
         return {key: _cut(inner, longest, most) for key, inner in entries[:most]} | more
     return value
-
-
-def owner_of(value: Object) -> str:
-    """`Kind/name` of what controls an object, empty if nothing does."""
-    owners = [each for each in mappings(value, "metadata", "ownerReferences") if each.get("controller")]
-    return f"{owners[0].get('kind')}/{owners[0].get('name')}" if owners else ""

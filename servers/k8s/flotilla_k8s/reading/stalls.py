@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ..cluster.owned import pods
 from ..cluster.place import Place
 from ..models import Reason
 from ..objects import Object, mapping, mappings, text
 from .events import EventFilter, last_seen, read_events
-from .owned import pods
 
 LONGEST = 400  # characters of a message
 MOST = 6

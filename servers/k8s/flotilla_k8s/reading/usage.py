@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from flotilla_kit.errors import FlotillaError, NotFound
+from flotilla_kit.errors import NotFound
 from lightkube.utils.quantity import parse_quantity
 
 from ..cluster.cluster import Cluster
 from ..cluster.kinds import Kind
-from ..errors import ClusterUnavailable
+from ..cluster.owned import POD
+from ..errors import ClusterUnavailable, Forbidden
 from ..models import Quota, Usage, Used
 from ..objects import Object, mapping, mappings, text
-from .owned import POD
 
 _READ = frozenset({"get", "list"})
 POD_METRICS = Kind("metrics.k8s.io", "v1beta1", "PodMetrics", "pods", True, _READ)
@@ -65,12 +65,8 @@ async def _measured(cluster: Cluster, kind: Kind, namespace: str | None) -> dict
     """By name; None where the cluster measures nothing."""
     try:
         found = await cluster.list_objects(kind, namespace, limit=MOST)
-    except (NotFound, ClusterUnavailable):
+    except (NotFound, ClusterUnavailable, Forbidden):
         return None
-    except FlotillaError as error:
-        if error.code == "forbidden":
-            return None
-        raise
     return {
         text(each, "metadata", "name"): _total(mappings(each, "containers"), "usage")
         if kind.namespaced

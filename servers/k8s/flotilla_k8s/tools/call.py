@@ -6,7 +6,7 @@ from flotilla_kit.tools import store_of
 
 from ..cluster.cluster import Cluster
 from ..cluster.place import Place
-from ..policy.policy import Act, Scope, Target
+from ..policy.policy import Act, Scope
 from ..store import ClusterStore
 
 BY_POLICY = "the policy looks at the context and the namespace of whatever is named"
@@ -47,6 +47,6 @@ async def place(
         raise InvalidArguments(
             f"A {found.kind} is in a namespace.", suggestion="Pass namespace; list_namespaces has their names."
         )
-    within = namespace if found.namespaced else None
-    store().policy.check(act, Target(reached.name, within, found.kind, name), scope())
-    return Place(reached, found, within, name)
+    about = Place(reached, found, namespace if found.namespaced else None, name)
+    store().policy.check(act, about.target, scope())
+    return about

@@ -53,7 +53,7 @@ async def _reasons(place: Place, labels: Mapping[str, Any]) -> list[str]:
     """Why a person decides first, whatever the change is."""
     policy = store().policy
     why = ["every change waits here"] if policy.approve_all_changes else []
-    namespace = place.name if place.kind.kind == "Namespace" else place.namespace
+    namespace = place.target.of_namespace
     if namespace is None:
         return [*why, "it concerns the whole cluster"]
     if policy.is_production(namespace, {key: str(value) for key, value in labels.items()}):

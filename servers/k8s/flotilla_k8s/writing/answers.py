@@ -25,5 +25,5 @@ def outcome(place: Place, result: str, **more: Any) -> Outcome:
 
 def shown(found: Diff) -> dict[str, Any]:
     """The changes of an answer or of facts."""
-    changes = [change.model_dump(exclude_none=True) for change in found.changes]
+    changes = [change.model_dump() for change in found.changes]
     return {**({"changes": changes} if changes else {}), **({"left_out": found.left_out} if found.left_out else {})}

@@ -28,14 +28,19 @@ class BeingDeleted(Conflict):
 
 @dataclass(frozen=True)
 class Preview:
-    """What an apply would do. `before` is the object's uid, `digest` stands for exactly these changes."""
+    """What an apply would do to the object, `live`. `digest` stands for exactly these changes."""
 
     result: Result
-    before: str | None
+    live: Object | None
     digest: str
     changes: diff.Diff
     taken: list[dict[str, str]]
     """Fields that it takes from other managers, each `manager` and `field`."""
+
+    @property
+    def before(self) -> str | None:
+        """The object's uid."""
+        return uid_of(self.live)
 
     def as_json(self) -> dict[str, Any]:
         """What a request keeps of it."""
@@ -54,7 +59,7 @@ async def preview(place: Place, body: Body, *, force: bool = False) -> Preview:
     if since := deleted_since(live):
         raise BeingDeleted(
             f"{spoken(place)} is being deleted, since {since}.",
-            suggestion="Wait until it is gone, then apply again; its finalizers may hold it.",
+            suggestion="Wait until it is gone, then call again; its finalizers may hold it.",
         )
     taken: list[dict[str, str]] = []
     try:
@@ -67,7 +72,7 @@ async def preview(place: Place, body: Body, *, force: bool = False) -> Preview:
     old, new = _states(live, after, body)
     result: Result = "created" if live is None else "updated" if diff.differs(old, new) else "unchanged"
     shown = diff.compare(old, new, place.cluster.redactor.object)
-    return Preview(result, uid_of(live), diff.digest(old, new), shown, taken)
+    return Preview(result, live, diff.digest(old, new), shown, taken)
 
 
 async def apply(

@@ -4,41 +4,34 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
-from pydantic import BaseModel
-
-from ..objects import mapping
+from ..cluster.names import OUR_PREFIX
+from ..models import FieldChange
+from ..objects import SERVER_METADATA, mapping
 from .quantities import same
 
 MOST_CHANGES = 40
 MOST_TEXT = 200  # characters of a value
 _KEYS = ("name", "containerPort", "port", "mountPath", "key", "ip", "topologyKey")  # what names an entry of a list
-_VOLATILE = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
-_OWN = ("flotilla.dev/", "deployment.kubernetes.io/")
+_OWN = (OUR_PREFIX, "deployment.kubernetes.io/")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUANTITIES = ("requests", "limits", "hard", "capacity", "max", "min", "default", "defaultRequest")
 _ABSENT: Any = object()
 
 
-class Change(BaseModel):
-    """One field that changes; what is left out of `before` or `after` is not there then."""
-
-    path: str
-    before: Any = None
-    after: Any = None
-
-
-class Diff(BaseModel):
+@dataclass(frozen=True)
+class Diff:
     """The fields that change, the first of them shown. `left_out` says how many are not."""
 
-    changes: list[Change]
-    left_out: int = 0
+    changes: list[FieldChange]
+    left_out: int
 
 
 def stable(body: Mapping[str, Any]) -> dict[str, Any]:
     """An object without what an API server or this server writes of its own accord."""
-    metadata = {key: value for key, value in mapping(body, "metadata").items() if key not in _VOLATILE}
+    metadata = {key: value for key, value in mapping(body, "metadata").items() if key not in SERVER_METADATA}
     annotations = mapping(metadata, "annotations")
     metadata["annotations"] = {key: said for key, said in annotations.items() if not key.startswith(_OWN)}
     for key in ("annotations", "labels"):
@@ -78,7 +71,7 @@ def compare(
     places = list(_places(old, after, ()))
     visible = [(None if before is None else shown(old)) or {}, shown(after)]
     changes = [
-        Change(path=_written(place), before=_short(_at(visible[0], place)), after=_short(_at(visible[1], place)))
+        FieldChange(path=_written(place), before=_short(_at(visible[0], place)), after=_short(_at(visible[1], place)))
         for place in places[:most]
     ]
     return Diff(changes=changes, left_out=max(0, len(places) - most))

@@ -6,33 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from ..cluster.names import OUR_PREFIX
+from ..objects import SERVER_METADATA
+from ..redaction import LAST_APPLIED
 from . import names
 from .documents import parsed
 from .refusals import InvalidManifest
 
-_VERSION = re.compile(r"(?:([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)/)?(v[0-9][a-z0-9]*)")
+_VERSION = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
-_BY_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "selfLink", "managedFields")
 _BY_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
-OUR_PREFIX = "flotilla.dev/"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One object to apply. `body` is all of it, as JSON; `group` is empty for the core API."""
+    """One object to apply. `body` is all of it, as JSON."""
 
-    group: str
-    version: str
+    api_version: str
     kind: str
     name: str
     namespace: str | None
     """As the text says; None if it does not."""
     body: Mapping[str, Any]
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
 
 
 def read(text: str) -> Manifest:
@@ -51,7 +46,8 @@ def read(text: str) -> Manifest:
             "The manifest is no object.", "Give one object with apiVersion, kind and metadata.name.", path="$"
         )
     body: dict[str, Any] = json.loads(json.dumps(value))  # what an alias stands for is one value in several places
-    group, version = _api_version(body.get("apiVersion"))
+    api_version = _api_version(body.get("apiVersion"))
+    group = api_version.rpartition("/")[0]  # empty for the core API
     kind = _kind(body.get("kind"))
     if kind.endswith("List") and isinstance(body.get("items"), list):
         raise InvalidManifest(
@@ -70,18 +66,17 @@ def read(text: str) -> Manifest:
             "Have it made where its values are kept, such as by External Secrets; manifests refer to it by name.",
             path="data" if body.get("data") else "stringData",
         )
-    return Manifest(group, version, kind, name, namespace, body)
+    return Manifest(api_version, kind, name, namespace, body)
 
 
-def _api_version(said: object) -> tuple[str, str]:
-    found = _VERSION.fullmatch(said) if isinstance(said, str) else None
-    if found is None:
+def _api_version(said: object) -> str:
+    if not isinstance(said, str) or not _VERSION.fullmatch(said):
         raise InvalidManifest(
             "The manifest has no apiVersion." if said is None else "The manifest's apiVersion is none.",
             "Write apiVersion as v1 or GROUP/VERSION, such as apps/v1.",
             path="apiVersion",
         )
-    return found[1] or "", found[2]
+    return said
 
 
 def _kind(said: object) -> str:
@@ -104,14 +99,14 @@ def _object(parent: Mapping[str, Any], name: str, suggestion: str) -> dict[str, 
 
 def _drop_empty(body: dict[str, Any], metadata: dict[str, Any]) -> None:
     """Take out the empty fields that tools write into manifests and that say nothing."""
-    for owner, keys in ((body, ("status",)), (metadata, (*_BY_SERVER, *_BY_DELETION, "ownerReferences"))):
+    for owner, keys in ((body, ("status",)), (metadata, (*SERVER_METADATA, *_BY_DELETION, "ownerReferences"))):
         for key in keys:
             if key in owner and not owner[key]:
                 del owner[key]
 
 
 def _refuse_what_servers_say(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-    surplus = [f"metadata.{key}" for key in (*_BY_SERVER, *_BY_DELETION) if key in metadata]
+    surplus = [f"metadata.{key}" for key in (*SERVER_METADATA, *_BY_DELETION) if key in metadata]
     surplus += ["status"] if "status" in body else []
     if surplus:
         raise InvalidManifest(
@@ -182,7 +177,7 @@ def _texts(metadata: dict[str, Any], field: str) -> None:
                 "Write at most 63 letters, digits, -, _ and . in labels; other text belongs in annotations.",
                 path=path,
             )
-        if key.startswith(OUR_PREFIX) or key == _LAST_APPLIED:
+        if key.startswith(OUR_PREFIX) or key == LAST_APPLIED:
             raise InvalidManifest(f"{path} is not for manifests.", f"Leave out {key}.", path=path)
 
 

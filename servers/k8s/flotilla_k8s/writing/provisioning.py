@@ -10,12 +10,11 @@ from flotilla_kit.errors import FlotillaError
 
 from ..cluster.cluster import Cluster
 from ..cluster.place import Place
-from ..errors import Forbidden
 from ..objects import Object, mapping
 from . import diff, quantities
 from .answers import Outcome, Request, outcome, shown
-from .applying import BeingDeleted, Preview, apply, is_as_wanted, preview
-from .live import deleted_since, read, uid_of
+from .applying import Preview, apply, is_as_wanted, preview
+from .live import deleted_since, read
 from .marks import is_marked
 from .provisioning_plan import Body, Wanted, objects
 
@@ -38,25 +37,23 @@ async def prepare(place: Place, wanted: Wanted, owner_role: str) -> tuple[Reques
     """
     wanted.check()
     bodies = objects(wanted, owner_role)
-    live = await read(place)
-    if since := deleted_since(live):
-        raise BeingDeleted(
-            f"The namespace {place.name} is being deleted, since {since}.",
-            suggestion="Wait until it is gone, then call again.",
-        )
-    tried = [await _tried(await _place(place.cluster, body), body, new=live is None) for body in bodies]
+    namespace = await preview(place, bodies[0])
+    tried = [namespace]
+    for body in bodies[1:]:
+        inside = await _place(place.cluster, body)
+        tried.append(_untried(body) if namespace.live is None else await preview(inside, body))
     request = {"objects": bodies, "before": [each.as_json() for each in tried]}
     return request, outcome(
         place,
         _overall([each.result for each in tried]),
-        uid=uid_of(live),
+        uid=namespace.before,
         cpu_limit=wanted.cpu_limit,
         memory_limit=wanted.memory_limit,
         environment=wanted.environment,
         owner_group=wanted.owner_group,
         owner_role=owner_role if wanted.owner_group else None,
         objects=[_of(body, each.result, shown(each.changes)) for body, each in zip(bodies, tried, strict=True)],
-        note=None if live is None else await _in_use(place, bodies),
+        note=_in_use(bodies[1], tried[1].live),
     )
 
 
@@ -96,10 +93,9 @@ async def find(place: Place, request: Request, mark: str) -> Outcome | None:
     return _answer(place, found)
 
 
-async def _tried(place: Place, body: Body, *, new: bool) -> Preview:
-    if new and place.namespace is not None:  # nothing can be tried in a namespace that is not there
-        return Preview("created", None, "", diff.compare(None, diff.stable(body), _plain, MOST_SHOWN), [])
-    return await preview(place, body)
+def _untried(body: Body) -> Preview:
+    """The preview of an object in a namespace that is not there, in which nothing can be tried."""
+    return Preview("created", None, "", diff.compare(None, diff.stable(body), _plain, MOST_SHOWN), [])
 
 
 def _plain(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -112,13 +108,8 @@ async def _place(cluster: Cluster, body: Body) -> Place:
     return Place(cluster, kind, metadata.get("namespace"), metadata["name"])
 
 
-async def _in_use(place: Place, bodies: Sequence[Body]) -> str | None:
+def _in_use(quota: Body, live: Object | None) -> str | None:
     """Which limits would be below what is in use, so that nothing new could start."""
-    quota = next(body for body in bodies if body["kind"] == "ResourceQuota")
-    try:
-        live: Object | None = await read(await _place(place.cluster, quota))
-    except Forbidden:
-        return None
     used = mapping(live, "status", "used")
     over = [
         f"{name} {used[name]} of {limit}"

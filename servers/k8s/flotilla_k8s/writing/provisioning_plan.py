@@ -11,7 +11,6 @@ from .refusals import InvalidName
 MANAGED_BY = ("app.kubernetes.io/managed-by", "flotilla")
 ENVIRONMENT = "environment"
 QUOTA, LIMITS, OWNERS = "flotilla-quota", "flotilla-limits", "flotilla-owners"
-MOST_LABELS = 20
 _DEFAULT = {"cpu": "500m", "memory": "512Mi"}  # of a container that says nothing
 _DEFAULT_REQUEST = {"cpu": "100m", "memory": "128Mi"}
 _SHARE = Decimal(1) / 4  # of the quota that such a container gets at most, so that some fit in
@@ -63,7 +62,8 @@ class Wanted:
 
 
 def objects(wanted: Wanted, owner_role: str) -> list[Body]:
-    """The objects in the order in which they have to be made; the first is the namespace."""
+    """The objects in the order in which they have to be made; the first is the namespace, the second its
+    quota."""
     limits = {"cpu": wanted.cpu_limit, "memory": wanted.memory_limit}
     hard = {f"{kind}.{name}": limit for name, limit in limits.items() for kind in ("requests", "limits")}
     default = {name: _within(limits[name], _DEFAULT[name], name) for name in limits}

@@ -7,6 +7,7 @@ from typing import Any, cast
 from flotilla_kit import times
 from flotilla_kit.errors import InvalidArguments, NotFound
 
+from ..cluster.owned import REVISION, owned, selector
 from ..cluster.place import Place
 from ..objects import Object, at, mapping, mappings, text
 from . import diff
@@ -18,7 +19,6 @@ from .refusals import RolloutPaused
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
-_REVISION = "deployment.kubernetes.io/revision"
 _HASH = "pod-template-hash"
 _MOST_SHOWN = 20
 Template = Mapping[str, Any]
@@ -162,24 +162,19 @@ async def _revisions(place: Place, live: Object) -> list[Revision]:
     cluster = place.cluster
     of_deployment = place.kind.kind == "Deployment"
     kind = await cluster.kinds.find("apps/v1/ReplicaSet" if of_deployment else "apps/v1/ControllerRevision")
-    found = await cluster.list_objects(kind, place.namespace, labels=_selector(live))
+    found = await cluster.list_objects(kind, place.namespace, labels=selector(live))
     revisions: list[Revision] = []
     for each in mappings(found, "items"):
-        if uid_of(live) not in [owner.get("uid") for owner in mappings(each, "metadata", "ownerReferences")]:
+        if not owned(each, live):
             continue
         if of_deployment:
-            number, template = text(each, "metadata", "annotations", _REVISION), mapping(each, "spec", "template")
+            number, template = text(each, "metadata", "annotations", REVISION), mapping(each, "spec", "template")
         else:
             number, template = str(each.get("revision", "")), mapping(each, "data", "spec", "template")
         if number.isdigit() and template:
             metadata = each["metadata"]
             revisions.append(Revision(int(number), metadata["name"], metadata["uid"], template))
     return sorted(revisions, key=lambda one: one.number)
-
-
-def _selector(live: Object) -> str | None:
-    labels = mapping(live, "spec", "selector", "matchLabels")
-    return ",".join(f"{key}={value}" for key, value in labels.items()) or None
 
 
 def _chosen(place: Place, found: list[Revision], current: Revision | None, revision: int | None) -> Revision:

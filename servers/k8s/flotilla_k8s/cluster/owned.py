@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from ..cluster.kinds import Kind
-from ..cluster.place import Place
 from ..objects import Object, mapping, mappings, text
+from .kinds import Kind
+from .place import Place
 
 REVISION = "deployment.kubernetes.io/revision"
 REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets", True, frozenset({"get", "list"}))
