@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -21,14 +21,13 @@ from typing import Any
 
 from fastmcp import Client
 
-from .large import over_stdio
+from .large import Call, over_stdio, timed
 from .servers import BIN, resident
 
 _PEER = Path(__file__).parent / "node_modules/kubernetes-mcp-server-linux-amd64/bin/kubernetes-mcp-server-linux-amd64"
 _LIMITS = {"KUBE_CLIENT_QPS": "100000", "KUBE_CLIENT_BURST": "100000"}
 LOG_BYTES = 100_000_000
 CALLERS = 16
-Call = tuple[str, Mapping[str, Any]]
 
 
 @contextmanager
@@ -77,16 +76,10 @@ async def peers(kubeconfig: Path, home: Path) -> AsyncGenerator[tuple[Client[Any
 
 
 async def _measure(client: Client[Any], call: Call, times: int) -> tuple[list[float], int]:
-    """Seconds of each call, and the bytes of the text that a model reads of the last answer."""
-    taken: list[float] = []
-    text = ""
-    for number in range(times + 1):
-        started = time.perf_counter()
-        result = await client.call_tool(call[0], dict(call[1]))
-        if number:
-            taken.append(time.perf_counter() - started)
-        text = str(result.content[0].text)  # pyright: ignore  # text is all that both answer
-    return taken, len(text.encode())
+    """Seconds of each call, and the bytes of the text that a model reads of an answer before those."""
+    result = await client.call_tool(call[0], dict(call[1]))
+    text = str(result.content[0].text)  # pyright: ignore  # text is all that both answer
+    return await timed(client, [call] * times), len(text.encode())
 
 
 async def _pages(client: Client[Any]) -> float:

@@ -61,9 +61,8 @@ async def read_log(place: Place, container: str | None, previous: bool, which: L
             error.message, suggestion="get_resource shows the pod's containers and their states; list_events says more."
         ) from None
     said = place.cluster.redactor.lines(b"\n".join(lines).decode("utf-8", errors="replace"))
-    if (
-        which.pattern is not None
-    ):  # a line must not be found by a secret in it, or that could be guessed letter by letter
+    if which.pattern is not None:
+        # A line must not be found by a secret in it, or that could be guessed letter by letter.
         lines, _ = await _searched(place.cluster, _once(said.encode()), which, room)
         said = b"\n".join(lines).decode("utf-8", errors="replace")
     first = said.partition(" ")[0] if said else None

@@ -14,6 +14,8 @@ from ..objects import at, mapping
 from ..policy.policy import Policy, Scope
 from .lists import digest, read_cursor
 
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces", False, frozenset({"get", "list"}))
+"""Every API server has it."""
 _CHUNK = 500
 
 
@@ -73,7 +75,3 @@ def _info(meta: Metadata, phase: str, policy: Policy) -> NamespaceInfo:
         protected=policy.is_protected(meta.name) or None,
         production=policy.is_production(meta.name, meta.labels) or None,
     )
-
-
-NAMESPACE = Kind("", "v1", "Namespace", "namespaces", False, frozenset({"get", "list"}))
-"""Every API server has it."""
