@@ -20,14 +20,14 @@ import yaml
 from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, ResultMessage, query
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.engine.launch import run_playbook
-from flotilla_orchestrator.order import Order, new_run_id
-from flotilla_orchestrator.records.journal import Journal, Span
+from flotilla_orchestrator.runs.launch import run_playbook
+from flotilla_orchestrator.run_request import Order, new_run_id
+from flotilla_orchestrator.journal.journal import Journal, Span
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.servers.fleet import running
+from flotilla_orchestrator.fleet.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
-from flotilla_orchestrator.sessions.waiting import Pending
+from flotilla_orchestrator.sessions.decisions import Pending
 
 ROUNDS = 3
 WORKERS = 3

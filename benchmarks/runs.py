@@ -13,13 +13,13 @@ from pathlib import Path
 
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.engine.launch import run_playbook
-from flotilla_orchestrator.order import Order, new_run_id
-from flotilla_orchestrator.records.journal import Journal
+from flotilla_orchestrator.runs.launch import run_playbook
+from flotilla_orchestrator.run_request import Order, new_run_id
+from flotilla_orchestrator.journal.journal import Journal
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.rehearsal.standin import approving
-from flotilla_orchestrator.servers.fleet import running
+from flotilla_orchestrator.fleet.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
 
 CONFIGS = Path(__file__).parent.parent / "configs"

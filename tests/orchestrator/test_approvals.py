@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.servers.approvals import over_http
+from flotilla_orchestrator.fleet.approvals import over_http
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import Session, SessionResult
 from support.sessions import Heard, claude_processes, scripted, session

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from flotilla_orchestrator.records.journal import Span
+from flotilla_orchestrator.journal.journal import Span
 from support.runs import LOOK, Killed
 from support.stage import Played, Stage, answer, call, delegate
 from support.trees import shown

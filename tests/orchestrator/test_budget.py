@@ -7,9 +7,9 @@ import pytest
 from flotilla_kit.storage import Database
 from flotilla_orchestrator.config.config import Limits
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.records.allowances import Allowance, Used, Wanted
-from flotilla_orchestrator.records.journal import MIGRATIONS, Journal, Run, named
-from flotilla_orchestrator.records.ledger import Ledger
+from flotilla_orchestrator.journal.allowances import Allowance, Used, Wanted
+from flotilla_orchestrator.journal.journal import MIGRATIONS, Journal, Run, named
+from flotilla_orchestrator.journal.ledger import Ledger
 
 NO_LIMITS = Limits()
 RUN = Limits(max_turns=10, budget_usd=1.0, wall_clock_s=60)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from flotilla_orchestrator.records.journal import Span
+from flotilla_orchestrator.journal.journal import Span
 from support.stage import Played, Stage, answer, call, delegate
 
 pytestmark = pytest.mark.cli_double

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from claude_agent_sdk.testing import run_session_store_conformance
 from flotilla_kit.storage import Database
-from flotilla_orchestrator.engine.transcripts import Transcripts
-from flotilla_orchestrator.records.journal import MIGRATIONS
+from flotilla_orchestrator.sessions.transcript_store import Transcripts
+from flotilla_orchestrator.journal.journal import MIGRATIONS
 from support.commands import Watched, descendants
 from support.runs import Killed
 from support.teller import CHARGE, refunds_in

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.servers.fleet import Connected, Servers
-from flotilla_orchestrator.servers.mandate import tool_details
+from flotilla_orchestrator.fleet.fleet import Connected, Servers
+from flotilla_orchestrator.mandates.claims import tool_details
 from support.commands import Watched, descendants
 from support.processes import clean_environment
 from support.stage import DESK, Stage, answer, call, own_desk

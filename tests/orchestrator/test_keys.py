@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from flotilla_kit.identity.keys import KeyRing
-from flotilla_orchestrator.servers.fleet import Connected
-from flotilla_orchestrator.servers.mandate import Minter, tool_details
+from flotilla_orchestrator.fleet.fleet import Connected
+from flotilla_orchestrator.mandates.claims import Minter, tool_details
 from support import programs
 from support.commands import flotilla
 from support.processes import clean_environment, http_server

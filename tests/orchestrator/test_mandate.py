@@ -9,7 +9,7 @@ from flotilla_kit.identity.keys import SigningKey
 from flotilla_kit.identity.mandate import Mandate
 from flotilla_orchestrator.config.config import Playbook, Rule, Worker
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.servers.mandate import Detail, Facts, Minter, Tool, approval_details, details, scopes
+from flotilla_orchestrator.mandates.claims import Detail, Facts, Minter, Tool, approval_details, details, scopes
 
 CUSTOMER: dict[str, Any] = {"properties": {"customer_id": {"type": "string"}}}
 TOOLS = {

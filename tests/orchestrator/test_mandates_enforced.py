@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.servers.fleet import running
-from flotilla_orchestrator.servers.lookups import look_up
-from flotilla_orchestrator.servers.minting import Mandates
+from flotilla_orchestrator.fleet.fleet import running
+from flotilla_orchestrator.fleet.lookups import look_up
+from flotilla_orchestrator.fleet.run_mandates import Mandates
 from support.answers import answer_of
 from support.processes import clean_environment
 from support.stage import Stage, answer, own_desk

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.servers.fleet import running
-from flotilla_orchestrator.servers.mandate import Facts
-from flotilla_orchestrator.servers.minting import Mandates
+from flotilla_orchestrator.fleet.fleet import running
+from flotilla_orchestrator.mandates.claims import Facts
+from flotilla_orchestrator.fleet.run_mandates import Mandates
 from support.processes import clean_environment
 from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of
 

@@ -9,7 +9,7 @@ from claude_agent_sdk import Message, ResultMessage
 from flotilla_orchestrator.config.config import ConfigError
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.config.prices import LongPrompt, Price, Prices, Tokens, shipped
-from flotilla_orchestrator.sessions.past import Past
+from flotilla_orchestrator.sessions.transcript import Past
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import Session, SessionResult
 from support.sessions import Heard, scripted, session

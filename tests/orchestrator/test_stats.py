@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from flotilla_kit.storage import Database
-from flotilla_orchestrator.records.journal import MIGRATIONS, Journal, Run, Span, Status
-from flotilla_orchestrator.records.stats import stats
+from flotilla_orchestrator.journal.journal import MIGRATIONS, Journal, Run, Span, Status
+from flotilla_orchestrator.journal.stats import stats
 from support.commands import flotilla
 
 PENDING = {"approval_id": "apr_1", "of": "245.00 USD", "state": "pending", "by": None}
@@ -31,7 +31,7 @@ async def tell_run(
     run.status = status
     if ended:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("flotilla_orchestrator.records.journal.now", lambda: ended)
+            patch.setattr("flotilla_orchestrator.journal.journal.now", lambda: ended)
             await journal.end_run(run)
 
 

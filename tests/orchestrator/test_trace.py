@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from flotilla_orchestrator.records.journal import Journal, Kind, Run, Span, Status
+from flotilla_orchestrator.journal.journal import Journal, Kind, Run, Span, Status
 from support.commands import flotilla
 from support.stage import Stage, answer, call, delegate
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from flotilla_orchestrator.rehearsal.standin import approving
-from flotilla_orchestrator.sessions.waiting import Pending
+from flotilla_orchestrator.sessions.decisions import Pending
 from support.processes import clean_environment
 from support.stage import Stage, answer, delegate
 from support.teller import CHARGE, REFUND, Person, refund, refunds_in

@@ -1,7 +1,7 @@
 """A run's result as people read it."""
 
 import pytest
-from flotilla_orchestrator.views.written import written
+from flotilla_orchestrator.views.values import written
 from pydantic import JsonValue
 
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from flotilla_orchestrator.engine.kept import migrate
-from flotilla_orchestrator.records.journal import Journal
+from flotilla_orchestrator.durable.workflow_store import migrate
+from flotilla_orchestrator.journal.journal import Journal
 
 
 def prepare(home: Path) -> None:

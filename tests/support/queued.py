@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from flotilla_kit.identity.approvers import mint, read_key
-from flotilla_orchestrator.servers.approvals import over_http
+from flotilla_orchestrator.fleet.approvals import over_http
 
 from .commands import descendants
 from .programs import Program

@@ -11,7 +11,7 @@ from claude_agent_sdk import InMemorySessionStore
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.servers.approvals import Approval
+from flotilla_orchestrator.fleet.approvals import Approval
 from flotilla_orchestrator.sessions.deadline import Deadline
 from flotilla_orchestrator.sessions.types import CallStatus, Session
 

@@ -11,16 +11,16 @@ from typing import Any
 import yaml
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.engine.launch import run_playbook
-from flotilla_orchestrator.order import Order, new_run_id
-from flotilla_orchestrator.records.allowances import Entry
-from flotilla_orchestrator.records.journal import Journal, Run, Span
-from flotilla_orchestrator.records.ledger import Ledger
+from flotilla_orchestrator.runs.launch import run_playbook
+from flotilla_orchestrator.run_request import Order, new_run_id
+from flotilla_orchestrator.journal.allowances import Entry
+from flotilla_orchestrator.journal.journal import Journal, Run, Span
+from flotilla_orchestrator.journal.ledger import Ledger
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
-from flotilla_orchestrator.servers.fleet import running
+from flotilla_orchestrator.fleet.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
-from flotilla_orchestrator.sessions.waiting import Ask, Pending
+from flotilla_orchestrator.sessions.decisions import Ask, Pending
 
 from support import homes, programs
 from support.processes import clean_environment

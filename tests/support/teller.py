@@ -10,8 +10,8 @@ from typing import Any, Literal
 from claude_agent_sdk.types import McpHttpServerConfig
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
-from flotilla_orchestrator.servers.approvals import Approval, Approvals, over_http
-from flotilla_orchestrator.sessions.waiting import Pending
+from flotilla_orchestrator.fleet.approvals import Approval, Approvals, over_http
+from flotilla_orchestrator.sessions.decisions import Pending
 
 from . import programs
 from .processes import http_server

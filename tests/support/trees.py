@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flotilla_orchestrator.records.journal import Span
+from flotilla_orchestrator.journal.journal import Span
 from flotilla_orchestrator.views.show import tree
 from rich.console import Console
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, ResultMessage
-from flotilla_orchestrator.servers.fleet import Fleet
+from flotilla_orchestrator.fleet.fleet import Fleet
 
 from .answers import answer_of
 from .sessions import scripted

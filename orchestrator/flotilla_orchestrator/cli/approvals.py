@@ -6,10 +6,10 @@ import sys
 from ..config.config import Config, Server
 from ..config.files import load
 from ..errors import Failure
-from ..servers.approvals import Approval, Approvals, ServerUnavailable, over_http, over_stdio
+from ..fleet.approvals import Approval, Approvals, ServerUnavailable, over_http, over_stdio
 from .approver_token import approver_token
 from .arguments import config_folder, environ_of, home_folder, print_json, say
-from .asking import described
+from .decision_prompts import described
 
 
 async def approvals(arguments: argparse.Namespace) -> int:
@@ -49,7 +49,7 @@ def _desk(arguments: argparse.Namespace, config: Config, name: str) -> Approvals
     from flotilla_kit.settings import MANDATE_VARIABLE
 
     from ..provider import server_environment
-    from ..servers.processes import executable
+    from ..fleet.processes import executable
 
     assert server.command, "a server has a command or a URL"
     program, *given = server.command

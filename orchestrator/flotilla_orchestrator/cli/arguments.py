@@ -13,7 +13,7 @@ from ..config.config import Config, Playbook
 from ..errors import Failure
 
 if TYPE_CHECKING:
-    from ..records.journal import Journal, Run, Span
+    from ..journal.journal import Journal, Run, Span
 
 _LARGEST_TASK_FILE = 1024 * 1024
 
@@ -49,7 +49,7 @@ async def open_journal(
     arguments: argparse.Namespace, listeners: "Sequence[Callable[[Span], None]]" = (), *, read_only: bool = False
 ) -> "Journal":
     """The one that the command works on (see `Journal.open`)."""
-    from ..records.journal import Journal
+    from ..journal.journal import Journal
 
     return await Journal.open(home_folder(arguments), listeners, url=shared_database(), read_only=read_only)
 

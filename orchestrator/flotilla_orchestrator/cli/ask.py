@@ -12,9 +12,9 @@ from pydantic import JsonValue
 
 from ..config.config import Config
 from ..errors import Failure
-from ..order import new_run_id, pairs
+from ..run_request import new_run_id, pairs
 from ..provider import Provider
-from ..records.journal import Run
+from ..journal.journal import Run
 from ..routing.decision import Request, Route, Unclear
 from ..routing.router import RECORDED_AS, route
 from .approver_token import TOKEN_VARIABLE

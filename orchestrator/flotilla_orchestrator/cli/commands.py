@@ -13,7 +13,7 @@ from ..errors import Failure
 from .arguments import config_folder, environ_of, home_folder, keys_folder, new_check_id, open_journal, say
 
 if TYPE_CHECKING:
-    from ..servers.breaker import Circuit
+    from ..fleet.circuit_breaker import Circuit
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -21,9 +21,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from . import approvals as commands_approvals
     from . import decide as commands_decide
     from . import keys as commands_keys
-    from . import records as commands_journal
+    from . import journal as commands_journal
     from . import runs as commands_runs
-    from . import steer
+    from . import steering
     from . import work as commands_work
 
     command = {
@@ -32,9 +32,9 @@ def execute(arguments: argparse.Namespace) -> int:
         "ask": commands_runs.ask,
         "resume": commands_runs.resume,
         "follow": commands_runs.follow,
-        "pause": steer.pause,
-        "cancel": steer.cancel,
-        "tell": steer.tell,
+        "pause": steering.pause,
+        "cancel": steering.cancel,
+        "tell": steering.tell,
         "work": commands_work.work,
         "check": _check,
         "runs": commands_journal.runs,
@@ -68,8 +68,8 @@ def execute(arguments: argparse.Namespace) -> int:
 async def _check(arguments: argparse.Namespace) -> int:
     """Config, then servers and tools; a missing credential is said, but is no error: a rehearsal needs none."""
     config = load(config_folder(arguments))
-    from ..servers.fleet import running
-    from ..servers.mandate import APPROVAL_TOOLS
+    from ..fleet.fleet import running
+    from ..mandates.claims import APPROVAL_TOOLS
 
     home = home_folder(arguments)
     names = sorted(config.fleet.servers)
@@ -106,7 +106,7 @@ async def _check(arguments: argparse.Namespace) -> int:
 
 async def _circuits(arguments: argparse.Namespace, config: Config) -> "list[Circuit]":
     """Of servers of this fleet that have failed since they last answered."""
-    from ..servers.breaker import Breaker
+    from ..fleet.circuit_breaker import Breaker
 
     async with await open_journal(arguments) as journal:
         found = await Breaker(journal.database, config.fleet.limits.breaker).circuits()

@@ -6,49 +6,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Failure
-from ..sessions.waiting import STEPS
+from ..sessions.decisions import STEPS
 from .arguments import home_folder, known_run, open_journal, say
-from .asking import described
+from .decision_prompts import described
 
 if TYPE_CHECKING:
-    from ..records.journal import Journal
-    from ..servers.approvals import Approval
-    from ..sessions.waiting import Ask, Pending
+    from ..journal.journal import Journal
+    from ..fleet.approvals import Approval
+    from ..sessions.decisions import Ask, Pending
 
 
 async def decide(arguments: argparse.Namespace) -> int:
     """show · approve · reject"""
     from flotilla_kit.terminal.output import local_user
 
-    from ..engine import answers
-    from ..engine.kept import database_url
+    from ..runs import step_answers
+    from ..durable.workflow_store import database_url
 
     async with await open_journal(arguments, read_only=arguments.action == "show") as journal:
         run = await known_run(journal, arguments.run_id)
-        span = await answers.question_span(journal, run.run_id, arguments.step)
+        span = await step_answers.question_span(journal, run.run_id, arguments.step)
         if arguments.action == "approve":
-            _confirmed(arguments, answers.approval_of(run, span))
+            _confirmed(arguments, step_answers.approval_of(run, span))
         if arguments.action != "show":
             url = database_url(home_folder(arguments))
-            await answers.decide(journal, url, span, arguments.action, local_user(), arguments.reason)
-            span = await answers.question_span(journal, run.run_id, arguments.step)
-    approval = answers.approval_of(run, span)
+            await step_answers.decide(journal, url, span, arguments.action, local_user(), arguments.reason)
+            span = await step_answers.question_span(journal, run.run_id, arguments.step)
+    approval = step_answers.approval_of(run, span)
     say(arguments, approval.model_dump(), described(STEPS, approval), stream=sys.stdout)
     return 0
 
 
 def rehearsed(ask: "Ask", journal: "Journal", home: Path) -> "Ask":
     """The approver of a rehearsal also says yes to what steps ask."""
-    from ..engine import answers
-    from ..engine.kept import database_url
+    from ..runs import step_answers
+    from ..durable.workflow_store import database_url
     from ..rehearsal.standin import NAME
 
     async def answer(pending: "Pending") -> None:
         if pending.server != STEPS:
             await ask(pending)
             return
-        span = await answers.question_span(journal, pending.approval.run, pending.approval.tool)
-        await answers.decide(journal, database_url(home), span, "approve", NAME, "rehearsal")
+        span = await step_answers.question_span(journal, pending.approval.run, pending.approval.tool)
+        await step_answers.decide(journal, database_url(home), span, "approve", NAME, "rehearsal")
 
     return answer
 

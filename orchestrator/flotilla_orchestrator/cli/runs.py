@@ -16,7 +16,7 @@ from .. import provider
 from ..config.config import ROUTER, Config
 from ..config.files import load
 from ..errors import Failure
-from ..order import Order, check_inputs, check_task, given_inputs, new_run_id
+from ..run_request import Order, check_inputs, check_task, given_inputs, new_run_id
 from .approver_token import TOKEN_VARIABLE
 from .arguments import (
     config_folder,
@@ -30,7 +30,7 @@ from .arguments import (
 )
 
 if TYPE_CHECKING:
-    from ..engine.kept import Follow
+    from ..durable.workflow_store import Follow
     from ..rehearsal.recorder import Recorder
 
 
@@ -70,7 +70,7 @@ async def _queue(arguments: argparse.Namespace, config: Config, order: Order) ->
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
     check_inputs(config, order.playbook, order.task, order.inputs)
-    from ..engine.replica import enqueue
+    from ..runs.queue_worker import enqueue
 
     async with await open_journal(arguments) as journal:
         await enqueue(order, home=home_folder(arguments), journal=journal)
@@ -81,7 +81,7 @@ async def _queue(arguments: argparse.Namespace, config: Config, order: Order) ->
 
 async def ask(arguments: argparse.Namespace) -> int:
     from .ask import ask
-    from .stage import model_of
+    from .run_resources import model_of
 
     config = load(config_folder(arguments))
     model = _model(arguments)
@@ -96,8 +96,8 @@ async def ask(arguments: argparse.Namespace) -> int:
 
 async def resume(arguments: argparse.Namespace) -> int:
     """Let a paused run go on; take up one whose process has ended before it."""
-    from ..engine.kept import database_url, left_over
-    from .steer import resumed
+    from ..durable.workflow_store import database_url, left_over
+    from .steering import resumed
 
     home = home_folder(arguments)
     async with await open_journal(arguments) as journal:
@@ -120,7 +120,7 @@ async def resume(arguments: argparse.Namespace) -> int:
 
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
-    from ..engine.kept import database_url, next_turn
+    from ..durable.workflow_store import database_url, next_turn
 
     text = given_task(arguments)
     check_task(text)
@@ -190,7 +190,7 @@ async def _play(
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     from rich.console import Console
 
-    from .stage import Stage, run_folder
+    from .run_resources import Stage, run_folder
 
     home, console = home_folder(arguments), Console()
     folder = run_folder(home, order.run_id)
@@ -201,8 +201,8 @@ async def _play(
     async with Stage(config, home, folder, recorder) as stage:
         if new:
             await stage.start(order)  # while they do, the engine is imported
-        from ..engine.launch import run_playbook
-        from ..records.ledger import Ledger
+        from ..runs.launch import run_playbook
+        from ..journal.ledger import Ledger
         from ..views.show import Progress, as_record, result
 
         progress = None if arguments.json else Progress(console)

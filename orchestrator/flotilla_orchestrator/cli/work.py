@@ -17,15 +17,15 @@ from .approver_token import TOKEN_VARIABLE
 from .arguments import config_folder, home_folder, open_journal, say
 
 if TYPE_CHECKING:
-    from ..engine.replica import Replica
-    from ..records.journal import Span
+    from ..runs.queue_worker import Replica
+    from ..journal.journal import Span
 
 _LOOK_S = 0.5
 
 
 async def work(arguments: argparse.Namespace) -> int:
-    from ..engine.replica import executor_id, working
-    from .stage import Stage
+    from ..runs.queue_worker import executor_id, working
+    from .run_resources import Stage
 
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     config, home = load(config_folder(arguments)), home_folder(arguments)

@@ -18,7 +18,7 @@ from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
 
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.servers.approvals import over_http
+from flotilla_orchestrator.fleet.approvals import over_http
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.provider import server_environment
-from flotilla_orchestrator.sessions.waiting import Ask, Pending
+from flotilla_orchestrator.sessions.decisions import Ask, Pending
 
 NAME = "demo-approver"
 

@@ -16,8 +16,8 @@ from pydantic import JsonValue
 from ..config.config import Config, Playbook
 from ..errors import Failure
 from ..names import did_you_mean
-from ..order import check_values, given_inputs
-from ..records.journal import Run
+from ..run_request import check_values, given_inputs
+from ..journal.journal import Run
 
 SURE = 0.6  # below, a person is asked
 

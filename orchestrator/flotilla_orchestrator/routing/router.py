@@ -8,10 +8,10 @@ from pydantic import JsonValue
 
 from ..config.config import ROUTER, Config
 from ..errors import Failure
-from ..order import check_task
+from ..run_request import check_task
 from ..provider import Provider
-from ..records.journal import Journal, Run, Span, session_id
-from ..sessions.calls import Calls
+from ..journal.journal import Journal, Run, Span, session_id
+from ..sessions.call_recorder import Calls
 from ..sessions.deadline import Deadline
 from ..sessions.session import run_session
 from ..sessions.types import Session, SessionResult

@@ -10,15 +10,15 @@ from claude_agent_sdk.types import McpHttpServerConfig
 
 from ..config.config import TOOL_NAME, Config, Worker
 from ..provider import Provider
-from ..records.journal import Journal, session_id
-from ..servers.approvals import Approvals
-from ..servers.breaker import Breaker
-from ..servers.fleet import Connected, Fleet
-from ..servers.minting import Mandates
+from ..journal.journal import Journal, session_id
+from ..fleet.approvals import Approvals
+from ..fleet.circuit_breaker import Breaker
+from ..fleet.fleet import Connected, Fleet
+from ..fleet.run_mandates import Mandates
 from .deadline import Deadline
-from .delegation import Delegation
+from .delegation_tools import Delegation
 from .types import Delegated, Held, Session
-from .waiting import Ask
+from .decisions import Ask
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from ..config.prices import Prices, shipped
 from ..errors import Failure
-from ..servers.approvals import Approval, Approvals
+from ..fleet.approvals import Approval, Approvals
 from .deadline import Deadline
-from .delegation import Delegation, Task
+from .delegation_tools import Delegation, Task
 
 SYNTHETIC = "<synthetic>"
 """The "model" of what the CLI says itself, such as an API error."""

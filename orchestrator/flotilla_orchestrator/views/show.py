@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ..records.allowances import Entry
-from ..records.journal import Run, Span, seconds_between
-from .written import written
+from ..journal.allowances import Entry
+from ..journal.journal import Run, Span, seconds_between
+from .values import written
 
 MARKS = {
     "queued": ("⋯", "dim"),

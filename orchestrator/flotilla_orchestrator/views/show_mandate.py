@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config.config import Config, Playbook, Worker
-from ..servers.fleet import Connected, Fleet
-from ..servers.mandate import APPROVAL_TOOLS, Detail
-from ..servers.minting import Mandates
+from ..fleet.fleet import Connected, Fleet
+from ..mandates.claims import APPROVAL_TOOLS, Detail
+from ..fleet.run_mandates import Mandates
 
 if TYPE_CHECKING:
     from mcp.types import Tool as Listed

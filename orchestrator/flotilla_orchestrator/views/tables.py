@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..records.runs_list import Listed
+from ..journal.runs_list import Listed
 from .show import MARKS, cost, duration
 
 Column = tuple[str, Callable[[Mapping[str, Any]], str]]

@@ -9,12 +9,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from pydantic import JsonValue
 
-from ..records.journal import Run, Span
+from ..journal.journal import Run, Span
 from .show import cost, duration, totals
 from .trace_graph import HEIGHT, WIDTH, Graph
 from .trace_rows import problem, rows
 from .trace_timeline import Timeline
-from .written import written
+from .values import written
 
 
 def page(run: Run, spans: Sequence[Span]) -> str:

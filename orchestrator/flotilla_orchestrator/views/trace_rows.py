@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from ..records.journal import Run, Span, now, seconds_between
+from ..journal.journal import Run, Span, now, seconds_between
 from .show import MARKS, below
 
 

@@ -1,0 +1,178 @@
+"""How a run brings an approval before people: on its own terminal, else by a message. It decides nothing itself."""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flotilla_kit.terminal.output import quoted, tell, visible
+
+from ..config.config import Config
+from ..provider import server_environment
+from ..fleet.approvals import Approval
+from ..fleet.processes import executable
+from ..sessions.decisions import STEPS, Pending
+
+
+def described(server: str, approval: Approval) -> str:
+    """For whoever decides; the facts, which the server vouches for, come last: nearest to the question."""
+    if server == STEPS:
+        return _question(approval)
+    lines = [
+        f"{approval.approval_id}: {visible(approval.tool)} on {server}, {approval.state}",
+        f"  asked by {quoted(approval.requester)} in run {quoted(approval.run)}, good until {approval.expires_at}",
+    ]
+    if approval.decided_by:
+        said = f": {quoted(approval.reason)}" if approval.reason else ""
+        lines.append(f"  decided by {quoted(approval.decided_by)}{said}")
+    return "\n".join([*lines, _told(approval)])
+
+
+def _question(approval: Approval) -> str:
+    lines = [f"{visible(approval.requester)} asks in {visible(approval.run)}, {approval.state}"]
+    lines[0] += f", good until {approval.expires_at}" if approval.state == "pending" else f" by {approval.decided_by}"
+    if approval.arguments:
+        lines.append("The steps before it said:")
+        lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
+    lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.facts.items() if name != "question"]
+    return "\n".join([*lines, f"{visible(approval.tool)}: {visible(approval.facts['question'])}"])
+
+
+def _told(approval: Approval) -> str:
+    """What would be called, field by field, and what the server says of it now."""
+    lines = ["Arguments, as the caller wrote them:"]
+    lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
+    lines.append("Facts, as the server knows them:")
+    lines += [f"  {visible(name)}: {visible(value)}" for name, value in approval.facts.items()]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The commands by which people decide about this run's calls.
+
+    Args:
+        home: where the local servers of the run keep their data.
+    """
+
+    config: Config
+    home: Path
+    environ: Mapping[str, str]
+
+    def by_token(self, server: str, approval_id: str, decision: str = "approve") -> list[str]:
+        """From anywhere, with an approver's own key or token; a step's question, on this machine."""
+        if server == STEPS:
+            return ["flotilla", "decide", *approval_id.split("/"), decision, "--home", self.environ["FLOTILLA_HOME"]]
+        where = ["--server", server, "--home", str(self.home), "--configs", str(self.config.folder)]
+        return ["flotilla", "approvals", decision, approval_id, *where]
+
+    def by_server(self, server: str, *words: str) -> list[str] | None:
+        """On this machine, by the server's own command; None for a server elsewhere."""
+        command = self.config.fleet.servers[server].command if server != STEPS else None
+        if command is None:
+            return None
+        home = [] if "--home" in command else ["--home", str(self.home)]
+        return [*command, *home, "approvals", *words]
+
+    async def run(self, server: str, *words: str) -> int:
+        """Decide in a process of its own, which has the terminal; ends it if nobody waits for it any more."""
+        own = self.by_server(server, *words)
+        if own:
+            environment = server_environment(self.environ, server, self.config.fleet.servers[server].env)
+        else:
+            asked = self.by_token(server, words[1], words[0])[1:]
+            own = [sys.executable, "-m", "flotilla_orchestrator", *asked, *words[2:]]
+            environment = dict(self.environ)
+        environment |= {"TERM": self.environ.get("TERM", "")}
+        process = await asyncio.create_subprocess_exec(
+            executable(own[0]), *own[1:], cwd=self.config.folder, env=environment
+        )
+        try:
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+
+class Notice:
+    """Says on stderr how to decide; whoever may does it from elsewhere."""
+
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+
+    async def __call__(self, pending: Pending) -> None:
+        approval = pending.approval
+        tell(f"\nThe run waits for an approval.\n{described(pending.server, approval)}")
+        if own := self._ways.by_server(pending.server, "approve", approval.approval_id):
+            tell(f"Decide on this machine (`reject` to refuse):\n  {shlex.join(own)}")
+        command = shlex.join(self._ways.by_token(pending.server, approval.approval_id))
+        if pending.server == STEPS:
+            tell(f"Decide (`reject` to refuse):\n  {command}\n")
+            return
+        tell(f"Decide with an approver's key, from anywhere:\n  FLOTILLA_APPROVER_KEY=FILE {command}\n")
+
+
+class AtTerminal:
+    """Asks the person at this terminal, one question at a time.
+
+    Args:
+        alone: keeps the terminal free of the run's live display while its block lasts.
+    """
+
+    def __init__(self, ways: Ways, alone: Callable[[], AbstractContextManager[None]]) -> None:
+        self._ways, self._alone, self._notice = ways, alone, Notice(ways)
+        self._one_by_one = asyncio.Lock()
+
+    async def __call__(self, pending: Pending) -> None:
+        approval_id = pending.approval.approval_id
+        async with self._one_by_one:
+            with self._alone():
+                tell(f"\n{_asks(pending)}")
+                while True:
+                    answer = (await _line("Approve, reject, or leave it to somebody else? [a/r/l] ")).lower()[:1]
+                    if answer == "a":
+                        words = ["approve", approval_id]
+                    elif answer == "r":
+                        words = ["reject", approval_id, "--reason", await _line("Why? (told to the worker) ")]
+                    elif answer in ("l", ""):
+                        break
+                    else:
+                        continue
+                    if await self._ways.run(pending.server, *words) == 0:
+                        return
+        await self._notice(pending)
+
+
+def _asks(pending: Pending) -> str:
+    if pending.server == STEPS:
+        return _question(pending.approval)
+    asks = f"{quoted(pending.approval.requester)} asks for {visible(pending.approval.tool)}"
+    return f"{asks} on {pending.server}.\n{_told(pending.approval)}"
+
+
+async def _line(question: str) -> str:
+    """What a person types, without a thread that would go on reading when the question is taken back."""
+    _prompt(question)
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin, ready.set)
+    except NotImplementedError:  # Windows
+        return ""
+    try:
+        await ready.wait()  # a terminal is readable once it has a whole line
+        with contextlib.suppress(OSError):
+            return os.read(sys.stdin.fileno(), 1024).decode(errors="replace").strip()
+        return ""
+    finally:
+        loop.remove_reader(sys.stdin)
+
+
+def _prompt(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -1,0 +1,128 @@
+"""What the journal has of past and present runs: `flotilla runs`, `show`, `trace` and `stats`."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config.files import load
+from ..errors import Failure
+from .arguments import config_folder, home_folder, open_journal, print_json, say
+
+if TYPE_CHECKING:
+    from ..journal.allowances import Entry
+    from ..journal.journal import Run, Span
+
+
+async def runs(arguments: argparse.Namespace) -> int:
+    """List runs, or with --prune forget old ones."""
+    from ..journal.runs_list import listed
+
+    if arguments.prune:
+        return await _prune(arguments)
+    if arguments.older_than or arguments.dry_run:
+        raise Failure("invalid_arguments", "--older-than and --dry-run go with --prune only.", "Add --prune.")
+    async with await open_journal(arguments, read_only=True) as journal:
+        found = await journal.query(listed, arguments.state, arguments.limit)
+    if arguments.json:
+        print_json({"runs": [asdict(run) | {"seconds": round(run.seconds, 3)} for run in found]})
+        return 0
+    from ..views.tables import console, runs_table
+
+    if found:
+        console().print(runs_table(found))
+    else:
+        say(arguments, {}, "No runs." if arguments.state else "No runs yet; start with `flotilla demo`.", sys.stdout)
+    return 0
+
+
+async def _prune(arguments: argparse.Namespace) -> int:
+    from ..durable.workflow_store import database_url, forget
+    from ..journal.retention import age, prune
+
+    if arguments.state:
+        raise Failure("invalid_arguments", "--prune takes no --state.", "Say which runs with --older-than.")
+    older = age(arguments.older_than or f"{load(config_folder(arguments)).fleet.limits.transcripts_days}d")
+    home, dry_run = home_folder(arguments), arguments.dry_run
+    async with await open_journal(arguments, read_only=dry_run) as journal:
+        gone = await prune(journal, home / "runs", older, dry_run=dry_run, forget=partial(forget, database_url(home)))
+    lines = [*gone, f"{'would remove' if dry_run else 'removed'}: {len(gone)}, rows and folders"]
+    say(arguments, {"run_ids": gone, "dry_run": dry_run}, "\n".join(lines), sys.stdout)
+    return 0
+
+
+async def stats(arguments: argparse.Namespace) -> int:
+    from ..journal.stats import stats
+
+    async with await open_journal(arguments, read_only=True) as journal:
+        found = await journal.query(stats, arguments.days, arguments.playbook)
+    if arguments.json:
+        print_json(found)
+    else:
+        from ..views.tables import console, stats_tables
+
+        console().print(stats_tables(found))
+    return 0
+
+
+async def show(arguments: argparse.Namespace) -> int:
+    run, spans, entries = await _found(arguments)
+    from ..views.show import as_record, result
+
+    if arguments.json:
+        print_json(as_record(run, spans, entries))
+        return 0
+    from rich.console import Console
+
+    console = Console()
+    console.print(f"{run.run_id} · {run.playbook} · {run.started_at} · {dict(run.inputs)}", soft_wrap=True)
+    console.print(run.task.strip(), style="italic", markup=False)
+    console.print(result(run, spans))
+    return 0
+
+
+async def trace(arguments: argparse.Namespace) -> int:
+    run, spans, entries = await _found(arguments)
+    if arguments.html:
+        return _page(arguments, run, spans)
+    from ..views.show import as_record, took, tree
+
+    if arguments.json:
+        print_json(as_record(run, spans, entries) | {"spans": [asdict(span) for span in spans]})
+        return 0
+    from ..views.tables import console
+
+    out = console()
+    if found := tree(spans):
+        out.print(found, soft_wrap=not out.is_terminal)
+    out.print(took(run, spans))
+    return 0
+
+
+def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]") -> int:
+    from ..views.trace_html import page
+
+    # Text of a model may have half a surrogate pair, which no encoding has a place for.
+    written = page(run, spans).encode("utf-8", "replace")
+    if arguments.html == "-":
+        if arguments.json:
+            raise Failure("invalid_arguments", "--json and --html - both take standard output.", "Name a file.")
+        sys.stdout.buffer.write(written)
+        return 0
+    file = Path(arguments.html)
+    file.write_bytes(written)
+    say(arguments, {"run_id": run.run_id, "html": str(file)}, f"Wrote {file}: open it in a browser.", sys.stdout)
+    return 0
+
+
+async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[Entry]]":
+    from ..journal.ledger import Ledger
+
+    async with await open_journal(arguments, read_only=True) as journal:
+        run = await journal.run(arguments.run_id)
+        if run is None:
+            which = "recorded yet" if arguments.run_id == "last" else arguments.run_id
+            raise Failure("unknown_run", f"There is no run {which}.", "See --home, or start with `flotilla demo`.")
+        return run, await journal.spans(run.run_id), await Ledger(journal.database).entries(run.run_id)

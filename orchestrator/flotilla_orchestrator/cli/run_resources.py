@@ -1,0 +1,166 @@
+"""What this process gives to the runs that it works on: servers, models, and whoever is asked for approvals."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from .. import provider
+from ..config.config import Config
+from ..errors import Failure
+from ..run_request import Order, check_inputs
+from ..rehearsal.standin import approving
+from ..fleet.fleet import Fleet, Servers
+from .arguments import environ_of, keys_folder
+from .decision_prompts import AtTerminal, Notice, Ways
+from .decide import rehearsed
+
+if TYPE_CHECKING:
+    from ..provider import Provider
+    from ..journal.journal import Journal
+    from ..rehearsal.recorder import Recorder
+    from ..sessions.agent import Means
+    from ..sessions.decisions import Ask
+    from ..views.show import Progress
+
+_LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Shared(Generic[K, T]):
+    """Opens a thing when it is first asked for, and keeps it; what could not be opened is tried anew the next time."""
+
+    def __init__(self, opening: Callable[[K], AbstractAsyncContextManager[T]]) -> None:
+        self._opening, self._stack = opening, AsyncExitStack()
+        self._opened: dict[K, asyncio.Task[T]] = {}
+
+    async def get(self, key: K) -> T:
+        task = self._opened.get(key)
+        if task is None or (task.done() and task.exception()):
+            task = self._opened[key] = asyncio.create_task(self._stack.enter_async_context(self._opening(key)))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        for task in self._opened.values():
+            task.cancel()
+        await asyncio.gather(*self._opened.values(), return_exceptions=True)
+        await self._stack.aclose()
+
+
+class Stage:
+    """Everything is opened by the first run that needs it, shared by all, and ends with the block.
+
+    Args:
+        folder: for the servers' logs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        home: Path,
+        folder: Path,
+        recorder: "Recorder | None" = None,
+    ) -> None:
+        self._config, self._home, self._folder = config, home, folder
+        self._recorder, self._keys = recorder, folder / "approver-keys.json"
+        self._models: Shared[tuple[str, str, Path], Provider] = Shared(lambda key: model_of(*key))
+        self._servers = Shared(self._started)
+        self._standin: Shared[str, Ask] = Shared(lambda data: approving(self._keys, self._ways(data).environ))
+        self._starting: set[asyncio.Task[Fleet]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(self._standin.close(), self._servers.close(), self._models.close())
+
+    async def start(self, order: Order) -> None:
+        """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
+        self._starting.add(task := asyncio.create_task(self._fleet(order)))
+        await asyncio.wait([task], timeout=_LAUNCH_S)
+
+    @asynccontextmanager
+    async def opened(self, journal: "Journal", progress: "Progress | None", order: Order) -> "AsyncGenerator[Means]":
+        """What the run works with.
+
+        Args:
+            progress: shows the only run at a terminal.
+        """
+        from ..sessions.agent import Means
+
+        config, folder = self._config, str(order.setting["configs"])
+        if folder != str(config.folder.absolute()):
+            message = f"It was ordered with the config folder {folder}; this worker has {config.folder.absolute()}."
+            raise Failure("other_config", message, "Order it again, or start a worker with --configs for that folder.")
+        check_inputs(config, order.playbook, order.task, order.inputs)  # the files may have changed since
+        script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
+        model = await self._models.get((order.model, order.playbook, script))
+        fleet = await self._fleet(order)
+        yes, data = _servers_of(order)
+        if yes:  # only now: until here every core starts servers
+            ask = rehearsed(await self._standin.get(data), journal, self._home)
+        else:
+            ask = _asking(self._ways(data), progress)
+        yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
+
+    async def _fleet(self, order: Order) -> Fleet:
+        servers = await self._servers.get(_servers_of(order))
+        return await servers.fleet(self._config.servers(self._config.playbooks[order.playbook]), order.run_id)
+
+    @asynccontextmanager
+    async def _started(self, which: tuple[bool, str]) -> AsyncGenerator[Servers]:
+        """Servers that take the stand-in approver's word serve no run that people approve."""
+        yes, sample = which
+        ways, keys = self._ways(sample), keys_folder(self._home)
+        # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
+        flags = ["--home", str(ways.home), "--demo-data"] if sample else []
+        flags += ["--approver-keys", str(self._keys)] if yes else []
+        async with Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
+            yield servers
+
+    def _ways(self, sample: str) -> Ways:
+        data = run_folder(self._home, sample) / "data" if sample else self._home
+        return Ways(self._config, data, environ_of(self._home))
+
+
+def _servers_of(order: Order) -> tuple[bool, str]:
+    """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
+    sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
+    data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
+    return bool(order.setting["yes"]), data
+
+
+def run_folder(home: Path, run_id: str) -> Path:
+    return home / "runs" / run_id
+
+
+def _asking(ways: Ways, progress: "Progress | None") -> "Ask":
+    """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
+    from flotilla_kit.terminal.output import has_person
+
+    return AtTerminal(ways, progress.aside) if progress and has_person() else Notice(ways)
+
+
+@asynccontextmanager
+async def model_of(model: str, name: str, script: Path) -> "AsyncGenerator[Provider]":
+    """Claude, or a script in its place."""
+    if model != "rehearsal":
+        yield provider.live(os.environ)
+        return
+    from ..rehearsal.script import ScriptError
+    from ..rehearsal.script import load as load_script
+    from ..rehearsal.server import Rehearsal
+
+    try:
+        scripts = load_script(script)
+    except (ScriptError, OSError) as error:
+        raise Failure("no_rehearsal", f"{name} cannot be rehearsed: {error}", f"See {script}.") from error
+    async with Rehearsal(scripts) as rehearsal:
+        yield provider.rehearsal(os.environ, rehearsal.url)

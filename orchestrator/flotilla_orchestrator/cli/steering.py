@@ -1,0 +1,73 @@
+"""What people say to runs: `flotilla pause`, `cancel`, `tell`. (`resume` is with the commands that have runs go on.)"""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import Failure
+from ..run_request import check_task
+from .arguments import given_task, home_folder, open_journal, say
+
+if TYPE_CHECKING:
+    from ..journal.journal import Journal, Run
+    from ..journal.steering import Kind
+
+
+async def pause(arguments: argparse.Namespace) -> int:
+    """Its sessions stop in front of their next calls."""
+    async with await open_journal(arguments) as journal:
+        run = await _active(journal, arguments.run_id)
+        await _say(journal, run, "pause")
+    return _said(arguments, run, "pausing", f"`flotilla resume {run.run_id}` lets it go on")
+
+
+async def tell(arguments: argparse.Namespace) -> int:
+    """Its lead hears the message with the next result of a call, or at its end."""
+    text = given_task(arguments)
+    check_task(text)
+    async with await open_journal(arguments) as journal:
+        run = await _active(journal, arguments.run_id)
+        await _say(journal, run, "message", text)
+    return _said(arguments, run, "told", "its lead hears it with the next result of a call, or at its end")
+
+
+async def cancel(arguments: argparse.Namespace) -> int:
+    """It ends, in this process if no other is at work on it."""
+    from ..runs.cancellation import cancel_left_over
+
+    async with await open_journal(arguments) as journal:
+        run = await _active(journal, arguments.run_id)
+        await _say(journal, run, "cancel")
+        ended = await cancel_left_over(home_folder(arguments), journal, run)
+    state = "cancelled" if ended else "cancelling"
+    return _said(arguments, run, state, "what was done before stays done")
+
+
+async def resumed(journal: "Journal", run: "Run") -> bool:
+    """Whether the run was paused; it is no more."""
+    from ..journal.steering import is_paused
+
+    if not await journal.query(is_paused, run.run_id):
+        return False
+    await _say(journal, run, "resume")
+    return True
+
+
+async def _active(journal: "Journal", run_id: str) -> "Run":
+    run = await journal.run(run_id)
+    if run is None:
+        raise Failure("unknown_run", f"There is no run {run_id}.", "See `flotilla runs`, and --home.")
+    if run.ended_at and run.status != "interrupted":
+        raise Failure("run_ended", f"{run.run_id} has ended: {run.status}.", f"See `flotilla show {run.run_id}`.")
+    return run
+
+
+async def _say(journal: "Journal", run: "Run", kind: "Kind", text: str = "") -> None:
+    from ..journal import steering
+
+    await journal.database.write(steering.say, run.run_id, kind, text)
+
+
+def _said(arguments: argparse.Namespace, run: "Run", state: str, then: str) -> int:
+    say(arguments, {"run_id": run.run_id, "state": state}, f"{run.run_id}: {state}; {then}.", sys.stdout)
+    return 0

@@ -1,0 +1,65 @@
+"""This process as an executor of workflows."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .completion_watch import Watch
+
+T = TypeVar("T")
+
+_STOP_S = 30  # how long workflows may take to end their processes
+
+
+@dataclass
+class Executor:
+    """Runs the workflows of this process; there is one at a time, as there is one DBOS.
+
+    Attributes:
+        database: the workflow store, by its address.
+    """
+
+    database: str
+    watch: Watch = field(default_factory=Watch)
+    _bodies: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, body: Coroutine[Any, Any, T]) -> T:
+        """Run a workflow's body; one that is cut off stays as it is, to be taken up by another process.
+
+        DBOS would take a cancelled coroutine for one that has failed, so it never hears of it.
+        """
+        task = asyncio.create_task(body)
+        self._bodies.add(task)
+        try:
+            await asyncio.wait([task])
+            if self._stopped.is_set() or task.cancelled():
+                await asyncio.Event().wait()
+            return task.result()
+        finally:
+            self._bodies.discard(task)
+
+    async def stop(self) -> None:
+        """Cut off every workflow, and wait until each has ended what it had started."""
+        self._stopped.set()
+        while running := [task for task in self._bodies if not task.done()]:
+            for task in running:
+                task.cancel()
+            if not (await asyncio.wait(running, timeout=_STOP_S))[0]:
+                return
+
+
+_current: list[Executor] = []
+
+
+def executor() -> Executor:
+    """That of this process, while DBOS runs in it."""
+    return _current[-1]
+
+
+def set_executor(found: Executor | None) -> None:
+    """Raises nothing; None: DBOS has ended."""
+    _current.clear()
+    if found:
+        _current.append(found)

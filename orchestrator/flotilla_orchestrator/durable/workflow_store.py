@@ -1,0 +1,113 @@
+"""What is kept of workflows, for processes that run them and for those that run none."""
+
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS, DBOSClient, WorkflowStatus
+from pydantic import JsonValue, TypeAdapter
+
+from ..errors import Failure
+from ..run_request import Order
+
+VERSION = "2"  # of the workflows: a run goes on only with the steps that it began with
+UNFINISHED = ["PENDING", "ENQUEUED"]
+SHARED = "flotilla"  # the queue of runs that any worker process may work on
+APPLICATION = "flotilla"
+Said = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A turn after the end of a run. `name` is that of its workflow."""
+
+    name: str
+    text: str
+
+
+def database_url(home: Path) -> str:
+    """PostgreSQL by DATABASE_URL, else a file in `home`."""
+    return os.environ.get("DATABASE_URL") or f"sqlite:///{home / 'engine.db'}"
+
+
+def version_of(run_id: str) -> str:
+    """Of a run at a terminal: one of its own, so that no other process takes what of it is to be taken up."""
+    return f"{VERSION}.{run_id}"
+
+
+def migrate(url: str) -> None:
+    """Have the tables that DBOS needs."""
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            file.execute("PRAGMA journal_mode=WAL")
+    DBOS.migrate(url)
+
+
+@contextmanager
+def connected(url: str) -> Generator[DBOSClient]:
+    """What is kept of workflows, for a process that runs none."""
+    migrate(url)
+    client = DBOSClient(system_database_url=url, application_name=APPLICATION)
+    try:
+        yield client
+    finally:
+        client.destroy()
+
+
+def left_over(url: str, run_id: str) -> tuple[Order, Follow | None] | None:
+    """What is to be gone on with, if the run has not come to its end.
+
+    Raises:
+        Failure: `run_queued`: the workers of the shared queue go on with it. `other_version`: nobody here can.
+    """
+    with connected(url) as client:
+        found = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, name=["run", "follow"])
+    if not found:
+        return None
+    workflow = found[0]
+    if workflow.queue_name == SHARED:
+        raise Failure("run_queued", f"{run_id} is in the shared queue.", "`flotilla work` goes on with it.")
+    if workflow.app_version != version_of(run_id):
+        message = f"{run_id} was begun by another version of Flotilla."
+        raise Failure("other_version", message, "Go on with it there, or end it with `flotilla cancel`.")
+    order, *text = _input(workflow)
+    return order, Follow(workflow.workflow_id, text[0]) if text else None
+
+
+def next_turn(url: str, run_id: str, text: str) -> tuple[Order, Follow]:
+    """A turn that follows after all that there were.
+
+    Raises:
+        Failure: `run_forgotten`: nothing of the run is kept that could go on.
+    """
+    with connected(url) as client:
+        found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
+    (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
+    if run is None or not run.input:
+        raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")
+    return _input(run)[0], Follow(f"{run_id}/follow-{len(found)}", text)
+
+
+def _input(workflow: WorkflowStatus) -> tuple[Order, *tuple[str, ...]]:
+    """What it was given: an order, and of a further turn its text."""
+    assert workflow.input, "it was asked for"
+    order, *text = workflow.input["args"]
+    return kept_as(Order).validate_python(order), *text
+
+
+def forget(url: str, run_id: str) -> None:
+    """Remove a run's workflows."""
+    with connected(url) as client:
+        found = client.list_workflows(workflow_id_prefix=run_id, load_input=False, load_output=False)
+        client.delete_workflows([workflow.workflow_id for workflow in found])
+
+
+@cache
+def kept_as(kind: Any) -> TypeAdapter[Any]:
+    """How values of a type become JSON, and are made of it again."""
+    return TypeAdapter(kind)

@@ -1,0 +1,184 @@
+"""The approval tools of a server, over MCP: the orchestrator has a worker's mandate, a person a token of their own.
+
+Nothing here can approve: what the token's bearer may do, the server decides.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from ..errors import Failure, innermost
+from .http_client import connected
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import CallToolResult
+
+_CALL_S = 15  # how long one call may take, connecting included; a session's hook waits for it
+_START_S = 30  # how long a local server may take to start on top of that
+
+Connect = Callable[[], "AbstractAsyncContextManager[Client]"]
+State = Literal["pending", "approved", "rejected", "consumed", "expired"]
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class Approval(BaseModel):
+    """A request as its server tells it. `facts` are the server's own; `arguments` are what would be called."""
+
+    approval_id: str
+    state: State
+    requester: str
+    run: str
+    tool: str
+    arguments: dict[str, JsonValue]
+    facts: dict[str, JsonValue]
+    created_at: str
+    expires_at: str
+    decided_by: str | None = None
+    reason: str | None = None
+
+    @property
+    def word(self) -> str:
+        """What it is about, and what a person types back to approve: the amount, or the tool where none is at stake."""
+        return str(self.facts.get("amount") or self.tool)
+
+
+class Requested(BaseModel):
+    """What a call would meet now; `pending` and decided ones have their approval."""
+
+    status: Literal["not_required", "pending", "approved", "rejected", "executed"]
+    approval: Approval | None = None
+
+
+class ServerUnavailable(Failure):
+    """No answer came, so nothing is known; what a server refuses is a plain Failure with the server's own code."""
+
+    def __init__(self, server: str, said: str) -> None:
+        suggestion = f"Try again in a moment; then see whether {server} runs, and takes this token."
+        details = {"server": server}
+        super().__init__(
+            "server_unavailable", f"{server} does not answer: {said}", suggestion, retryable=True, details=details
+        )
+
+
+@asynccontextmanager
+async def answered(server: str, timeout_s: float) -> "AsyncGenerator[None]":
+    """Whatever keeps a server from answering in this block is `ServerUnavailable`; a Failure stays what it is."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except Failure:
+        raise
+    except Exception as error:  # a connection fails in many ways; they all mean this
+        if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
+            raise asyncio.CancelledError from error
+        said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
+        raise ServerUnavailable(server, said) from error
+
+
+class Approvals:
+    """The approval tools of one server; every call has a connection of its own, so nothing is held while people think.
+
+    Raises (each method):
+        ServerUnavailable: no answer.
+        Failure: the server's refusal.
+    """
+
+    def __init__(self, server: str, connect: Connect, timeout_s: float = _CALL_S) -> None:
+        self.server = server
+        self._connect, self._timeout_s = connect, timeout_s
+
+    async def request(self, tool: str, arguments: Mapping[str, Any], tool_use_id: str) -> Requested:
+        """What the call would meet now; asks for its approval if it needs one."""
+        asked = {"tool": tool, "arguments": dict(arguments), "tool_use_id": tool_use_id}
+        return await self._call("request_approval", asked, Requested)
+
+    async def get(self, approval_id: str) -> Approval:
+        return await self._call("get_approval", {"approval_id": approval_id}, Approval)
+
+    async def list(self, state: State | None = "pending") -> "list[Approval]":
+        """The newest hundred."""
+        return (await self._call("list_approvals", {"state": state, "limit": 100}, _Page)).items
+
+    async def decide(self, approval_id: str, decision: Literal["approve", "reject"], reason: str = "") -> Approval:
+        decided = {"approval_id": approval_id, "decision": decision, "reason": reason}
+        return await self._call("decide_approval", decided, Approval)
+
+    async def _call(self, tool: str, arguments: dict[str, Any], shape: type[Answer]) -> Answer:
+        from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult
+
+        asked = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
+        async with answered(self.server, self._timeout_s), self._connect() as client:
+            # Not `client.call_tool`: it would list all tools first, for a schema that `shape` says better.
+            result = await client.session.send_request(asked, CallToolResult)
+        if result.is_error:
+            raise refusal(self.server, result)
+        try:
+            return shape.model_validate(result.structured_content)
+        except ValidationError as error:
+            raise ServerUnavailable(self.server, f"{tool} answered in a shape of its own") from error
+
+
+class _Page(BaseModel):
+    items: list[Approval]
+
+
+def over_http(server: str, url: str, token: Callable[[], str], *, local: bool) -> Approvals:
+    """A server at an address.
+
+    Args:
+        token: the bearer token of each call.
+        local: not behind a proxy.
+    """
+
+    @asynccontextmanager
+    async def connect() -> "AsyncGenerator[Client]":
+        headers = {"Authorization": f"Bearer {token()}"}
+        async with connected(url, headers, timeout_s=_CALL_S, local=local) as client:
+            yield client
+
+    return Approvals(server, connect)
+
+
+def over_stdio(server: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Approvals:
+    """A local server, started for each call; its token is in `environment`."""
+
+    @asynccontextmanager
+    async def connect() -> "AsyncGenerator[Client]":
+        from mcp import Client, StdioServerParameters
+        from mcp.client.stdio import stdio_client
+
+        program, *arguments = command
+        parameters = StdioServerParameters(command=program, args=arguments, env=dict(environment), cwd=folder)
+        with tempfile.TemporaryFile("w+") as log:
+            try:
+                async with Client(stdio_client(parameters, log)) as client:
+                    yield client
+            except Exception as error:
+                log.seek(0)
+                said = [line for line in log.read().splitlines() if line.startswith(f"{Path(program).name}: ")]
+                raise ServerUnavailable(server, said[-1] if said else innermost(error)) from error
+
+    return Approvals(server, connect, _CALL_S + _START_S)
+
+
+def refusal(server: str, result: "CallToolResult") -> Failure:
+    text = "".join(getattr(content, "text", "") for content in result.content)
+    try:
+        said = _Error.model_validate_json(text)
+    except ValidationError:
+        return Failure("refused", f"{server}: {text[:500]}")
+    return Failure(said.code, said.message, said.suggestion, retryable=said.retryable, details=said.details)
+
+
+class _Error(BaseModel):
+    code: str
+    message: str
+    suggestion: str = ""
+    retryable: bool = False
+    details: dict[str, JsonValue] = {}

@@ -1,0 +1,51 @@
+"""What a playbook looks up before its first session, such as which customer a ticket is about."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from ..config.config import Playbook, ToolCall
+from ..config.template import TemplateError
+from ..errors import Failure
+from .fleet import Fleet
+from ..mandates.claims import Facts, tool_details
+
+_CALLER = "lookup"  # `sub` of its mandates
+
+
+async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonValue]) -> Facts:
+    """The inputs, and the answers of the playbook's lookups, made one after the other.
+
+    Each is one call with a mandate for that one tool, which must say that it only reads.
+
+    Raises:
+        Failure: `lookup_failed`.
+    """
+    facts = Facts(inputs)
+    for name, lookup in playbook.lookups.items():
+        try:
+            answer = await _answer(lookup, fleet, facts)
+        except Failure as failure:
+            message = f"The lookup `{name}` of {playbook.name}: {failure.message}"
+            raise Failure(
+                "lookup_failed", message, failure.suggestion, retryable=failure.retryable, details=failure.details
+            ) from failure
+        facts = Facts(inputs, {**facts.lookups, name: answer})
+    return facts
+
+
+async def _answer(lookup: ToolCall, fleet: Fleet, facts: Facts) -> JsonValue:
+    assert lookup.server, "checked when the config was loaded"
+    server, tool = fleet.servers[lookup.server], lookup.short
+    if tool not in server.tools:
+        raise Failure("", f"the server {server.name} has no tool `{tool}`.", "Correct `lookups` in the playbook.")
+    if not server.tools[tool].reads:
+        raise Failure("", f"`{tool}` does not say that it only reads.", "Choose a tool that changes nothing.")
+    try:
+        arguments = {name: facts.fill(value) for name, value in lookup.arguments.items()}
+    except TemplateError as error:
+        raise Failure("", f"{error}.", "Correct `lookups` in the playbook.") from error
+    answer = await server.call(server.mandate(_CALLER, tool_details([tool])), tool, arguments)
+    if answer is None:
+        raise Failure("", f"{tool} gives no structured result.", "Choose another tool.")
+    return answer

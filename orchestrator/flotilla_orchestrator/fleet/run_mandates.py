@@ -1,0 +1,98 @@
+"""The mandates of one run: decided for the whole team before its first session, minted fresh for each session."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from ..config.config import Config, Playbook, ToolCall, Worker
+from ..errors import Failure
+from .fleet import Fleet
+from ..mandates.claims import LONGEST_S, Detail, Facts, approval_details, call_detail, details, scopes
+
+_LATE_S = 60  # what a session may take on top of its wall clock, to start and to end
+
+
+class Mandates:
+    """What these workers may do on the servers of a fleet, which lists all of their tools.
+
+    Args:
+        playbook: whose scope narrows the mandates; None for no scope.
+
+    Raises:
+        Failure: `bad_bound`, `bad_rule`, `bad_scope`, `lookup_failed`; `mandates_ignored`: a server that checks no
+            mandates would have to hold one.
+    """
+
+    def __init__(
+        self, config: Config, fleet: Fleet, facts: Facts, playbook: Playbook | None, workers: Iterable[Worker]
+    ) -> None:
+        self._fleet, self._session = fleet, config.fleet.limits.session
+        self._facts, self._rules = facts, config.fleet.rules
+        self.scopes: Mapping[str, Mapping[str, str]] = scopes(playbook, facts) if playbook else {}
+        self._details = {
+            worker.name: {
+                server: self._checked(
+                    worker, server, details(worker, server, facts, config.fleet.rules, fleet.servers[server].tools)
+                )
+                for server in worker.servers
+            }
+            for worker in workers
+        }
+
+    def details(self, worker: Worker) -> Mapping[str, Sequence[Detail]]:
+        """By server: the `authorization_details` of its mandate."""
+        return self._details[worker.name]
+
+    def granted(self, worker: Worker) -> list[str]:
+        """The full names of the tools that it has in this run."""
+        return [
+            f"mcp__{server}__{detail['tool']}"
+            for server, found in self.details(worker).items()
+            for detail in found
+            if detail["type"] == "mcp_tool"
+        ]
+
+    def hidden(self, worker: Worker) -> list[str]:
+        """Tools that its servers list and it is not granted; a server that checks mandates hides them itself."""
+        unaware = [self._fleet.servers[name] for name in worker.servers if self._fleet.servers[name].minter is None]
+        listed = [f"mcp__{server.name}__{tool}" for server in unaware for tool in server.tools]
+        return [tool for tool in listed if tool not in self.granted(worker)]
+
+    def tokens(self, worker: Worker) -> dict[str, str]:
+        """A fresh mandate for each of its servers, by the environment variable that the server's headers name."""
+        return {
+            self._fleet.servers[server].variable: token
+            for server, found in self.details(worker).items()
+            if (token := self._token(worker, server, found))
+        }
+
+    def approval_token(self, worker: Worker, server: str) -> str:
+        """A fresh mandate to ask for approvals in the worker's place; empty if the server checks none."""
+        return self._token(worker, server, approval_details(self.details(worker)[server]))
+
+    def call_token(self, subject: str, call: ToolCall, arguments: Mapping[str, JsonValue]) -> str:
+        """A fresh mandate for one call that the run makes itself, within the playbook's scope.
+
+        Raises:
+            Failure: `denied_by_rule`; `mandates_ignored`: its server checks none.
+        """
+        assert call.server, "checked when the config was loaded"
+        server = self._fleet.servers[call.server]
+        if server.minter is None:
+            message = f"{call.tool} is to be called within a mandate, and {server.name} checks none."
+            raise Failure("mandates_ignored", message, "Start it with --mandate-keys.")
+        detail = call_detail(call.tool, arguments, self._facts, self._rules)
+        return server.mandate(subject, [detail], self.scopes.get(server.name), _LATE_S)
+
+    def _token(self, worker: Worker, server: str, found: Sequence[Detail]) -> str:
+        """It lasts as long as a session of the worker can."""
+        limits = worker.limits.over(self._session)
+        lifetime_s = (limits.wall_clock_s or LONGEST_S) + _LATE_S
+        return self._fleet.servers[server].mandate(worker.name, found, self.scopes.get(server), lifetime_s)
+
+    def _checked(self, worker: Worker, server: str, found: list[Detail]) -> list[Detail]:
+        held = server in self.scopes or any({"arguments", "approval"} & set(detail) for detail in found)
+        if held and self._fleet.servers[server].minter is None:
+            message = f"{worker.name} has bounds, a scope or a rule on {server}, which does not check mandates."
+            raise Failure("mandates_ignored", message, "Start it with --mandate-keys, or take them out.")
+        return found

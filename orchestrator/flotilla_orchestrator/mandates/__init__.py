@@ -1,0 +1,1 @@
+"""What a worker may do, as the claims of signed tokens: bounds, rules and scopes, decided without any server."""

@@ -1,0 +1,37 @@
+"""Ends a run that no process is at work on."""
+
+import asyncio
+from pathlib import Path
+
+from ..journal.journal import Journal, Run
+from ..durable.workflow_store import UNFINISHED, VERSION, connected, database_url
+from ..durable.leases import TakenError, leased
+from .steering import cancellation
+
+
+async def cancel_left_over(home: Path, journal: Journal, run: Run) -> bool:
+    """Whether it has ended with this; else the process that works on it, or will, ends it."""
+    url = database_url(home)
+    try:
+        with leased(home, url, run.run_id):
+            if not await asyncio.to_thread(_cancel, url, run.run_id):
+                return False
+            for span in await journal.spans(run.run_id):
+                if not span.ended_at or span.status == "interrupted":
+                    await journal.end(span, "cancelled")
+            run.status, run.error = "cancelled", cancellation().as_dict()
+            await journal.end_run(run)
+            return True
+    except TakenError:
+        return False
+
+
+def _cancel(url: str, run_id: str) -> bool:
+    """Whether nobody takes it up but who holds its lease; then nobody does any more."""
+    with connected(url) as client:
+        left = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, load_input=False, load_output=False)
+        if any(workflow.app_version == VERSION for workflow in left):
+            return False
+        for workflow in left:
+            client.cancel_workflow(workflow.workflow_id)
+        return True

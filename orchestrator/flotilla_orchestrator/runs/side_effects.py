@@ -1,0 +1,61 @@
+"""What sessions have changed, or may have: read from the spans of their tool calls, those of their workers included."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+
+from pydantic import JsonValue
+
+from ..config.config import TOOL_NAME
+from ..journal.journal import Span
+from .context import Case
+from ..durable.workflow_store import Said
+
+_MOST = 20  # calls told to a lead
+_ARGUMENT_CHARS = 120
+
+
+async def changes(case: Case, sessions: Collection[str]) -> list[Span]:
+    """Calls in these sessions, and below them, of tools that do not only read."""
+    spans = await case.means.journal.spans(case.order.run_id)
+    return [span for span in _below(spans, sessions) if span.kind == "tool" and not _reads(case, span)]
+
+
+def may_have_changed(calls: Sequence[Span]) -> bool:
+    """A denied call never ran; any other may have had its effect, even if it failed."""
+    return any(call.status != "denied" for call in calls)
+
+
+def told(calls: Sequence[Span]) -> list[Said]:
+    """The calls as a lead hears of them: the newest, oldest first; `unknown` is one of which no answer came."""
+    return [
+        {
+            "tool": call.attributes.get("tool"),
+            "status": call.status if call.status in ("ok", "failed", "denied") else "unknown",
+            "arguments": _short(call.attributes.get("arguments")),
+        }
+        for call in calls[-_MOST:]
+    ]
+
+
+def _below(spans: Sequence[Span], sessions: Collection[str]) -> Iterator[Span]:
+    inside = set(sessions)
+    while more := {span.span_id for span in spans if span.parent_id in inside} - inside:
+        inside |= more
+    return (span for span in spans if span.span_id in inside)
+
+
+def _reads(case: Case, call: Span) -> bool:
+    """What no server is known to offer is taken to change something."""
+    name = TOOL_NAME.fullmatch(str(call.attributes.get("tool")))
+    server = case.means.fleet.servers.get(name["server"]) if name else None
+    tool = server.tools.get(name["tool"]) if server and name else None
+    return tool is not None and tool.reads
+
+
+def _short(arguments: JsonValue) -> Said:
+    """As texts, so that whatever is nested is bounded too."""
+    given = arguments.items() if isinstance(arguments, dict) else ()
+    return {
+        name: (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_ARGUMENT_CHARS]
+        for name, value in given
+    }

@@ -1,0 +1,127 @@
+"""What people say to a run while it is at work here: heard within a second, whichever process it was said in."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from ..errors import Failure
+from ..journal import steering
+from ..journal.journal import Journal
+from ..journal.steering import Word
+
+T = TypeVar("T")
+
+_POLL_S = 0.5
+
+
+class Steering:
+    """Of one run."""
+
+    def __init__(self, journal: Journal, run_id: str) -> None:
+        self._journal, self._run_id = journal, run_id
+        self._last = 0
+        self._go, self._cancelled = asyncio.Event(), asyncio.Event()
+        self._go.set()
+        self._messages: list[Word] = []
+        self.on_cancel: Callable[[], None] | None = None
+
+    @property
+    def paused(self) -> bool:
+        return not self._go.is_set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    async def clear(self) -> None:
+        """Wait while the run is paused.
+
+        Raises:
+            Failure: `cancelled`.
+        """
+        await self.unless_cancelled(self._go.wait())
+
+    async def unless_cancelled(self, awaited: Awaitable[T]) -> T:
+        """Raises Failure `cancelled`, as soon as the run is."""
+        task, cancelled = asyncio.ensure_future(awaited), asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait([task, cancelled], return_when=asyncio.FIRST_COMPLETED)
+            if self.cancelled:
+                raise cancellation()
+            return task.result()
+        finally:
+            for one in (task, cancelled):
+                one.cancel()
+            await asyncio.gather(task, cancelled, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Hear what was said since."""
+        for word in await self._journal.query(steering.since, self._run_id, self._last):
+            self._last = word.seq
+            match word.kind:
+                case "pause":
+                    self._go.clear()
+                case "resume":
+                    self._go.set()
+                case "cancel":
+                    self._cancelled.set()
+                    if self.on_cancel:
+                        self.on_cancel()
+                case "message":
+                    self._messages.append(word)
+
+    def heard_by(self, transcript: str | None) -> "Listener":
+        """By an agent that messages are for, and that has this transcript so far; None: by one they are not for."""
+        handed = None if transcript is None else {word.seq for word in self._messages if _marked(word) in transcript}
+        return Listener(self, handed)
+
+    def messages(self, handed: Collection[int]) -> list[Word]:
+        """Those that were not handed over yet."""
+        return [word for word in self._messages if word.seq not in handed]
+
+
+class Listener:
+    """Hands each message over once."""
+
+    def __init__(self, steering: Steering, handed: set[int] | None) -> None:
+        self._steering, self._handed = steering, handed
+
+    @property
+    def paused(self) -> bool:
+        return self._steering.paused
+
+    def told(self) -> str:
+        if self._handed is None:
+            return ""
+        words = self._steering.messages(self._handed)
+        self._handed |= {word.seq for word in words}
+        return "\n".join(f"{_marked(word)} {word.text}" for word in words)
+
+
+def _marked(word: Word) -> str:
+    """Found again in a transcript, it says that the message was handed over."""
+    return f"[message {word.seq} from the person in charge]"
+
+
+def cancellation() -> Failure:
+    return Failure("cancelled", "The run was cancelled.", "What was done before stays done; `flotilla trace` has it.")
+
+
+@asynccontextmanager
+async def heard(journal: Journal, run_id: str) -> AsyncGenerator[Steering]:
+    """A run's steering, kept up to date while the block lasts."""
+    found = Steering(journal, run_id)
+    await found.look()
+
+    async def follow() -> None:
+        while not found.cancelled:
+            await asyncio.sleep(_POLL_S)
+            await found.look()
+
+    following = asyncio.create_task(follow())
+    try:
+        yield found
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)

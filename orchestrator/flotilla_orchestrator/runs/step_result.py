@@ -1,0 +1,72 @@
+"""What a step of a playbook is given, and what it yields to the steps that need it: a summary, never a transcript."""
+
+import json
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from ..config.config import Step
+from ..errors import Failure
+from ..run_request import Order
+from ..sessions.types import SessionResult
+
+MAX_SUMMARY_CHARS = 2000
+
+
+@dataclass(frozen=True)
+class Work:
+    """A step that asks a person, as its workflow is told."""
+
+    order: Order
+    parent_id: str
+    step: Step
+    question: str
+    """Filled in."""
+    said: dict[str, JsonValue]
+    """The summaries of the steps that it needs."""
+    unclear: Failure | None
+    """The question could not be filled in."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a step ended; templates read all but `failure`."""
+
+    status: str
+    """`ok` or `failed`"""
+    summary: str
+    output: dict[str, JsonValue] | None = None
+    failure: Failure | None = None
+
+    @staticmethod
+    def of(step_id: str, result: SessionResult, added: str = "") -> "Done":
+        """Of a worker's session; `added` says what its failure does not."""
+        if result.failure:
+            return Done.failed(step_id, result.failure, added, result.text)
+        text = json.dumps(result.structured, ensure_ascii=False) if result.structured is not None else result.text
+        return Done("ok", cut(text), result.structured)
+
+    @staticmethod
+    def failed(step_id: str, failure: Failure, added: str = "", text: str = "") -> "Done":
+        """`text` is what was said before it failed."""
+        said = f"This step failed ({failure.code}): {failure.message}{added}"
+        failed = Failure(
+            failure.code,
+            f"The step {step_id}: {failure.message}{added}",
+            failure.suggestion,
+            retryable=failure.retryable,
+            details={**failure.details, "step": step_id},
+        )
+        return Done("failed", cut(f"{said}\nSo far it had said: {text}" if text else said), failure=failed)
+
+    @property
+    def context(self) -> dict[str, JsonValue]:
+        return {"status": self.status, "summary": self.summary, "output": self.output}
+
+
+def cut(text: str) -> str:
+    """At most 2,000 characters; says so where it is not all."""
+    if len(text) <= MAX_SUMMARY_CHARS:
+        return text
+    note = f"\n[cut here; it has {len(text)} characters]"
+    return text[: MAX_SUMMARY_CHARS - len(note)] + note

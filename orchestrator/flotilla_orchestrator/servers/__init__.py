@@ -1,1 +1,0 @@
-"""The fleet of MCP servers: started, reached, and given mandates."""

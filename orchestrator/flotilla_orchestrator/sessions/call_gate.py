@@ -1,0 +1,85 @@
+"""Holds back the calls of a session that something has to happen for first: an approval, or the work of others.
+
+It decides only when to stop. What may run, the server decides: whatever is let through here and has no approval is
+refused there.
+"""
+
+import asyncio
+from typing import Any
+
+from ..config.config import TOOL_NAME
+from ..errors import Failure
+from ..fleet.approvals import Approval, ServerUnavailable
+from .delegation_tools import DELEGATE, TRANSFER
+from .types import Delegated, Held, Paused, Session, Waiting
+
+
+class Hold:
+    """For each call: None lets it run, a Failure refuses it, anything else ends the session in front of it."""
+
+    def __init__(self, session: Session) -> None:
+        self.held: Held | None = None
+        self._asks, self._delegation, self._decided = session.asks, session.delegation, session.decided
+        self._steer, self._one_by_one = session.steer, asyncio.Lock()
+
+    async def verdict(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | Held | None:
+        decided = self._decided
+        if decided and decided.tool_use_id == call_id and not isinstance(decided, Paused):
+            return _outcome(decided.approval) if isinstance(decided, Waiting) else None
+        async with self._one_by_one:
+            if self._steer.paused:
+                found = Paused(call_id)
+            elif tool in (DELEGATE, TRANSFER):
+                found = self._delegated(tool, arguments, call_id)
+            else:
+                found = await self._asked(tool, arguments, call_id)
+            if found is None or isinstance(found, Failure):
+                return found
+            if self.held:
+                return Failure(
+                    "one_at_a_time",
+                    "Another call of this turn has to be waited for; this one was not made.",
+                    "Call again once the other one has its result.",
+                    retryable=True,
+                )
+            self.held = found
+            return found
+
+    def _delegated(self, tool: str, arguments: dict[str, Any], call_id: str) -> Delegated | None:
+        assert self._delegation, "it is granted to leads only"
+        try:
+            return Delegated(call_id, self._delegation.tasks(tool, arguments), transfer=tool == TRANSFER)
+        except Failure:
+            return None  # the tool itself says why
+
+    async def _asked(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | Waiting | None:
+        approvals, name = self._asks.get(tool), TOOL_NAME.fullmatch(tool)
+        if approvals is None or name is None:
+            return None
+        try:
+            requested = await approvals.request(name["tool"], arguments, call_id)
+        except ServerUnavailable as failure:
+            return failure
+        except Failure:
+            return None  # the call itself is refused for the same reason, in the server's words
+        if requested.approval is None or requested.status != "pending":
+            return _outcome(requested.approval)
+        return Waiting(approvals.server, tool, call_id, requested.approval)
+
+
+def _outcome(approval: Approval | None) -> Failure | None:
+    details = {"approval_id": approval.approval_id} if approval else {}
+    match approval and approval.state:
+        case "rejected":
+            assert approval
+            return Failure(
+                "approval_rejected",
+                f"A person refused this: {approval.reason or 'no reason was given'}",
+                "Do not try to get the same effect another way; report the refusal.",
+                details=details,
+            )
+        case "expired":
+            message = "Nobody approved this in time; nothing was done."
+            return Failure("approval_expired", message, "Report that it waits for a decision.", details=details)
+        case _:
+            return None

@@ -1,0 +1,114 @@
+"""Records an agent's tool calls as spans, from the moment it asks for one, over whatever has to be waited for."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import JsonValue
+
+from ..config.config import GATE, TOOL_NAME
+from ..journal.journal import Journal, Span, Status, named, now
+from ..fleet.approvals import Approval
+from ..fleet.circuit_breaker import Breaker, broken
+from .delegation_tools import DELEGATE, TRANSFER
+from .types import CallStatus
+
+
+def span_of(session_span: str, call_id: str) -> str:
+    """The id of a call's span."""
+    return named(session_span, call_id)
+
+
+class Calls:
+    """The observer of one agent's session: one for each process that continues it.
+
+    Args:
+        breaker: told which servers answer.
+    """
+
+    def __init__(self, journal: Journal, session: Span, breaker: Breaker | None = None) -> None:
+        self._journal, self._session, self._breaker = journal, session, breaker
+        self._spans: dict[str, Span] = {}
+
+    async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
+        kind = "delegate" if tool in (DELEGATE, TRANSFER) else "tool"
+        attributes: dict[str, JsonValue] = {"tool": tool, "arguments": arguments, "tool_use_id": call_id}
+        name = tool.rsplit("__", 1)[-1]
+        span = Span(
+            self._session.run_id,
+            self._session.span_id,
+            kind,
+            name,
+            attributes,
+            span_id=span_of(self._session.span_id, call_id),
+        )
+        self._spans[call_id] = await self._journal.begin(span)
+
+    async def call_waits(self, call_id: str, approval: Approval) -> None:
+        await self._approval(call_id, "waiting", approval)
+
+    async def call_decided(self, call_id: str, approval: Approval) -> None:
+        """A person has decided; the session goes on."""
+        await self._approval(call_id, "running", approval)
+
+    async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
+        if span := await self._span(call_id):
+            if error:
+                span.attributes["error"] = error[:2000]
+            await self._told(span, status, error or "")
+            await self._journal.end(span, status)
+
+    async def _told(self, span: Span, status: CallStatus, error: str) -> None:
+        tool = TOOL_NAME.fullmatch(str(span.attributes.get("tool")))
+        if self._breaker is None or tool is None or tool["server"] == GATE:
+            return
+        if status == "ok":
+            await self._breaker.answered(tool["server"])
+        elif broken(error):
+            circuit = await self._breaker.failed(tool["server"], error)
+            span.attributes["circuit"] = circuit.as_dict()
+
+    async def catch_up(self, results: Mapping[str, bool]) -> None:
+        """End the calls whose result an earlier process did not live to hear.
+
+        Args:
+            results: by id of the call, whether it is an error.
+        """
+        for span in await self._journal.spans(self._session.run_id):
+            call_id = str(span.attributes.get("tool_use_id"))
+            if span.parent_id == self._session.span_id and not span.ended_at and call_id in results:
+                await self._journal.end(span, "failed" if results[call_id] else "ok")
+
+    async def lost(self, kept: Collection[str]) -> int:
+        """How many model calls died with an earlier process: that it was in, and those whose answer was not kept.
+
+        Args:
+            kept: the ids of the calls in the transcript.
+        """
+        spans = [span for span in await self._journal.spans(self._session.run_id) if "lost" not in span.attributes]
+        spans = [span for span in spans if span.parent_id == self._session.span_id]
+        in_a_call = any(not span.ended_at or span.status == "interrupted" for span in spans)
+        gone = [span for span in spans if span.attributes["tool_use_id"] not in kept]
+        for span in gone:
+            span.attributes["lost"] = True
+            await (self._journal.change(span) if span.ended_at else self._journal.end(span, "interrupted"))
+        return len(gone) + (not in_a_call)
+
+    async def _approval(self, call_id: str, status: Status, approval: Approval) -> None:
+        span = await self._span(call_id)
+        if span and not span.ended_at:  # else an earlier process has seen its end
+            before = span.attributes.get("approval")
+            span.status = status
+            span.attributes["approval"] = {
+                "approval_id": approval.approval_id,
+                "of": approval.word,
+                "state": approval.state,
+                "by": approval.decided_by,
+                "reason": approval.reason,
+                "asked_at": before["asked_at"] if isinstance(before, dict) else now(),
+                "decided_at": None if approval.state == "pending" else now(),
+            }
+            await self._journal.change(span)
+
+    async def _span(self, call_id: str) -> Span | None:
+        """An earlier process may have begun it."""
+        return self._spans.get(call_id) or await self._journal.span(span_of(self._session.span_id, call_id))

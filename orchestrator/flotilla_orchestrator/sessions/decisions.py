@@ -1,0 +1,71 @@
+"""Waits until a person has decided about a call: no process of the session runs meanwhile, and nothing is held."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ..fleet.approvals import Approval, Approvals, ServerUnavailable
+
+_UNREACHABLE_S = 600  # a server may restart while people think
+_LONGEST_PAUSE_S = 30
+_LOOKS_A_SECOND = 5  # of all that wait in this process
+_waiting: dict[asyncio.Future[None], bool] = {}  # whether a server has said that nobody has decided yet
+
+
+STEPS = ""  # in place of a server: a step of the playbook asks, and the journal keeps the decision
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What a person is asked, and where a decision is taken."""
+
+    server: str
+    url: str
+    approval: Approval
+
+
+Ask = Callable[[Pending], Awaitable[None]]
+"""Brings a request before whoever may decide. It may return before they have, and is cancelled once they have."""
+
+
+def undecided() -> int:
+    """How many calls wait in this process, as far as is known for people only."""
+    return sum(_waiting.values())
+
+
+async def decision(approvals: Approvals, pending: Pending, ask: Ask) -> Approval:
+    """The approval once it is no longer pending, whoever decided, from wherever.
+
+    Raises:
+        ServerUnavailable: the server has been gone for ten minutes.
+        Failure: it does not know the request any more.
+    """
+    began = heard = time.monotonic()
+    asking = asyncio.ensure_future(ask(pending))
+    _waiting[asking] = False
+    try:
+        while True:
+            now = time.monotonic()
+            try:
+                found = await approvals.get(pending.approval.approval_id)
+                heard = now
+            except ServerUnavailable:
+                if now - heard > _UNREACHABLE_S:
+                    raise
+            else:
+                if found.state != "pending":
+                    return found
+                _waiting[asking] = True
+            # Often at first, seldom later: each look is a record in the server's audit.
+            pause_s = min(max(0.1, (now - began) / 10), _LONGEST_PAUSE_S)
+            pause_s = max(pause_s, (len(_waiting) - 1) / _LOOKS_A_SECOND)
+            if asking.done():
+                asking.result()
+                await asyncio.sleep(pause_s)
+            else:
+                await asyncio.wait([asking], timeout=pause_s)
+    finally:
+        del _waiting[asking]
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
