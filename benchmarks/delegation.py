@@ -21,7 +21,7 @@ from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, ResultMessage,
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.runs.launch import run_playbook
-from flotilla_orchestrator.run_request import Order, new_run_id
+from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.journal.journal import Journal, Span
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
@@ -60,11 +60,11 @@ async def ours(home: Path) -> Taken:
     _worker(configs, "lead", delegates=["helper"])
     _worker(configs, "helper", tools=[_TOOL])
     config = load(configs)
-    order = Order(new_run_id(), "case", "rehearsal", "Look at it.", {})
+    order = RunRequest(new_run_id(), "case", "rehearsal", "Look at it.", {})
     async with Rehearsal(scripts) as model, await Journal.open(home) as journal:
 
         @asynccontextmanager
-        async def opening(_: Order) -> AsyncGenerator[Means]:
+        async def opening(_: RunRequest) -> AsyncGenerator[Means]:
             environ, folder = {**os.environ, "FLOTILLA_HOME": str(home)}, home / "run"
             found = running(config, ["billing"], run_id=order.run_id, logs=folder, keys=home / "keys", environ=environ)
             async with found as fleet:

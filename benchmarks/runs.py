@@ -14,7 +14,7 @@ from pathlib import Path
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.runs.launch import run_playbook
-from flotilla_orchestrator.run_request import Order, new_run_id
+from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.journal.journal import Journal
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal
@@ -42,7 +42,7 @@ async def rehearse(home: Path) -> Played:
     config = load(CONFIGS)
     example = config.playbooks[PLAYBOOK].example
     assert example is not None
-    order = Order(new_run_id(), PLAYBOOK, "rehearsal", example.task, dict(example.inputs))
+    order = RunRequest(new_run_id(), PLAYBOOK, "rehearsal", example.task, dict(example.inputs))
     folder = home / order.run_id
     approvers = folder / "approver-keys.json"
     async with (
@@ -54,7 +54,7 @@ async def rehearse(home: Path) -> Played:
             names, keys = config.servers(config.playbooks[PLAYBOOK]), home / "keys"
 
             @asynccontextmanager
-            async def opening(_: Order) -> AsyncGenerator[Means]:
+            async def opening(_: RunRequest) -> AsyncGenerator[Means]:
                 async with running(config, names, run_id=order.run_id, logs=folder, keys=keys, flags=flags) as fleet:
                     yield Means(config, fleet, provider.rehearsal(os.environ, model.url), journal, folder, ask)
 

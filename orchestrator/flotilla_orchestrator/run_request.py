@@ -19,7 +19,7 @@ def new_run_id() -> str:
 
 
 @dataclass(frozen=True)
-class Order:
+class RunRequest:
     """A run as it was asked for. `setting` is for whoever opens it; `model` is `claude` or `rehearsal`."""
 
     run_id: str

@@ -12,7 +12,7 @@ import yaml
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.runs.launch import run_playbook
-from flotilla_orchestrator.run_request import Order, new_run_id
+from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.journal.allowances import Entry
 from flotilla_orchestrator.journal.journal import Journal, Run, Span
 from flotilla_orchestrator.journal.ledger import Ledger
@@ -126,7 +126,7 @@ class Stage:
             config, keys = load(self.configs), self.home / "keys"
 
             @asynccontextmanager
-            async def opening(order: Order) -> AsyncGenerator[Means]:
+            async def opening(order: RunRequest) -> AsyncGenerator[Means]:
                 folder = self.home / "runs" / order.run_id
                 names = config.servers(config.playbooks["case"])
                 async with running(
@@ -134,7 +134,7 @@ class Stage:
                 ) as fleet:
                     yield Means(config, fleet, model, journal, folder, ask or _unasked)
 
-            order = Order(new_run_id(), "case", model.model, task, dict(inputs or {}))
+            order = RunRequest(new_run_id(), "case", model.model, task, dict(inputs or {}))
             run = await run_playbook(config, order, home=self.home, journal=journal, opening=opening)
             entries = await Ledger(journal.database).entries(run.run_id)
             ledger = {entry.span_id: entry for entry in entries}

@@ -48,8 +48,8 @@ def _desk(arguments: argparse.Namespace, config: Config, name: str) -> Approvals
         return over_http(name, url, lambda: token, local=False)
     from flotilla_kit.settings import MANDATE_VARIABLE
 
-    from ..provider import server_environment
     from ..fleet.processes import executable
+    from ..provider import server_environment
 
     assert server.command, "a server has a command or a URL"
     program, *given = server.command

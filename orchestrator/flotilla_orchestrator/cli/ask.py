@@ -12,11 +12,11 @@ from pydantic import JsonValue
 
 from ..config.config import Config
 from ..errors import Failure
-from ..run_request import new_run_id, pairs
-from ..provider import Provider
 from ..journal.journal import Run
+from ..provider import Provider
 from ..routing.decision import Request, Route, Unclear
 from ..routing.router import RECORDED_AS, route
+from ..run_request import new_run_id, pairs
 from .approver_token import TOKEN_VARIABLE
 from .arguments import given_task, home_folder, open_journal, print_json
 

@@ -20,8 +20,8 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed; returns the exit code."""
     from . import approvals as commands_approvals
     from . import decide as commands_decide
-    from . import keys as commands_keys
     from . import journal as commands_journal
+    from . import keys as commands_keys
     from . import runs as commands_runs
     from . import steering
     from . import work as commands_work

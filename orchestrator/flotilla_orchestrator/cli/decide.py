@@ -11,8 +11,8 @@ from .arguments import home_folder, known_run, open_journal, say
 from .decision_prompts import described
 
 if TYPE_CHECKING:
-    from ..journal.journal import Journal
     from ..fleet.approvals import Approval
+    from ..journal.journal import Journal
     from ..sessions.decisions import Ask, Pending
 
 
@@ -20,8 +20,8 @@ async def decide(arguments: argparse.Namespace) -> int:
     """show · approve · reject"""
     from flotilla_kit.terminal.output import local_user
 
-    from ..runs import step_answers
     from ..durable.workflow_store import database_url
+    from ..runs import step_answers
 
     async with await open_journal(arguments, read_only=arguments.action == "show") as journal:
         run = await known_run(journal, arguments.run_id)
@@ -39,9 +39,9 @@ async def decide(arguments: argparse.Namespace) -> int:
 
 def rehearsed(ask: "Ask", journal: "Journal", home: Path) -> "Ask":
     """The approver of a rehearsal also says yes to what steps ask."""
-    from ..runs import step_answers
     from ..durable.workflow_store import database_url
     from ..rehearsal.standin import NAME
+    from ..runs import step_answers
 
     async def answer(pending: "Pending") -> None:
         if pending.server != STEPS:

@@ -13,9 +13,9 @@ from pathlib import Path
 from flotilla_kit.terminal.output import quoted, tell, visible
 
 from ..config.config import Config
-from ..provider import server_environment
 from ..fleet.approvals import Approval
 from ..fleet.processes import executable
+from ..provider import server_environment
 from ..sessions.decisions import STEPS, Pending
 
 

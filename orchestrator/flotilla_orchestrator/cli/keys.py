@@ -85,11 +85,11 @@ async def mandate(arguments: argparse.Namespace) -> int:
 
 
 async def _shown(config: Config, worker: Worker, playbook: Playbook | None, given: list[str], home: Path) -> "Shown":
-    from ..run_request import check_values, given_inputs
     from ..fleet.fleet import running
     from ..fleet.lookups import look_up
-    from ..mandates.claims import Facts
     from ..fleet.run_mandates import Mandates
+    from ..mandates.claims import Facts
+    from ..run_request import check_values, given_inputs
     from ..views.show_mandate import show
 
     inputs = given_inputs(given, playbook.inputs if playbook else {})

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from .. import provider
 from ..config.config import Config
 from ..errors import Failure
-from ..run_request import Order, check_inputs
-from ..rehearsal.standin import approving
 from ..fleet.fleet import Fleet, Servers
+from ..rehearsal.standin import approving
+from ..run_request import RunRequest, check_inputs
 from .arguments import environ_of, keys_folder
-from .decision_prompts import AtTerminal, Notice, Ways
 from .decide import rehearsed
+from .decision_prompts import AtTerminal, Notice, Ways
 
 if TYPE_CHECKING:
-    from ..provider import Provider
     from ..journal.journal import Journal
+    from ..provider import Provider
     from ..rehearsal.recorder import Recorder
     from ..sessions.agent import Means
     from ..sessions.decisions import Ask
@@ -81,13 +81,15 @@ class Stage:
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(self._standin.close(), self._servers.close(), self._models.close())
 
-    async def start(self, order: Order) -> None:
+    async def start(self, order: RunRequest) -> None:
         """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
         self._starting.add(task := asyncio.create_task(self._fleet(order)))
         await asyncio.wait([task], timeout=_LAUNCH_S)
 
     @asynccontextmanager
-    async def opened(self, journal: "Journal", progress: "Progress | None", order: Order) -> "AsyncGenerator[Means]":
+    async def opened(
+        self, journal: "Journal", progress: "Progress | None", order: RunRequest
+    ) -> "AsyncGenerator[Means]":
         """What the run works with.
 
         Args:
@@ -110,7 +112,7 @@ class Stage:
             ask = _asking(self._ways(data), progress)
         yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
 
-    async def _fleet(self, order: Order) -> Fleet:
+    async def _fleet(self, order: RunRequest) -> Fleet:
         servers = await self._servers.get(_servers_of(order))
         return await servers.fleet(self._config.servers(self._config.playbooks[order.playbook]), order.run_id)
 
@@ -130,7 +132,7 @@ class Stage:
         return Ways(self._config, data, environ_of(self._home))
 
 
-def _servers_of(order: Order) -> tuple[bool, str]:
+def _servers_of(order: RunRequest) -> tuple[bool, str]:
     """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
     sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
     data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""

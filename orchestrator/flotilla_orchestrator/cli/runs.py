@@ -16,7 +16,7 @@ from .. import provider
 from ..config.config import ROUTER, Config
 from ..config.files import load
 from ..errors import Failure
-from ..run_request import Order, check_inputs, check_task, given_inputs, new_run_id
+from ..run_request import RunRequest, check_inputs, check_task, given_inputs, new_run_id
 from .approver_token import TOKEN_VARIABLE
 from .arguments import (
     config_folder,
@@ -42,7 +42,7 @@ async def demo(arguments: argparse.Namespace) -> int:
     example, model = playbook.example, "claude" if arguments.live else "rehearsal"
     setting = _setting(arguments, config, model, yes=not arguments.live, sample=new_run_id())
     inputs = {**example.inputs, **given_inputs(arguments.input, playbook.inputs)}
-    first = Order(str(setting["sample"]), playbook.name, model, example.task, inputs, setting)
+    first = RunRequest(str(setting["sample"]), playbook.name, model, example.task, inputs, setting)
     if not arguments.later:
         return _ended(arguments, await _play(arguments, config, first, new=True))
     if arguments.record:
@@ -65,7 +65,7 @@ async def run(arguments: argparse.Namespace) -> int:
     return _ended(arguments, await _play(arguments, config, order, new=True))
 
 
-async def _queue(arguments: argparse.Namespace, config: Config, order: Order) -> int:
+async def _queue(arguments: argparse.Namespace, config: Config, order: RunRequest) -> int:
     """Leave it to `flotilla work`."""
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
@@ -89,7 +89,9 @@ async def ask(arguments: argparse.Namespace) -> int:
 
     async def play(name: str, task: str, inputs: Mapping[str, JsonValue]) -> dict[str, object]:
         setting = _setting(arguments, config, model, yes=arguments.yes)
-        return await _play(arguments, config, Order(new_run_id(), name, model, task, dict(inputs), setting), new=True)
+        return await _play(
+            arguments, config, RunRequest(new_run_id(), name, model, task, dict(inputs), setting), new=True
+        )
 
     return await ask(arguments, config, model_of(model, ROUTER, script), play)
 
@@ -136,10 +138,10 @@ async def follow(arguments: argparse.Namespace) -> int:
     return _ended(arguments, await _play(arguments, config, order, turn))
 
 
-def _order(arguments: argparse.Namespace, config: Config, playbook: str, inputs: dict[str, JsonValue]) -> Order:
+def _order(arguments: argparse.Namespace, config: Config, playbook: str, inputs: dict[str, JsonValue]) -> RunRequest:
     model = _model(arguments)
     setting = _setting(arguments, config, model, yes=arguments.yes)
-    return Order(new_run_id(), playbook, model, given_task(arguments), inputs, setting)
+    return RunRequest(new_run_id(), playbook, model, given_task(arguments), inputs, setting)
 
 
 def _model(arguments: argparse.Namespace) -> str:
@@ -175,7 +177,7 @@ def _ended(arguments: argparse.Namespace, record: dict[str, object]) -> int:
 
 
 async def _play(
-    arguments: argparse.Namespace, config: Config, order: Order, turn: "Follow | None" = None, *, new: bool = False
+    arguments: argparse.Namespace, config: Config, order: RunRequest, turn: "Follow | None" = None, *, new: bool = False
 ) -> dict[str, object]:
     """Run it, or go on with it, and show it to people; returns its record.
 
@@ -201,8 +203,8 @@ async def _play(
     async with Stage(config, home, folder, recorder) as stage:
         if new:
             await stage.start(order)  # while they do, the engine is imported
-        from ..runs.launch import run_playbook
         from ..journal.ledger import Ledger
+        from ..runs.launch import run_playbook
         from ..views.show import Progress, as_record, result
 
         progress = None if arguments.json else Progress(console)

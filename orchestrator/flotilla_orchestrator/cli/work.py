@@ -17,8 +17,8 @@ from .approver_token import TOKEN_VARIABLE
 from .arguments import config_folder, home_folder, open_journal, say
 
 if TYPE_CHECKING:
-    from ..runs.queue_worker import Replica
     from ..journal.journal import Span
+    from ..runs.queue_worker import Replica
 
 _LOOK_S = 0.5
 

@@ -11,7 +11,7 @@ from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowHandleAsync
 from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
-from .executor import here
+from .executor import executor
 from .workflow_store import Said, kept_as
 
 _POLL_S = 0.02  # how often an outcome is looked for that is about to be written down
@@ -29,7 +29,7 @@ class Handle(Generic[R]):
 
     async def result(self) -> R:
         """Wait for its end."""
-        await here().watch.until(self.found.get_workflow_id())
+        await executor().watch.until(self.found.get_workflow_id())
         return self._kind.validate_python(await self.found.get_result(polling_interval_sec=_POLL_S))
 
 
@@ -44,10 +44,10 @@ class Workflow(Generic[P, R]):
         @DBOS.workflow(name=name)
         @wraps(body)
         async def workflow(*said: JsonValue) -> JsonValue:
-            process, workflow_id = here(), str(DBOS.workflow_id)
+            process, workflow_id = executor(), str(DBOS.workflow_id)
             given: Any = [kind.validate_python(one) for kind, one in zip(kinds, said, strict=True)]
             try:
-                return kind.dump_python(await process.live(run(*given)), mode="json")
+                return kind.dump_python(await process.run(run(*given)), mode="json")
             finally:
                 process.watch.tell(workflow_id)
 
@@ -76,7 +76,7 @@ def durable(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Workfl
 async def first(handles: Sequence[Handle[Any]]) -> Handle[Any]:
     """The one of these workflows that ended first, the same again in a process that takes this one up."""
     by_id = {handle.found.get_workflow_id(): handle for handle in handles}
-    await here().watch.first(by_id)
+    await executor().watch.first(by_id)
     ended = await DBOS.wait_first_async([handle.found for handle in handles], polling_interval_sec=_POLL_S)
     return by_id[ended.get_workflow_id()]
 
@@ -95,3 +95,23 @@ async def step(name: str, body: Callable[P, Awaitable[T]], *given: P.args, **nam
     if "failure" in found:
         raise Failure.from_dict(found["failure"])
     return kind.validate_python(found["value"])
+
+
+def workflow_id() -> str:
+    """Of the workflow that asks."""
+    return str(DBOS.workflow_id)
+
+
+async def sleep(seconds: float) -> None:
+    """Wait so long in all, in whichever processes."""
+    await DBOS.sleep_async(seconds)
+
+
+async def receive(topic: str, timeout_s: float) -> Said | None:
+    """The next message to this workflow; None: there was none in time."""
+    return await DBOS.recv_async(topic, timeout_s)
+
+
+async def send(workflow_id: str, message: Said, topic: str) -> None:
+    """To another workflow, from one."""
+    await DBOS.send_async(workflow_id, message, topic)

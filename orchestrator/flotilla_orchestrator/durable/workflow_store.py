@@ -13,7 +13,7 @@ from dbos import DBOS, DBOSClient, WorkflowStatus
 from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
-from ..run_request import Order
+from ..run_request import RunRequest
 
 VERSION = "2"  # of the workflows: a run goes on only with the steps that it began with
 UNFINISHED = ["PENDING", "ENQUEUED"]
@@ -59,7 +59,7 @@ def connected(url: str) -> Generator[DBOSClient]:
         client.destroy()
 
 
-def left_over(url: str, run_id: str) -> tuple[Order, Follow | None] | None:
+def left_over(url: str, run_id: str) -> tuple[RunRequest, Follow | None] | None:
     """What is to be gone on with, if the run has not come to its end.
 
     Raises:
@@ -79,7 +79,7 @@ def left_over(url: str, run_id: str) -> tuple[Order, Follow | None] | None:
     return order, Follow(workflow.workflow_id, text[0]) if text else None
 
 
-def next_turn(url: str, run_id: str, text: str) -> tuple[Order, Follow]:
+def next_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, Follow]:
     """A turn that follows after all that there were.
 
     Raises:
@@ -93,11 +93,11 @@ def next_turn(url: str, run_id: str, text: str) -> tuple[Order, Follow]:
     return _input(run)[0], Follow(f"{run_id}/follow-{len(found)}", text)
 
 
-def _input(workflow: WorkflowStatus) -> tuple[Order, *tuple[str, ...]]:
+def _input(workflow: WorkflowStatus) -> tuple[RunRequest, *tuple[str, ...]]:
     """What it was given: an order, and of a further turn its text."""
     assert workflow.input, "it was asked for"
     order, *text = workflow.input["args"]
-    return kept_as(Order).validate_python(order), *text
+    return kept_as(RunRequest).validate_python(order), *text
 
 
 def forget(url: str, run_id: str) -> None:

@@ -19,10 +19,10 @@ from pydantic import JsonValue
 
 from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
+from ..mandates.claims import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
 from ..names import did_you_mean
 from .approvals import answered, refusal
 from .http_client import connected
-from ..mandates.claims import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
 from .processes import Process, started
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pydantic import JsonValue
 from ..config.config import Playbook, ToolCall
 from ..config.template import TemplateError
 from ..errors import Failure
-from .fleet import Fleet
 from ..mandates.claims import Facts, tool_details
+from .fleet import Fleet
 
 _CALLER = "lookup"  # `sub` of its mandates
 

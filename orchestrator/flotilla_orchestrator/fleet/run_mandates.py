@@ -6,8 +6,8 @@ from pydantic import JsonValue
 
 from ..config.config import Config, Playbook, ToolCall, Worker
 from ..errors import Failure
-from .fleet import Fleet
 from ..mandates.claims import LONGEST_S, Detail, Facts, approval_details, call_detail, details, scopes
+from .fleet import Fleet
 
 _LATE_S = 60  # what a session may take on top of its wall clock, to start and to end
 

@@ -15,9 +15,9 @@ from pydantic import JsonValue
 
 from ..config.config import Config, Playbook
 from ..errors import Failure
+from ..journal.journal import Run
 from ..names import did_you_mean
 from ..run_request import check_values, given_inputs
-from ..journal.journal import Run
 
 SURE = 0.6  # below, a person is asked
 

@@ -8,9 +8,9 @@ from pydantic import JsonValue
 
 from ..config.config import ROUTER, Config
 from ..errors import Failure
-from ..run_request import check_task
-from ..provider import Provider
 from ..journal.journal import Journal, Run, Span, session_id
+from ..provider import Provider
+from ..run_request import check_task
 from ..sessions.call_recorder import Calls
 from ..sessions.deadline import Deadline
 from ..sessions.session import run_session

@@ -7,19 +7,20 @@ from dataclasses import replace
 
 from flotilla_kit.effects import faults
 
+from ..durable.workflow import Handle, step
+from ..durable.workflow_store import Said
 from ..errors import Failure
+from ..fleet.approvals import Approval
 from ..journal.allowances import Used
 from ..journal.journal import Span
-from ..fleet.approvals import Approval
 from ..sessions.call_recorder import Calls
-from ..sessions.types import Delegated, SessionResult, Waiting
 from ..sessions.decisions import Pending, decision
-from .context import Case, Job
+from ..sessions.types import Delegated, SessionResult, Waiting
+from .agent_task import Job
 from .circuit_checks import admitted, missed
+from .context import Case
 from .delegations import Tasks, reports
-from ..durable.workflow import Handle, step
-from ..durable.executor import here
-from ..durable.workflow_store import Said
+from .process import process
 from .session_parts import listener, session
 from .session_record import count, end
 
@@ -33,7 +34,7 @@ async def attempt(case: Case, job: Job, name: str, agent: Tasks) -> SessionResul
         name: what its parts are called after.
         agent: does a task that it delegates.
     """
-    journal, result = here().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
+    journal, result = process().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
     attributes: Said = {"task": job.task, "model": case.order.model, **job.about}
     attributes["version"] = case.worker(job).version
     if job.attempt > 1:
@@ -74,7 +75,7 @@ class _Agent:
                     if not say:
                         return total
                 if total.delegated and total.delegated.transfer:
-                    await Calls(here().journal, self._span).call_ended(total.delegated.tool_use_id, "ok")
+                    await Calls(process().journal, self._span).call_ended(total.delegated.tool_use_id, "ok")
                     return total
                 self._job.allowance.left(total.turns, total.cost_usd)  # before anybody is asked in vain
                 if total.waiting:
@@ -86,10 +87,10 @@ class _Agent:
 
     async def _begun(self, number: int, total: SessionResult, say: str) -> Handle[SessionResult]:
         """The next part."""
-        name, queue = f"{self._name}#{number}", here().sessions
+        name, queue = f"{self._name}#{number}", process().session_queue
         if queue is None:
             return await session.start(name, self._job, total, say)
-        first = number == 1 and self._job.above is None  # what has begun is finished before more is begun
+        first = number == 1 and self._job.awaited_by is None  # what has begun is finished before more is begun
         return await session.enqueue(queue, name, first, self._job, total, say)
 
     async def _told(self, total: SessionResult) -> str:
@@ -102,7 +103,7 @@ class _Agent:
 
     async def _note(self, total: SessionResult) -> None:
         count(self._span, total)
-        await here().journal.change(self._span)
+        await process().journal.change(self._span)
         used = Used(total.turns, total.input_tokens, total.output_tokens, total.cost_usd)
         await self._case.ledger.note(self._job.span_id, used)
 
@@ -118,7 +119,7 @@ class _Agent:
 
         found = await step("decision", decided)
         faults.point("decided")
-        await Calls(here().journal, self._span).call_decided(waiting.tool_use_id, found)
+        await Calls(process().journal, self._span).call_decided(waiting.tool_use_id, found)
         return replace(waiting, approval=found)
 
     async def _reported(self, delegated: Delegated) -> Delegated:

@@ -7,18 +7,17 @@ them fails the run. How each ended is a span of the run.
 import asyncio
 import logging
 
-from dbos import DBOS
 from flotilla_kit.effects import faults
 from pydantic import JsonValue
 
 from ..config import template
 from ..config.config import ToolCall
+from ..durable.workflow import step, workflow_id
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.journal import Span, named
 from .agent_session import internal_error
 from .context import Case
-from ..durable.workflow import step
-from ..durable.workflow_store import Said
 
 _TRIES, _PAUSE_S = 3, 1  # the key of its effect is the same each time
 
@@ -37,12 +36,12 @@ async def after(case: Case, run: Span, lookups: Said, task: str, output: Said) -
 
 
 async def _after(case: Case, run: Span, lookups: Said, known: Said, name: str, call: ToolCall) -> None:
-    key, journal = f"{DBOS.workflow_id}/after-{name}", case.means.journal
+    key, journal = f"{workflow_id()}/after-{name}", case.means.journal
     span = Span(case.order.run_id, run.span_id, "tool", call.short, {"tool": call.tool, "after": name}, named(key))
     await journal.begin(span)
     try:
         # The span keeps when it began, so a process that takes the run up says the same.
-        of_run: JsonValue = {"id": str(DBOS.workflow_id), "ended_at": span.started_at}
+        of_run: JsonValue = {"id": workflow_id(), "ended_at": span.started_at}
         arguments = _filled(call, {**known, "run": of_run})
         span.attributes["arguments"] = arguments
         await step(f"after-{name}", _called, case, lookups, call, arguments, key)

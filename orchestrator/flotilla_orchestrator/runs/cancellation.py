@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from ..journal.journal import Journal, Run
-from ..durable.workflow_store import UNFINISHED, VERSION, connected, database_url
 from ..durable.leases import TakenError, leased
+from ..durable.workflow_store import UNFINISHED, VERSION, connected, database_url
+from ..journal.journal import Journal, Run
 from .steering import cancellation
 
 

@@ -1,11 +1,12 @@
 """Sessions and the circuits of the servers that they need: who may start, and what a server that was missed is told."""
 
+from ..durable.workflow import step
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.journal import Span
 from ..sessions.types import SessionResult
-from .context import Case, Job
-from ..durable.workflow import step
-from ..durable.workflow_store import Said
+from .agent_task import Job
+from .context import Case
 
 
 async def admitted(case: Case, job: Job) -> Failure | None:

@@ -5,73 +5,27 @@ needs them until nothing of the run is at work here any more. All of it can be m
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
 from ..config.config import Worker
-from ..errors import Failure
-from ..run_request import Order
-from ..journal.allowances import Allowance
+from ..fleet.run_mandates import Mandates
 from ..journal.ledger import Ledger
 from ..mandates.claims import Facts
-from ..fleet.run_mandates import Mandates
+from ..run_request import RunRequest
 from ..sessions.agent import Agent, Means
 from ..sessions.deadline import Deadline
+from .agent_task import Job
 from .steering import Steering, heard
 
-
-@dataclass(frozen=True)
-class Job:
-    """A task for a worker; `span_id` is that of its session."""
-
-    order: Order
-    lookups: dict[str, JsonValue]
-    span_id: str
-    parent_id: str
-    above: str | None
-    """The session that waits for it."""
-    worker: str
-    task: str
-    share: Allowance | Failure
-    """Of what the run may use; or why there is none for it."""
-    result_wanted: bool = False
-    """The playbook's structured result."""
-    depth: int = 0
-    """How many delegations and transfers it is away from the run's lead."""
-    model: str | None = None
-    """In place of the worker's own."""
-    session_of: str | None = None
-    """The span whose session it goes on with; None: it has one of its own."""
-    say: str = ""
-    """What that session is told."""
-    before: int = 0
-    """How many turns it had then."""
-    tries: int | None = None
-    """How often it is tried at all, whatever it fails of; None: as its worker says, where that is safe."""
-    attempt: int = 1
-    why: str = ""
-    """It is not the first attempt."""
-    output: dict[str, JsonValue] | None = None
-    """The schema of what its step has to give."""
-    about: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
-    """Further attributes of its span."""
-
-    @property
-    def allowance(self) -> Allowance:
-        """Of a task with a share; no other is begun."""
-        assert isinstance(self.share, Allowance), self.share
-        return self.share
-
-
-Opening = Callable[[Order], AbstractAsyncContextManager[Means]]
+Opening = Callable[[RunRequest], AbstractAsyncContextManager[Means]]
 """Starts what a run works with, and ends it with the block."""
 
 
 class Case:
     """A run in this process."""
 
-    def __init__(self, order: Order, means: Means, steering: Steering) -> None:
+    def __init__(self, order: RunRequest, means: Means, steering: Steering) -> None:
         self.order, self.means, self.steering = order, means, steering
         self.playbook = means.config.playbooks[order.playbook]
         self.limits = self.playbook.limits.over(means.config.fleet.limits.run)
@@ -103,10 +57,10 @@ class Case:
 
         found = clock(span_id)
         if self.steering.cancelled:
-            self.cut()
+            self.expire_deadlines()
         return found
 
-    def cut(self) -> None:
+    def expire_deadlines(self) -> None:
         """There is no time left for anything that is at work here."""
         for clock in self._clocks.values():
             clock.cut()
@@ -139,7 +93,7 @@ class Cases:
         self._open: dict[str, _Held] = {}
 
     @asynccontextmanager
-    async def use(self, order: Order) -> AsyncGenerator[Case]:
+    async def use(self, order: RunRequest) -> AsyncGenerator[Case]:
         held = self._open.setdefault(order.run_id, _Held())
         held.users += 1
         held.task = held.task or asyncio.create_task(self._hold(order, held))
@@ -152,12 +106,12 @@ class Cases:
                 held.unused.set()
                 await asyncio.wait([held.task])
 
-    async def _hold(self, order: Order, held: "_Held") -> None:
+    async def _hold(self, order: RunRequest, held: "_Held") -> None:
         """One task opens and closes: what is opened may insist on that."""
         try:
             async with self._opening(order) as means, heard(means.journal, order.run_id) as steering:
                 case = Case(order, means, steering)
-                steering.on_cancel = case.cut
+                steering.on_cancel = case.expire_deadlines
                 held.case.set_result(case)
                 await held.unused.wait()
         except BaseException as error:

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from flotilla_kit.effects import faults
 
+from ..durable.workflow import Workflow, step
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.allowances import Allowance, Wanted
 from ..journal.journal import named
 from ..sessions.call_recorder import span_of
 from ..sessions.types import Delegated, SessionResult
-from .context import Case, Job
-from ..durable.workflow import Workflow, step
-from ..durable.workflow_store import Said
+from .agent_task import Job
+from .context import Case
 from .session_record import report
 
 Tasks = Workflow[[Job], SessionResult]

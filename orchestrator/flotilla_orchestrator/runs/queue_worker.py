@@ -9,36 +9,34 @@ import re
 from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
-from dbos import DBOS
 from sqlalchemy import Connection, select
 
+from ..durable import queues
+from ..durable.executor import Executor, executor
+from ..durable.launch import launched
+from ..durable.leases import Held, TakenError, leased
+from ..durable.workflow_store import SHARED, VERSION, connected, database_url, kept_as
 from ..errors import Failure
-from ..run_request import Order
 from ..journal.journal import RUNS, Journal, Run
 from ..journal.runs_list import state
+from ..run_request import RunRequest
 from ..sessions.decisions import undecided
 from .context import Cases, Opening
-from ..durable.executor import Here, here
-from ..durable.workflow_store import SHARED, VERSION, connected, database_url, kept_as
-from .launch import launched
-from ..durable.leases import Held, TakenError, leased
+from .process import RunProcess, running
 
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
-_SESSIONS = f"{SHARED}.sessions"
-_POLL_S = 0.2  # how often the queues are looked at; a worker may have nothing to do for days
 _LOOK_S = 3  # how often the others are looked after
 _PATIENCE_S = 3  # who takes over holds a lease for a moment
 
 
-async def enqueue(order: Order, *, home: Path, journal: Journal) -> None:
+async def enqueue(order: RunRequest, *, home: Path, journal: Journal) -> None:
     """Have a run worked on by whoever is at work, or will be."""
 
     def put() -> None:
         with connected(database_url(home)) as client:
             options = {"workflow_name": "run", "queue_name": SHARED, "app_version": VERSION}
-            client.enqueue({**options, "workflow_id": order.run_id}, kept_as(Order).dump_python(order))  # pyright: ignore[reportArgumentType]  # as its TypedDict
+            client.enqueue({**options, "workflow_id": order.run_id}, kept_as(RunRequest).dump_python(order))  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
     await journal.queue_run(Run(order.run_id, order.playbook, order.model, order.task, order.inputs))
     try:
@@ -65,17 +63,16 @@ class Replica:
 
     async def idle(self) -> list[str] | None:
         """The runs that wait for a person, once there is nothing else to do, here or in another process."""
-        found = await self._unfinished("PENDING", "ENQUEUED")
+        found = await queues.unfinished("PENDING", "ENQUEUED")
         if any(workflow.name == "session" or workflow.status == "ENQUEUED" for workflow in found):
             return None
-        if here().watch.waiting() + undecided() < sum(workflow.executor_id == self.name for workflow in found):
+        if executor().watch.waiting() + undecided() < sum(workflow.executor_id == self.name for workflow in found):
             return None  # one of ours has something to do
         runs = {str(workflow.workflow_id).partition("/")[0] for workflow in found}
         if runs != await self._journal.query(_waiting, runs):
             return None
-        for run in await DBOS.list_workflows_async(workflow_ids=sorted(runs)) if runs else []:
-            if run.input and run.input["args"][0]["setting"]["yes"]:  # a stand-in approves it, and is no person
-                return None
+        if any(order["setting"]["yes"] for order in await queues.inputs(sorted(runs))):
+            return None  # a stand-in approves it, and is no person
         return sorted(runs)
 
     async def look_after_others(self) -> None:
@@ -89,23 +86,14 @@ class Replica:
             if not await asyncio.to_thread(self._held):
                 message = f"The database let go of the lease of {self.name}."
                 raise Failure("executor_lost", message, "Start it again; its runs go on.", retryable=True)
-            others = {workflow.executor_id for workflow in await self._unfinished("PENDING")} - {self.name}
+            others = {workflow.executor_id for workflow in await queues.unfinished("PENDING")} - {self.name}
             for other in sorted(others):
                 await asyncio.to_thread(self._take_over, other)
 
     def _take_over(self, other: str) -> None:
         """Back into the queue with what it was at work on, unless it is alive."""
         with suppress(TakenError), leased(self._home, database_url(self._home), _lease(other)):
-            # Unlike `DBOS.resume_workflow` this leaves alone what has been cancelled or taken since.
-            DBOS._recover_pending_workflows([other])  # pyright: ignore[reportPrivateUsage]  # see above
-
-    async def _unfinished(self, *states: str) -> list[Any]:
-        return await DBOS.list_workflows_async(
-            status=list(states),
-            app_version=VERSION,
-            load_input=False,
-            load_output=False,
-        )
+            queues.requeue(other)
 
 
 @asynccontextmanager
@@ -121,16 +109,10 @@ async def working(*, home: Path, journal: Journal, opening: Opening, concurrency
     name, url = executor_id(), database_url(home)
     async with AsyncExitStack() as stack:
         held = await _named(stack, home, url, name)
-        await asyncio.to_thread(_register, url, concurrency)
-        here = Here(journal, Cases(opening), url, nullcontext(), _SESSIONS)
-        await stack.enter_async_context(launched(here, name, VERSION, [SHARED, _SESSIONS]))
+        await asyncio.to_thread(queues.register, url, concurrency)
+        stack.enter_context(running(RunProcess(journal, Cases(opening), nullcontext(), queues.SESSIONS)))
+        await stack.enter_async_context(launched(Executor(url), name, VERSION, [SHARED, queues.SESSIONS]))
         yield Replica(name, home, journal, held)
-
-
-def _register(url: str, concurrency: int) -> None:
-    with connected(url) as client:
-        client.register_queue(SHARED, polling_interval_sec=_POLL_S)
-        client.register_queue(_SESSIONS, global_concurrency=concurrency, polling_interval_sec=_POLL_S)
 
 
 async def _named(stack: AsyncExitStack, home: Path, url: str, name: str) -> Held:

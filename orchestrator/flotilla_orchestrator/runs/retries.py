@@ -8,21 +8,20 @@ comes back to the lead with what was done.
 import logging
 from dataclasses import dataclass, replace
 
-from dbos import DBOS
-
 from ..config.config import Worker
+from ..durable.workflow import durable, sleep, step, workflow_id
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.allowances import Allowance
 from ..journal.journal import Span, named
 from ..sessions.types import SessionResult
 from .agent_session import attempt, internal_error
-from .context import Case, Job
-from .side_effects import changes, may_have_changed, told
+from .agent_task import Job
+from .context import Case
 from .delegations import handed_over
-from ..durable.workflow import durable, step
-from ..durable.executor import here
-from ..durable.workflow_store import Said
+from .process import process
 from .session_record import end
+from .side_effects import changes, may_have_changed, told
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ _OF_THE_WORKER = _OF_THE_MODEL | {"cli_failed", "server_unavailable", "server_ci
 @durable("agent")
 async def agent(job: Job) -> SessionResult:
     """A worker's task to its end; a failure is in the result."""
-    async with here().cases.use(job.order) as case:
+    async with process().contexts.use(job.order) as case:
         try:
             if isinstance(job.share, Failure):
                 return await _refused(case, job, job.share)
@@ -52,7 +51,7 @@ async def _refused(case: Case, job: Job, why: Failure) -> SessionResult:
     result = SessionResult(failure=why, cost_usd=0.0)
     attributes: Said = {"task": job.task, "model": case.order.model, **job.about}
     span = Span(case.order.run_id, job.parent_id, "session", job.worker, attributes, job.span_id)
-    await end(case, await here().journal.begin(span), result)
+    await end(case, await process().journal.begin(span), result)
     return result
 
 
@@ -66,7 +65,7 @@ class _Next:
 class _Attempts:
     def __init__(self, case: Case, job: Job) -> None:
         self._case, self._job = case, job
-        self._name = str(DBOS.workflow_id)
+        self._name = workflow_id()
         self._sessions = [job.span_id]
         self._tries = 1  # of this worker with its own model
 
@@ -83,7 +82,7 @@ class _Attempts:
                 break
             self._take(found)
             await ledger.succeed(job.span_id, self._job.span_id, self._job.worker, self._job.allowance)
-            await DBOS.sleep_async(found.pause_s)
+            await sleep(found.pause_s)
         if result.delegated:
             total = total.then(await handed_over(self._case, self._job, name, result.delegated, agent))
         if total.failure:

@@ -4,21 +4,21 @@ import json
 import logging
 from dataclasses import replace
 
-from dbos import DBOS
 from flotilla_kit.effects import faults
 
-from ..errors import Failure
-from ..run_request import Order
-from ..journal.journal import Run, Span, Status, named
-from ..fleet.lookups import look_up
-from .calls_after import after
-from .agent_session import internal_error
-from .retries import agent
-from .context import Case, Job
-from .delegations import shares
-from ..durable.workflow import durable, step
-from ..durable.executor import here
+from ..durable.workflow import durable, step, workflow_id
 from ..durable.workflow_store import Said
+from ..errors import Failure
+from ..fleet.lookups import look_up
+from ..journal.journal import Run, Span, Status, named
+from ..run_request import RunRequest
+from .agent_session import internal_error
+from .agent_task import Job
+from .calls_after import after
+from .context import Case
+from .delegations import shares
+from .process import process
+from .retries import agent
 from .session_parts import turns_so_far
 from .session_record import status
 from .steps import by_steps
@@ -27,19 +27,19 @@ logger = logging.getLogger(__name__)
 
 
 @durable("run")
-async def run(order: Order) -> Status:
+async def run(order: RunRequest) -> Status:
     """A run to its end, which the journal has."""
     return await _recorded(order, None)
 
 
 @durable("follow")
-async def follow(order: Order, text: str) -> Status:
+async def follow(order: RunRequest, text: str) -> Status:
     """One more turn of a lead whose run has ended; its result is the run's then."""
     return await _recorded(order, text)
 
 
-async def _recorded(order: Order, text: str | None) -> Status:
-    journal = here().journal
+async def _recorded(order: RunRequest, text: str | None) -> Status:
+    journal = process().journal
     record = Run(order.run_id, order.playbook, order.model, order.task, order.inputs)
     if text is not None and (before := await journal.run(order.run_id)):
         record.output = before.output  # which stays if the further turn fails
@@ -48,7 +48,7 @@ async def _recorded(order: Order, text: str | None) -> Status:
     await journal.begin(span)
     record.status = "interrupted"  # unless the block gets to its end
     try:
-        async with here().cases.use(order) as case:
+        async with process().contexts.use(order) as case:
             span.attributes["version"] = case.playbook.version
             lookups = await _lookups(case)
             record.output = await _result(case, span, lookups, text)
@@ -76,7 +76,7 @@ async def _result(case: Case, span: Span, lookups: Said, text: str | None) -> Sa
 async def _followed(case: Case, span: Span, lead: str, lookups: Said, text: str) -> Said:
     first = named(f"{case.order.run_id}/lead")
 
-    name, turns = f"{DBOS.workflow_id}/lead", await step("before", turns_so_far, case, first)
+    name, turns = f"{workflow_id()}/lead", await step("before", turns_so_far, case, first)
     (share,) = await shares(case, [(name, lead)])
     job = Job(case.order, lookups, named(name), span.span_id, None, lead, text, share, True)
     return await _worked(name, replace(job, session_of=first, say=text, before=turns))

@@ -9,17 +9,18 @@ from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import SessionKey
 from flotilla_kit.effects import faults
 
+from ..durable.workflow import durable
 from ..errors import Failure
 from ..journal.journal import Span, session_id
 from ..sessions.call_recorder import Calls
-from ..sessions.transcript import Past
 from ..sessions.session import run_session, work_folder
-from ..sessions.types import Session, SessionResult
-from .context import Case, Job
-from ..durable.workflow import durable
-from ..durable.executor import here
-from .steering import Listener, cancellation
+from ..sessions.transcript import Past
 from ..sessions.transcript_store import Transcripts
+from ..sessions.types import Session, SessionResult
+from .agent_task import Job
+from .context import Case
+from .process import process
+from .steering import Listener, cancellation
 
 _NOTE_S = 5  # so often is the time at work noted; that much a crash can lose
 
@@ -31,7 +32,7 @@ async def session(job: Job, counted: SessionResult, say: str) -> SessionResult:
     Args:
         say: what to go on with, if the last part came to an end.
     """
-    async with here().slots, here().cases.use(job.order) as case:
+    async with process().slots, process().contexts.use(job.order) as case:
         try:
             span = await case.means.journal.span(job.span_id)
             assert span, "it began before its first part"

@@ -1,11 +1,11 @@
 """What the journal is told of a session that has ended, and what its lead is told of it."""
 
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.journal import Span, Status
 from ..sessions.delegation_tools import MAX_REPORT_CHARS, Task
 from ..sessions.types import SessionResult
 from .context import Case
-from ..durable.workflow_store import Said
 
 
 async def end(case: Case, span: Span, result: SessionResult) -> None:

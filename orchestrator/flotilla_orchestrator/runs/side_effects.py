@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pydantic import JsonValue
 
 from ..config.config import TOOL_NAME
+from ..durable.workflow_store import Said
 from ..journal.journal import Span
 from .context import Case
-from ..durable.workflow_store import Said
 
 _MOST = 20  # calls told to a lead
 _ARGUMENT_CHARS = 120

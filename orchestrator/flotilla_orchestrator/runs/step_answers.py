@@ -3,17 +3,17 @@
 import asyncio
 from typing import Literal
 
+from ..durable.workflow_store import Said, connected
 from ..errors import Failure
-from ..run_request import Order
+from ..fleet.approvals import Approval
 from ..journal.decisions import keep
 from ..journal.journal import Journal, Run, Span, named
-from ..fleet.approvals import Approval
-from ..durable.workflow_store import Said, connected
+from ..run_request import RunRequest
 
 TOPIC = "decision"
 
 
-def approval_of(run: Run | Order, span: Span) -> Approval:
+def approval_of(run: Run | RunRequest, span: Span) -> Approval:
     """A question as people are shown it: what steps before it said is in `arguments`, since models wrote it."""
     found = asked_in(span)
     state = "expired" if found["state"] == "withdrawn" else found["state"]

@@ -8,17 +8,17 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
-from dbos import DBOS
 from flotilla_kit.effects import faults
 
+from ..durable.executor import executor
+from ..durable.workflow import durable, receive, send, workflow_id
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.journal import Journal, Span, Status, named, now
 from ..sessions.decisions import STEPS, Pending
-from .step_answers import TOPIC, approval_of, asked_in, tell
 from .context import Case
-from ..durable.workflow import durable
-from ..durable.executor import here
-from ..durable.workflow_store import Said
+from .process import process
+from .step_answers import TOPIC, approval_of, asked_in, tell
 from .step_result import Done, Work
 
 _ON_ITS_WAY_S = 5  # a decision taken in time is heard, though the message comes a moment later
@@ -32,14 +32,14 @@ logger = logging.getLogger(__name__)
 @durable("question")
 async def question(work: Work) -> Done:
     """A step that asks a person to its end."""
-    async with here().cases.use(work.order) as case:
+    async with process().contexts.use(work.order) as case:
         return await _question(case, work)
 
 
 async def _question(case: Case, work: Work) -> Done:
     one, journal, run_id = work.step, case.means.journal, case.order.run_id
     attributes: Said = {"step": one.id, "question": work.question, "said": work.said}
-    span = Span(run_id, work.parent_id, "approval", one.id, attributes, named(str(DBOS.workflow_id)))
+    span = Span(run_id, work.parent_id, "approval", one.id, attributes, named(workflow_id()))
     await journal.begin(span)
     if work.unclear:
         span.attributes["error"] = work.unclear.as_dict()
@@ -55,7 +55,7 @@ async def _question(case: Case, work: Work) -> Done:
     faults.point("asked")
     asking = asyncio.create_task(_ask(case, span))
     try:
-        heard: Said | None = await DBOS.recv_async(TOPIC, one.expires_hours * 3600 + _ON_ITS_WAY_S)
+        heard: Said | None = await receive(TOPIC, one.expires_hours * 3600 + _ON_ITS_WAY_S)
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -70,7 +70,7 @@ async def _ask(case: Case, span: Span) -> None:
         if approval.state == "pending":
             await case.means.ask(Pending(STEPS, "", approval))
         else:
-            await tell(here().database, approval.approval_id, asked_in(span))
+            await tell(executor().database, approval.approval_id, asked_in(span))
     except Exception:  # the question can still be answered from elsewhere
         logger.exception("a question could not be asked")
 
@@ -95,4 +95,4 @@ async def _ended(journal: Journal, span: Span, heard: Said) -> Done:
 
 async def withdraw(name: str) -> None:
     """From the run's own workflow: the question has no point any more."""
-    await DBOS.send_async(name, {"state": "withdrawn", "by": None, "reason": None}, TOPIC)
+    await send(name, {"state": "withdrawn", "by": None, "reason": None}, TOPIC)

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from ..config.config import Step
 from ..errors import Failure
-from ..run_request import Order
+from ..run_request import RunRequest
 from ..sessions.types import SessionResult
 
 MAX_SUMMARY_CHARS = 2000
@@ -17,7 +17,7 @@ MAX_SUMMARY_CHARS = 2000
 class Work:
     """A step that asks a person, as its workflow is told."""
 
-    order: Order
+    order: RunRequest
     parent_id: str
     step: Step
     question: str

@@ -14,15 +14,16 @@ from ..config import template
 from ..config.config import MAX_TASK_CHARS, Playbook, Step
 from ..config.schemas import misfit
 from ..config.steps import needed
+from ..durable.workflow import Handle, first, step
+from ..durable.workflow_store import Said
 from ..errors import Failure
 from ..journal.allowances import Allowance
 from ..journal.journal import Span, named
 from ..sessions.types import SessionResult
-from .retries import agent
-from .context import Case, Job
+from .agent_task import Job
+from .context import Case
 from .delegations import shares
-from ..durable.workflow import Handle, first, step
-from ..durable.workflow_store import Said
+from .retries import agent
 from .step_questions import question, withdraw
 from .step_result import Done, Work
 

@@ -9,16 +9,16 @@ from claude_agent_sdk import Message, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
 
 from ..config.config import TOOL_NAME, Config, Worker
-from ..provider import Provider
-from ..journal.journal import Journal, session_id
 from ..fleet.approvals import Approvals
 from ..fleet.circuit_breaker import Breaker
 from ..fleet.fleet import Connected, Fleet
 from ..fleet.run_mandates import Mandates
+from ..journal.journal import Journal, session_id
+from ..provider import Provider
 from .deadline import Deadline
+from .decisions import Ask
 from .delegation_tools import Delegation
 from .types import Delegated, Held, Session
-from .decisions import Ask
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import JsonValue
 
 from ..config.config import GATE, TOOL_NAME
-from ..journal.journal import Journal, Span, Status, named, now
 from ..fleet.approvals import Approval
 from ..fleet.circuit_breaker import Breaker, broken
+from ..journal.journal import Journal, Span, Status, named, now
 from .delegation_tools import DELEGATE, TRANSFER
 from .types import CallStatus
 

@@ -25,8 +25,8 @@ from flotilla_kit.effects import faults
 from ..config.prices import Tokens
 from ..config.schemas import misfit
 from ..errors import Failure
-from .outcome import LOOK, failure_of
 from .call_gate import Hold
+from .outcome import LOOK, failure_of
 from .transcript import STRUCTURED_OUTPUT
 from .types import SYNTHETIC, CallStatus, Delegated, Observer, Paused, Session, SessionResult, Waiting
 from .usage import used_in

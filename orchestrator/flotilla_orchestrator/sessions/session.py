@@ -22,8 +22,8 @@ from claude_agent_sdk import (
 
 from ..config.config import GATE
 from ..errors import Failure
-from .outcome import LOOK
 from .events import Talk
+from .outcome import LOOK
 from .types import Observer, Session, SessionResult
 
 _CONNECT_S = 15  # how long a session's servers may take to connect

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from ..config.config import Config, Playbook, Worker
 from ..fleet.fleet import Connected, Fleet
-from ..mandates.claims import APPROVAL_TOOLS, Detail
 from ..fleet.run_mandates import Mandates
+from ..mandates.claims import APPROVAL_TOOLS, Detail
 
 if TYPE_CHECKING:
     from mcp.types import Tool as Listed

@@ -1,0 +1,49 @@
+"""Starts DBOS in this process, and ends it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from dbos import DBOS
+
+from .executor import Executor, set_executor
+from .workflow_store import APPLICATION, migrate
+
+_POLL_S = 0.2  # how often decisions are looked for, of each question of all runs
+_POLL_ONE_S = 0.05  # of one run, which ends as much sooner: DBOS waits for the last look
+
+
+@asynccontextmanager
+async def launched(
+    executor: Executor, executor_id: str, version: str, queues: Sequence[str] = ()
+) -> AsyncGenerator[None]:
+    """DBOS works on these queues, and on nothing else, while the block lasts. It first takes up what an earlier process
+    has left that was this executor; the caller has its lease.
+    """
+    await asyncio.to_thread(migrate, executor.database)
+    DBOS(
+        config={
+            "name": APPLICATION,
+            "system_database_url": executor.database,
+            "executor_id": executor_id,
+            "application_version": version,
+            "log_level": "CRITICAL",
+            "notification_listener_polling_interval_sec": _POLL_S if queues else _POLL_ONE_S,
+            "run_migrations": False,
+        }
+    )
+    DBOS.listen_queues(queues)
+    set_executor(executor)
+    watching = asyncio.create_task(executor.watch.look())
+    try:
+        DBOS.launch()
+        yield
+    finally:
+        await executor.stop()
+        watching.cancel()
+        await asyncio.wait([watching])
+        await asyncio.to_thread(DBOS.destroy)
+        # It had made its own pool that of the loop, and has shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        set_executor(None)

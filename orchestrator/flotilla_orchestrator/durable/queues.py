@@ -1,0 +1,39 @@
+"""The queues that all worker processes share, and what of them is unfinished."""
+
+from typing import Any
+
+from dbos import DBOS
+
+from .workflow_store import SHARED, VERSION, connected
+
+SESSIONS = f"{SHARED}.sessions"
+_POLL_S = 0.2  # how often the queues are looked at; a worker may have nothing to do for days
+
+
+def register(url: str, concurrency: int) -> None:
+    """Have the queues, with so many sessions at once in all processes."""
+    with connected(url) as client:
+        client.register_queue(SHARED, polling_interval_sec=_POLL_S)
+        client.register_queue(SESSIONS, global_concurrency=concurrency, polling_interval_sec=_POLL_S)
+
+
+async def unfinished(*states: str) -> list[Any]:
+    """The workflows of this version in these states (`PENDING`, `ENQUEUED`), without what they were given."""
+    return await DBOS.list_workflows_async(
+        status=list(states),
+        app_version=VERSION,
+        load_input=False,
+        load_output=False,
+    )
+
+
+async def inputs(workflow_ids: list[str]) -> list[Any]:
+    """The first argument of each of these workflows."""
+    found = await DBOS.list_workflows_async(workflow_ids=workflow_ids) if workflow_ids else []
+    return [workflow.input["args"][0] for workflow in found if workflow.input]
+
+
+def requeue(executor_id: str) -> None:
+    """Put back what this executor, which is dead, was at work on."""
+    # Unlike `DBOS.resume_workflow` this leaves alone what has been cancelled or taken since.
+    DBOS._recover_pending_workflows([executor_id])  # pyright: ignore[reportPrivateUsage]  # see above
