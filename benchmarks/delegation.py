@@ -20,14 +20,14 @@ import yaml
 from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, ResultMessage, query
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.runs.launch import run_playbook
-from flotilla_orchestrator.run_request import RunRequest, new_run_id
+from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.journal.journal import Journal, Span
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.fleet.fleet import running
-from flotilla_orchestrator.sessions.agent import Means
-from flotilla_orchestrator.sessions.decisions import Pending
+from flotilla_orchestrator.run_request import RunRequest, new_run_id
+from flotilla_orchestrator.runs.launch import run_playbook
+from flotilla_orchestrator.sessions.agent import RunResources
+from flotilla_orchestrator.sessions.decisions import DecisionRequest
 
 ROUNDS = 3
 WORKERS = 3
@@ -64,11 +64,13 @@ async def ours(home: Path) -> Taken:
     async with Rehearsal(scripts) as model, await Journal.open(home) as journal:
 
         @asynccontextmanager
-        async def opening(_: RunRequest) -> AsyncGenerator[Means]:
+        async def opening(_: RunRequest) -> AsyncGenerator[RunResources]:
             environ, folder = {**os.environ, "FLOTILLA_HOME": str(home)}, home / "run"
-            found = running(config, ["billing"], run_id=order.run_id, logs=folder, keys=home / "keys", environ=environ)
+            found = running_fleet(
+                config, ["billing"], run_id=order.run_id, logs=folder, keys=home / "keys", environ=environ
+            )
             async with found as fleet:
-                yield Means(config, fleet, provider.rehearsal(environ, model.url), journal, folder, _nobody)
+                yield RunResources(config, fleet, provider.rehearsal(environ, model.url), journal, folder, _nobody)
 
         run = await run_playbook(config, order, home=home, journal=journal, opening=opening)
         assert run.status == "ok", run.error
@@ -98,7 +100,9 @@ async def native(home: Path) -> Taken:
     scripts = Scripts.model_validate({"name": "native", "agents": agents})
     config = load(home / "configs")
     environ = {**os.environ, "FLOTILLA_HOME": str(home)}
-    server = running(config, ["billing"], run_id="native", logs=home / "native", keys=home / "keys", environ=environ)
+    server = running_fleet(
+        config, ["billing"], run_id="native", logs=home / "native", keys=home / "keys", environ=environ
+    )
     async with Rehearsal(scripts) as model, server as fleet:
         billing = fleet.servers["billing"]
         token = billing.mandate("helper", [{"type": "mcp_tool", "tool": "get_transaction"}], lifetime_s=600)
@@ -173,7 +177,7 @@ def _ended(span: Span) -> float:
     return _began(span) + span.seconds
 
 
-async def _nobody(_: Pending) -> None:
+async def _nobody(_: DecisionRequest) -> None:
     raise AssertionError("nothing waits")
 
 

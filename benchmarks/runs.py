@@ -13,14 +13,14 @@ from pathlib import Path
 
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.runs.launch import run_playbook
-from flotilla_orchestrator.run_request import RunRequest, new_run_id
+from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.journal.journal import Journal
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.rehearsal.standin import approving
-from flotilla_orchestrator.fleet.fleet import running
-from flotilla_orchestrator.sessions.agent import Means
+from flotilla_orchestrator.run_request import RunRequest, new_run_id
+from flotilla_orchestrator.runs.launch import run_playbook
+from flotilla_orchestrator.sessions.agent import RunResources
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PLAYBOOK = "billing-dispute"
@@ -54,9 +54,11 @@ async def rehearse(home: Path) -> Played:
             names, keys = config.servers(config.playbooks[PLAYBOOK]), home / "keys"
 
             @asynccontextmanager
-            async def opening(_: RunRequest) -> AsyncGenerator[Means]:
-                async with running(config, names, run_id=order.run_id, logs=folder, keys=keys, flags=flags) as fleet:
-                    yield Means(config, fleet, provider.rehearsal(os.environ, model.url), journal, folder, ask)
+            async def opening(_: RunRequest) -> AsyncGenerator[RunResources]:
+                async with running_fleet(
+                    config, names, run_id=order.run_id, logs=folder, keys=keys, flags=flags
+                ) as fleet:
+                    yield RunResources(config, fleet, provider.rehearsal(os.environ, model.url), journal, folder, ask)
 
             started = time.perf_counter()
             run = await run_playbook(config, order, home=home, journal=journal, opening=opening)

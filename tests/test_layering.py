@@ -56,10 +56,14 @@ ORCHESTRATOR_LAYERS = [
     {"__main__"},
     {"cli"},
     {"routing", "views"},
-    {"engine", "rehearsal"},
-    {"order"},
+    {"runs"},
+    {"durable"},
+    {"rehearsal"},
+    {"run_request"},
     {"sessions"},
-    {"records", "servers"},
+    {"fleet"},
+    {"mandates"},
+    {"journal"},
     {"config"},
     {"provider"},
     {"errors", "names"},
@@ -109,7 +113,7 @@ def test_rooms_import_downwards_only(package: str, layers: list[set[str]]) -> No
     assert_layers(package, layers)
 
 
-@pytest.mark.parametrize("package", ["flotilla_kit", *sorted(SERVERS)])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_imports_itself_through_others(package: str) -> None:
     names = {_dotted(package, path): path for path in files(package)}
     graph = {name: imports(package, path) & set(names) - {name} for name, path in names.items()}
@@ -125,7 +129,7 @@ def _dotted(package: str, path: Path) -> str:
 
 
 def _module_of(package: str, imported: str) -> str | None:
-    """`engine` of `flotilla_orchestrator.engine.cases`."""
+    """`runs` of `flotilla_orchestrator.runs.context`."""
     first, _, rest = imported.partition(".")
     return rest.split(".")[0] if first == package and rest else None
 
@@ -140,10 +144,10 @@ def test_the_sandbox_is_another_program_than_the_kubernetes_server() -> None:
             assert "sandbox" not in inside or path.name == "__main__.py", path
 
 
-def test_only_the_engine_knows_dbos() -> None:
+def test_only_one_folder_knows_dbos() -> None:
     for path in files("flotilla_orchestrator"):
         knows = any(module.split(".")[0] == "dbos" for module in imports("flotilla_orchestrator", path))
-        assert not knows or path.parent.name == "engine", path
+        assert not knows or path.parent.name == "durable", path
 
 
 def assert_layers(package: str, layers: list[set[str]]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.fleet.approvals import over_http
+from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import Session, SessionResult
 from support.sessions import Heard, claude_processes, scripted, session
@@ -47,9 +47,9 @@ async def resumed(
     stopped: Session, result: SessionResult, bank: Teller, decision: Literal["approve", "reject"], heard: Heard
 ) -> SessionResult:
     """The session's continuation, after the approver's decision."""
-    assert result.waiting
-    decided = await bank.deciding().decide(result.waiting.approval.approval_id, decision, "as the policy says")
-    return await run_session(replace(stopped, decided=replace(result.waiting, approval=decided)), heard)
+    assert result.pending_approval
+    decided = await bank.deciding().decide(result.pending_approval.approval.approval_id, decision, "as the policy says")
+    return await run_session(replace(stopped, decided=replace(result.pending_approval, approval=decided)), heard)
 
 
 @pytest.mark.real_cli
@@ -58,9 +58,9 @@ async def test_a_refund_above_the_limit_waits_with_no_process_left(tmp_path: Pat
         heard = Heard()
         result = await run_session(clerk(rehearsal, tmp_path, bank), heard)
     assert result.failure is None
-    assert result.waiting
-    assert (result.waiting.server, result.waiting.tool) == ("billing", REFUND)
-    assert (result.waiting.approval.state, result.waiting.approval.word) == ("pending", "245.00 USD")
+    assert result.pending_approval
+    assert (result.pending_approval.server, result.pending_approval.tool) == ("billing", REFUND)
+    assert (result.pending_approval.approval.state, result.pending_approval.approval.word) == ("pending", "245.00 USD")
     assert (heard.waited, heard.ended) == ([REFUND], [])
     assert bank.refunds() == []
     assert claude_processes(os.getpid()) == []
@@ -73,10 +73,10 @@ async def test_once_approved_it_executes_once_without_another_turn(tmp_path: Pat
         first = await run_session(waits, heard)
         second = await resumed(waits, first, bank, "approve", heard)
         assert [shown.answer for shown in rehearsal.requests] == ["turn 1", "turn 2"]
-    assert (second.failure, second.waiting, second.text) == (None, None, "succeeded")
+    assert (second.failure, second.pending_approval, second.text) == (None, None, "succeeded")
     assert bank.refunds() == [(CHARGE, 24500)]
     assert (heard.started, heard.ended) == ([REFUND], [(REFUND, "ok")])
-    whole = first.then(second)
+    whole = first.merge(second)
     assert whole.turns == first.turns + second.turns == 2
     assert whole.input_tokens == first.input_tokens + second.input_tokens
     assert whole.duration_s > second.duration_s
@@ -90,7 +90,7 @@ async def test_the_cost_of_a_session_that_went_on_counts_each_part_once(tmp_path
     async with scripted(refund(10000, OTHER), SAID) as rehearsal:
         heard, waits = Heard(), clerk(rehearsal, tmp_path / "two", bank)
         first = await run_session(waits, heard)
-        whole = first.then(await resumed(waits, first, bank, "approve", heard))
+        whole = first.merge(await resumed(waits, first, bank, "approve", heard))
     assert straight.cost_usd and first.cost_usd and whole.cost_usd
     assert first.cost_usd < whole.cost_usd
     assert whole.cost_usd == pytest.approx(straight.cost_usd, rel=0.15)  # the texts differ by a few tokens
@@ -135,7 +135,7 @@ async def test_what_the_server_refuses_anyway_is_told_in_its_own_words(tmp_path:
     async with scripted(*turns) as rehearsal:
         heard = Heard()
         result = await run_session(clerk(rehearsal, tmp_path, open_teller), heard)
-    assert result.waiting is None
+    assert result.pending_approval is None
     assert result.text.startswith("refund_refused")
     assert heard.ended == [(REFUND, "failed")]
 
@@ -164,8 +164,8 @@ async def test_a_session_that_asks_nobody_is_stopped_by_the_server(tmp_path: Pat
 async def test_what_was_approved_cannot_be_changed_afterwards(tmp_path: Path, bank: Teller) -> None:
     async with scripted(refund(10000), SAID) as rehearsal:
         result = await run_session(clerk(rehearsal, tmp_path / "one", bank), Heard())
-    assert result.waiting
-    await bank.deciding().decide(result.waiting.approval.approval_id, "approve")
+    assert result.pending_approval
+    await bank.deciding().decide(result.pending_approval.approval.approval_id, "approve")
     changed = [refund(24500), {"say": "{{ errors.refund.code }}"}]
     async with scripted(*changed) as rehearsal:
         hostile = await run_session(clerk(rehearsal, tmp_path / "two", bank, asks={}), Heard())
@@ -178,10 +178,10 @@ async def test_a_decision_whose_call_is_never_made_is_a_failure(tmp_path: Path, 
     async with scripted(refund(), SAID) as rehearsal:
         waits = clerk(rehearsal, tmp_path, bank)
         first = await run_session(waits, Heard())
-        assert first.waiting
+        assert first.pending_approval
         heard = Heard()
         await heard.call_started("toolu_another", REFUND, {})
-        other = replace(first, waiting=replace(first.waiting, tool_use_id="toolu_another"))
+        other = replace(first, waiting=replace(first.pending_approval, tool_use_id="toolu_another"))
         result = await resumed(waits, other, bank, "approve", heard)
     assert result.failure
     assert result.failure.code == "approval_lost"

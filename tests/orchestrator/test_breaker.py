@@ -9,8 +9,8 @@ import pytest
 from flotilla_kit.storage import Database
 from flotilla_orchestrator.config.config import BreakerLimits
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.journal.journal import MIGRATIONS
 from flotilla_orchestrator.fleet.circuit_breaker import Breaker, broken
+from flotilla_orchestrator.journal.journal import MIGRATIONS
 from support.commands import flotilla
 from support.stage import Played, Stage, answer, call, delegate, own_desk
 from support.trees import shown

@@ -7,8 +7,8 @@ import pytest
 from flotilla_kit.storage import Database
 from flotilla_orchestrator.config.config import Limits
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.journal.allowances import Allowance, Used, Wanted
-from flotilla_orchestrator.journal.journal import MIGRATIONS, Journal, Run, named
+from flotilla_orchestrator.journal.allowances import Allowance, Reservation, Usage
+from flotilla_orchestrator.journal.journal import MIGRATIONS, Journal, Run, span_id_for
 from flotilla_orchestrator.journal.ledger import Ledger
 
 NO_LIMITS = Limits()
@@ -22,7 +22,7 @@ class Book:
         self.ledger = Ledger(database)
 
     async def reserve(self, *wanted: tuple[str, Limits]) -> list[Allowance | Failure]:
-        return await self.ledger.reserve("run_1", RUN, [Wanted(name, "worker", own) for name, own in wanted])
+        return await self.ledger.reserve("run_1", RUN, [Reservation(name, "worker", own) for name, own in wanted])
 
     async def share(self, name: str, own: Limits = NO_LIMITS) -> Allowance:
         (found,) = await self.reserve((name, own))
@@ -31,7 +31,7 @@ class Book:
         return found
 
     async def settle(self, name: str, turns: int, cost_usd: float | None) -> None:
-        await self.ledger.note(name, Used(turns, 100 * turns, 10 * turns, cost_usd))
+        await self.ledger.record_usage(name, Usage(turns, 100 * turns, 10 * turns, cost_usd))
         await self.ledger.settle(name)
 
 
@@ -55,7 +55,7 @@ async def test_a_session_gets_its_own_limits_while_the_run_has_enough(book: Book
 async def test_a_session_gets_no_more_than_the_run_has_left(book: Book) -> None:
     await book.share("one")
     await book.settle("one", turns=7, cost_usd=0.75)
-    await book.ledger.worked({named("run_1"): 50})
+    await book.ledger.record_time({span_id_for("run_1"): 50})
     second = await book.share("two", Limits(max_turns=12, budget_usd=5, wall_clock_s=300))
     assert second == Allowance(3, 0.25, 10)
 
@@ -76,7 +76,7 @@ async def test_sessions_that_start_together_share_what_is_left_evenly(book: Book
 async def test_a_session_that_reserves_again_gets_the_same(book: Book) -> None:
     """A workflow that is taken up again says it again."""
     first = await book.share("one", Limits(max_turns=4))
-    await book.ledger.note("one", Used(3, 300, 30, 0.5))
+    await book.ledger.record_usage("one", Usage(3, 300, 30, 0.5))
     assert await book.reserve(("one", Limits(max_turns=9)), ("one", NO_LIMITS)) == [first, first]
 
 
@@ -109,7 +109,7 @@ async def test_a_cost_that_could_not_be_told_counts_as_all_that_was_reserved(boo
 
 async def test_a_session_that_breaks_off_counts_as_all_its_dollars(book: Book) -> None:
     await book.share("one", Limits(budget_usd=0.75, max_turns=2))
-    await book.ledger.note("one", Used(1, 100, 10, 0.1))  # and nothing settles it
+    await book.ledger.record_usage("one", Usage(1, 100, 10, 0.1))  # and nothing settles it
     assert (await book.share("two")).budget_usd == 0.25
 
 
@@ -122,15 +122,15 @@ async def test_a_session_that_overshot_is_charged_for_it(book: Book) -> None:
 
 async def test_a_run_past_its_wall_clock_starts_no_session(book: Book) -> None:
     await book.share("one", Limits(max_turns=1, budget_usd=0.1))
-    await book.ledger.worked({named("run_1"): 61})
+    await book.ledger.record_time({span_id_for("run_1"): 61})
     with pytest.raises(Failure, match="no time left"):
         await book.share("two")
 
 
 async def test_the_time_of_all_processes_is_the_longest_that_any_has_counted(book: Book) -> None:
     await book.share("one")
-    assert await book.ledger.worked({"one": 5, named("run_1"): 7}) == {"one": 5, named("run_1"): 7}
-    assert await book.ledger.worked({"one": 4, named("run_1"): 9}) == {"one": 5, named("run_1"): 9}
+    assert await book.ledger.record_time({"one": 5, span_id_for("run_1"): 7}) == {"one": 5, span_id_for("run_1"): 7}
+    assert await book.ledger.record_time({"one": 4, span_id_for("run_1"): 9}) == {"one": 5, span_id_for("run_1"): 9}
 
 
 async def test_what_has_ended_is_forgotten_with_its_run(book: Book, database_url: str) -> None:
@@ -146,8 +146,8 @@ async def test_what_has_ended_is_forgotten_with_its_run(book: Book, database_url
 def test_an_agent_over_its_limit_says_by_how_much() -> None:
     allowed = Allowance(4, 0.25, 30)
     with pytest.raises(Failure) as caught:
-        allowed.left(3, 0.26)
+        allowed.remaining(3, 0.26)
     assert caught.value.code == "budget_exceeded"
     assert caught.value.details == {"used": 0.26, "limit": 0.25, "over": 0.01}
     assert allowed.exceeded("turns_exceeded", 4, 0.1).details == {"used": 4, "limit": 4, "over": 0}
-    assert allowed.left(3, 0.2) == (1, pytest.approx(0.05))
+    assert allowed.remaining(3, 0.2) == (1, pytest.approx(0.05))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from claude_agent_sdk.testing import run_session_store_conformance
 from flotilla_kit.storage import Database
-from flotilla_orchestrator.sessions.transcript_store import Transcripts
 from flotilla_orchestrator.journal.journal import MIGRATIONS
+from flotilla_orchestrator.sessions.transcript_store import TranscriptStore
 from support.commands import Watched, descendants
 from support.runs import Killed
 from support.teller import CHARGE, refunds_in
@@ -26,11 +26,11 @@ def case(tmp_path: Path) -> Killed:
 async def test_transcripts_keep_what_the_sdk_asks_of_a_store(database_url: str) -> None:
     opened: list[Database] = []
 
-    async def fresh() -> Transcripts:
+    async def fresh() -> TranscriptStore:
         database = await Database.open(database_url, [MIGRATIONS])
         await database.write(lambda connection: connection.exec_driver_sql("DELETE FROM transcripts"))
         opened.append(database)
-        return Transcripts(database)  # pyright: ignore[reportAbstractUsage]  # the method it lacks is optional
+        return TranscriptStore(database)  # pyright: ignore[reportAbstractUsage]  # the method it lacks is optional
 
     try:
         await run_session_store_conformance(fresh, skip_optional=frozenset({"list_session_summaries"}))

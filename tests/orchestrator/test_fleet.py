@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import Connected, Servers
+from flotilla_orchestrator.fleet.fleet import ServerConnection, Servers
 from flotilla_orchestrator.mandates.claims import tool_details
 from support.commands import Watched, descendants
 from support.processes import clean_environment
@@ -163,7 +163,7 @@ async def test_a_server_that_dies_between_two_runs_is_started_again_at_its_addre
     )
 
 
-async def answers(desk: Connected) -> bool:
+async def answers(desk: ServerConnection) -> bool:
     """With the mandate it was told of at first."""
     with contextlib.suppress(Exception):
         return bool(await desk.listed(desk.mandate("flotilla", tool_details(["get_ticket"]))))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flotilla_kit.identity.keys import KeyRing
-from flotilla_orchestrator.fleet.fleet import Connected
+from flotilla_orchestrator.fleet.fleet import ServerConnection
 from flotilla_orchestrator.mandates.claims import Minter, tool_details
 from support import programs
 from support.commands import flotilla
@@ -74,18 +74,20 @@ async def test_keys_rotate_under_a_running_server(tmp_path: Path) -> None:
         assert await lists(first), "and what the old one signs is still good"
 
 
-def billing(url: str, ring: KeyRing) -> Connected:
+def billing(url: str, ring: KeyRing) -> ServerConnection:
     """The server, with mandates signed by the key that is current now."""
     header = {"Authorization": "Bearer ${FLOTILLA_MANDATE_BILLING}"}
-    return Connected("billing", url, header, {}, local=True, audience="billing", minter=Minter(ring.current(), "run_1"))
+    return ServerConnection(
+        "billing", url, header, {}, local=True, audience="billing", minter=Minter(ring.current(), "run_1")
+    )
 
 
-def kid(server: Connected) -> str:
+def kid(server: ServerConnection) -> str:
     assert server.minter
     return server.minter.key.kid
 
 
-async def lists(server: Connected) -> bool:
+async def lists(server: ServerConnection) -> bool:
     listed = await server.listed(server.mandate("clerk", tool_details(["get_refund"])))
     return [tool.name for tool in listed] == ["get_refund"]
 

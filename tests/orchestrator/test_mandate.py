@@ -9,7 +9,15 @@ from flotilla_kit.identity.keys import SigningKey
 from flotilla_kit.identity.mandate import Mandate
 from flotilla_orchestrator.config.config import Playbook, Rule, Worker
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.mandates.claims import Detail, Facts, Minter, Tool, approval_details, details, scopes
+from flotilla_orchestrator.mandates.claims import (
+    AuthorizationDetail,
+    Minter,
+    RunFacts,
+    Tool,
+    approval_details,
+    details,
+    scopes,
+)
 
 CUSTOMER: dict[str, Any] = {"properties": {"customer_id": {"type": "string"}}}
 TOOLS = {
@@ -17,7 +25,7 @@ TOOLS = {
     "find_charges": Tool(CUSTOMER, reads=True),
     "delete_charge": Tool(CUSTOMER, reads=False),
 }
-CASE = Facts({"customer_id": "cust_1", "environment": "production"})
+CASE = RunFacts({"customer_id": "cust_1", "environment": "production"})
 ALL = [f"mcp__billing__{tool}" for tool in TOOLS]
 
 
@@ -25,7 +33,7 @@ def worker(*tools: str, **fields: Any) -> Worker:
     return Worker(name="clerk", description="x", tools=list(tools or ALL), prompt="x", **fields)
 
 
-def of(given: Worker, *rules: Rule, facts: Facts = CASE) -> list[Detail]:
+def of(given: Worker, *rules: Rule, facts: RunFacts = CASE) -> list[AuthorizationDetail]:
     return details(given, "billing", facts, rules, TOOLS)
 
 
@@ -35,7 +43,7 @@ def rule(effect: str, *tools: str, **when: Any) -> Rule:
 
 def test_a_token_says_exactly_who_may_do_what_where_and_until_when() -> None:
     key = SigningKey.generate()
-    granted: list[Detail] = [{"type": "mcp_tool", "tool": "get_charge"}]
+    granted: list[AuthorizationDetail] = [{"type": "mcp_tool", "tool": "get_charge"}]
     before = int(time.time())
     token = Minter(key, "run_1").mint("billing", "clerk", granted, {"customer_id": "cust_1"}, 300)
     claims = jwt.decode(token, jwt.PyJWK(dict(key.public_jwk())), audience="billing")
@@ -64,7 +72,7 @@ def test_no_token_lives_longer_than_59_minutes_and_no_two_are_the_same() -> None
 
 
 def test_a_mandate_too_large_for_a_request_is_said_here_and_not_refused_there() -> None:
-    granted: list[Detail] = [{"type": "mcp_tool", "tool": f"tool_{n}"} for n in range(400)]
+    granted: list[AuthorizationDetail] = [{"type": "mcp_tool", "tool": f"tool_{n}"} for n in range(400)]
     with pytest.raises(Failure, match="are the most"):
         Minter(SigningKey.generate(), "run_1").mint("billing", "clerk", granted)
 
@@ -81,7 +89,7 @@ def test_a_bound_is_filled_in_and_held_by_each_tool_that_takes_the_argument() ->
 
 def test_a_bound_may_come_from_a_lookup() -> None:
     bounded = worker(ALL[1], bounds={"billing": {"customer_id": {"const": "{{ lookups.account.customer }}"}}})
-    (detail,) = of(bounded, facts=Facts({}, {"account": {"customer": "cust_7"}}))
+    (detail,) = of(bounded, facts=RunFacts({}, {"account": {"customer": "cust_7"}}))
     assert detail["arguments"] == {"properties": {"customer_id": {"const": "cust_7"}}, "required": ["customer_id"]}
 
 
@@ -154,7 +162,7 @@ def test_every_server_understands_what_is_minted() -> None:
 
 
 def test_who_asks_for_approvals_has_the_workers_mandate_and_each_tool_once() -> None:
-    named: list[Detail] = [{"type": "mcp_tool", "tool": "request_approval"}]
+    named: list[AuthorizationDetail] = [{"type": "mcp_tool", "tool": "request_approval"}]
     assert [detail["tool"] for detail in approval_details(named)] == ["request_approval", "get_approval"]
 
 
@@ -162,7 +170,7 @@ def test_a_worker_that_names_a_tool_twice_gets_it_once() -> None:
     assert len(of(worker(ALL[0], ALL[0]))) == 1
 
 
-def playbook(scope: str, **inputs: Any) -> tuple[Playbook, Facts]:
+def playbook(scope: str, **inputs: Any) -> tuple[Playbook, RunFacts]:
     made = Playbook(
         name="case",
         description="x",
@@ -170,7 +178,7 @@ def playbook(scope: str, **inputs: Any) -> tuple[Playbook, Facts]:
         output={"type": "object"},
         scope={"billing": {"customer_id": scope}},
     )
-    return made, Facts(inputs, {"ticket": {"customer_id": "cust_9", "rank": 3}})
+    return made, RunFacts(inputs, {"ticket": {"customer_id": "cust_9", "rank": 3}})
 
 
 def test_a_scope_is_a_text_from_inputs_or_lookups() -> None:

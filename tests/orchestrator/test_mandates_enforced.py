@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running
+from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.fleet.lookups import look_up
-from flotilla_orchestrator.fleet.run_mandates import Mandates
+from flotilla_orchestrator.fleet.run_mandates import RunMandates
 from support.answers import answer_of
 from support.processes import clean_environment
 from support.stage import Stage, answer, own_desk
@@ -61,7 +61,7 @@ async def ask(case: Stage, *calls: tuple[str, dict[str, Any]]) -> Answers:
 async def connected(case: Stage) -> "AsyncGenerator[tuple[Any, Mapping[str, str]]]":
     config = load(case.configs)
     playbook, lead = config.playbooks["case"], config.workers["lead"]
-    async with running(
+    async with running_fleet(
         config,
         config.servers(playbook),
         run_id="run_1",
@@ -70,7 +70,7 @@ async def connected(case: Stage) -> "AsyncGenerator[tuple[Any, Mapping[str, str]
         environ=clean_environment(case.home),
     ) as fleet:
         facts = await look_up(playbook, fleet, {"customer_id": "cust_12345"})
-        tokens = Mandates(config, fleet, facts, playbook, [lead]).tokens(lead)
+        tokens = RunMandates(config, fleet, facts, playbook, [lead]).tokens(lead)
         async with fleet.servers["billing"].client(tokens["FLOTILLA_MANDATE_BILLING"]) as client:
             yield client, tokens
 

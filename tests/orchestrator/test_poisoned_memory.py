@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running
-from flotilla_orchestrator.mandates.claims import Facts
-from flotilla_orchestrator.fleet.run_mandates import Mandates
+from flotilla_orchestrator.fleet.fleet import running_fleet
+from flotilla_orchestrator.fleet.run_mandates import RunMandates
+from flotilla_orchestrator.mandates.claims import RunFacts
 from support.processes import clean_environment
 from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of
 
@@ -50,7 +50,7 @@ async def test_a_poisoned_memory_is_quoted_with_its_source_and_whoever_obeys_it_
     config, home = load(CONFIGS), tmp_path / "home"
     playbook, researcher = config.playbooks["billing-dispute"], config.workers["researcher"]
     flags, environ = ["--home", str(home), "--demo-data"], clean_environment(tmp_path)
-    async with running(
+    async with running_fleet(
         config,
         ["billing", "memory"],
         run_id="run_p",
@@ -59,7 +59,7 @@ async def test_a_poisoned_memory_is_quoted_with_its_source_and_whoever_obeys_it_
         flags=flags,
         environ=environ,
     ) as fleet:
-        mandates = Mandates(config, fleet, Facts({"customer_id": MINE}), playbook, [researcher])
+        mandates = RunMandates(config, fleet, RunFacts({"customer_id": MINE}), playbook, [researcher])
         # As the complaint of an earlier case, which the run recorded word for word.
         case = playbook.after["episode"]
         said: dict[str, Any] = {

@@ -10,9 +10,9 @@ from flotilla_crm.server import create_server
 from flotilla_crm.settings import Settings
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.fleet.fleet import running
+from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.fleet.lookups import look_up
-from flotilla_orchestrator.fleet.run_mandates import Mandates
+from flotilla_orchestrator.fleet.run_mandates import RunMandates
 from support.processes import clean_environment
 from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of
 
@@ -70,7 +70,7 @@ async def test_a_note_in_the_crm_is_reported_and_whoever_obeys_it_changes_nothin
     scout, clerk = config.workers["data-scout"], config.workers["crm-clerk"]
     await write_note(home)
     flags, environ = ["--home", str(home), "--demo-data"], clean_environment(tmp_path)
-    async with running(
+    async with running_fleet(
         config,
         ["billing", "crm", "memory"],
         run_id="run_p",
@@ -81,7 +81,7 @@ async def test_a_note_in_the_crm_is_reported_and_whoever_obeys_it_changes_nothin
     ) as fleet:
         with pytest.raises(Failure, match="lookup `account`"):
             await look_up(playbook, fleet, {"account_id": "cust_nobody"})
-        mandates = Mandates(
+        mandates = RunMandates(
             config, fleet, await look_up(playbook, fleet, {"account_id": MINE}), playbook, config.team(playbook)
         )
         changing = {

@@ -9,8 +9,8 @@ from claude_agent_sdk import Message, ResultMessage
 from flotilla_orchestrator.config.config import ConfigError
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.config.prices import LongPrompt, Price, Prices, Tokens, shipped
-from flotilla_orchestrator.sessions.transcript import Past
 from flotilla_orchestrator.sessions.session import run_session
+from flotilla_orchestrator.sessions.transcript import Transcript
 from flotilla_orchestrator.sessions.types import Session, SessionResult
 from support.sessions import Heard, scripted, session
 from support.stage import Stage
@@ -113,10 +113,10 @@ def test_what_a_transcript_cost_is_never_nothing() -> None:
         "content": [],
         "usage": {"input_tokens": MILLION},
     }
-    past = Past([{"type": "assistant", "message": answer}])
+    past = Transcript([{"type": "assistant", "message": answer}])
     listed = prices({"a": PRICE, "b": PRICE.model_copy(update={"input": 7})})
-    assert past.used(listed, "too").cost_usd == 7
-    assert past.used(listed, "a").cost_usd == 1
+    assert past.usage(listed, "too").cost_usd == 7
+    assert past.usage(listed, "a").cost_usd == 1
 
 
 def test_the_folders_own_prices_replace_what_they_name(stage: Stage) -> None:

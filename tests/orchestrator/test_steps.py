@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from flotilla_orchestrator.runs.step_result import MAX_SUMMARY_CHARS
 from flotilla_orchestrator.journal.journal import Span
+from flotilla_orchestrator.runs.step_result import MAX_SUMMARY_CHARS
 from support.stage import OUTPUT, Played, Stage, answer, call, delegate, own_desk
 
 pytestmark = pytest.mark.cli_double

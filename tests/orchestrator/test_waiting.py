@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from flotilla_orchestrator.rehearsal.standin import approving
-from flotilla_orchestrator.sessions.decisions import Pending
+from flotilla_orchestrator.sessions.decisions import DecisionRequest
 from support.processes import clean_environment
 from support.stage import Stage, answer, delegate
 from support.teller import CHARGE, REFUND, Person, refund, refunds_in
@@ -77,7 +77,7 @@ async def test_who_waits_holds_no_slot_and_two_can_wait_at_once(stage: Stage, pe
     stage.fleet["concurrency"] = 1
     both = asyncio.Barrier(2)
 
-    async def ask(pending: Pending) -> None:
+    async def ask(pending: DecisionRequest) -> None:
         await both.wait()  # each is asked while the other waits, and the one slot is free
         await person(pending)
 
@@ -93,7 +93,7 @@ async def test_a_person_may_think_longer_than_the_clocks_of_worker_lead_and_run(
     with_clerk(stage, person.command, wall_clock_s=9)
     stage.playbook["limits"] = {"wall_clock_s": 10}
 
-    async def ask(pending: Pending) -> None:
+    async def ask(pending: DecisionRequest) -> None:
         await asyncio.sleep(10)
         await person(pending)
 

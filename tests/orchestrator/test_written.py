@@ -1,7 +1,7 @@
 """A run's result as people read it."""
 
 import pytest
-from flotilla_orchestrator.views.values import written
+from flotilla_orchestrator.views.values import value_text
 from pydantic import JsonValue
 
 
@@ -23,4 +23,4 @@ from pydantic import JsonValue
     ],
 )
 def test_values_are_written_as_text(value: JsonValue, text: str) -> None:
-    assert written(value) == text
+    assert value_text(value) == text

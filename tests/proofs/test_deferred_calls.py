@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from flotilla_orchestrator.sessions.session import run_session
-from flotilla_orchestrator.sessions.types import Session, Waiting
+from flotilla_orchestrator.sessions.types import PendingApproval, Session
 from support.proofs import FULL, draw
 from support.sessions import Heard, claude_processes, scripted, session
 from support.teller import CHARGE, REFUND, refund, teller
@@ -24,7 +24,7 @@ AT_ONCE = 6  # sessions on two cores: enough that start-ups, hooks and re-issued
 class Call:
     amount_minor: int  # its own, so that the books tell which was paid
     session: Session
-    waiting: Waiting
+    waiting: PendingApproval
 
 
 @pytest.mark.prove
@@ -51,8 +51,8 @@ async def test_every_deferred_call_is_executed_once(tmp_path: Path) -> None:
                 )
                 async with slots:
                     result = await run_session(stopped, Heard())
-                assert result.waiting, result
-                return Call(amount_minor, stopped, result.waiting)
+                assert result.pending_approval, result
+                return Call(amount_minor, stopped, result.pending_approval)
 
             async def go_on(call: Call, resumers: int) -> list[str]:
                 async with slots:

@@ -9,9 +9,9 @@ from typing import Any
 
 from claude_agent_sdk import InMemorySessionStore
 from flotilla_orchestrator import provider
+from flotilla_orchestrator.fleet.approvals import Approval
 from flotilla_orchestrator.rehearsal.script import Scripts
 from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.fleet.approvals import Approval
 from flotilla_orchestrator.sessions.deadline import Deadline
 from flotilla_orchestrator.sessions.types import CallStatus, Session
 
@@ -71,7 +71,7 @@ class Heard:
         self._names[call_id] = tool
         self.started.append(tool)
 
-    async def call_waits(self, call_id: str, approval: Approval) -> None:
+    async def call_waiting(self, call_id: str, approval: Approval) -> None:
         self.waited.append(self._names[call_id])
 
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:

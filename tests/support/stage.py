@@ -11,16 +11,16 @@ from typing import Any
 import yaml
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.runs.launch import run_playbook
-from flotilla_orchestrator.run_request import RunRequest, new_run_id
-from flotilla_orchestrator.journal.allowances import Entry
+from flotilla_orchestrator.fleet.fleet import running_fleet
+from flotilla_orchestrator.journal.allowances import LedgerEntry
 from flotilla_orchestrator.journal.journal import Journal, Run, Span
 from flotilla_orchestrator.journal.ledger import Ledger
 from flotilla_orchestrator.rehearsal.script import load as load_script
 from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
-from flotilla_orchestrator.fleet.fleet import running
-from flotilla_orchestrator.sessions.agent import Means
-from flotilla_orchestrator.sessions.decisions import Ask, Pending
+from flotilla_orchestrator.run_request import RunRequest, new_run_id
+from flotilla_orchestrator.runs.launch import run_playbook
+from flotilla_orchestrator.sessions.agent import RunResources
+from flotilla_orchestrator.sessions.decisions import DecisionRequest, Notify
 
 from support import homes, programs
 from support.processes import clean_environment
@@ -44,7 +44,7 @@ class Played:
     run: Run
     spans: list[Span]
     requests: list[Shown]
-    ledger: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
+    ledger: Mapping[str, LedgerEntry] = field(default_factory=dict[str, LedgerEntry])
     """By the session's span."""
 
     @property
@@ -103,7 +103,7 @@ class Stage:
         inputs: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         live: str | None = None,
-        ask: Ask | None = None,
+        ask: Notify | None = None,
     ) -> Played:
         """Run the playbook to its end with agents that answer with these turns.
 
@@ -126,13 +126,13 @@ class Stage:
             config, keys = load(self.configs), self.home / "keys"
 
             @asynccontextmanager
-            async def opening(order: RunRequest) -> AsyncGenerator[Means]:
+            async def opening(order: RunRequest) -> AsyncGenerator[RunResources]:
                 folder = self.home / "runs" / order.run_id
                 names = config.servers(config.playbooks["case"])
-                async with running(
+                async with running_fleet(
                     config, names, run_id=order.run_id, logs=folder, keys=keys, environ=environ
                 ) as fleet:
-                    yield Means(config, fleet, model, journal, folder, ask or _unasked)
+                    yield RunResources(config, fleet, model, journal, folder, ask or _unasked)
 
             order = RunRequest(new_run_id(), "case", model.model, task, dict(inputs or {}))
             run = await run_playbook(config, order, home=self.home, journal=journal, opening=opening)
@@ -141,7 +141,7 @@ class Stage:
             return Played(run, await journal.spans(run.run_id), list(rehearsal.requests), ledger)
 
 
-async def _unasked(pending: Pending) -> None:
+async def _unasked(pending: DecisionRequest) -> None:
     raise AssertionError(f"{pending.approval.tool} waits for an approval")
 
 

@@ -11,7 +11,7 @@ from claude_agent_sdk.types import McpHttpServerConfig
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
 from flotilla_orchestrator.fleet.approvals import Approval, Approvals, over_http
-from flotilla_orchestrator.sessions.decisions import Pending
+from flotilla_orchestrator.sessions.decisions import DecisionRequest
 
 from . import programs
 from .processes import http_server
@@ -100,7 +100,7 @@ class Person:
     def command(self) -> list[str]:
         return [*programs.command("flotilla-billing"), "--demo-data", "--approver-keys", str(self._keys)]
 
-    async def __call__(self, pending: Pending) -> None:
+    async def __call__(self, pending: DecisionRequest) -> None:
         self.asked.append(pending.approval)
         if self._verdict:
             token = mint(self._key, issuer="flotilla-billing-approvers", audience="billing")

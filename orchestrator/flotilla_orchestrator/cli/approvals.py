@@ -8,8 +8,8 @@ from ..config.files import load
 from ..errors import Failure
 from ..fleet.approvals import Approval, Approvals, ServerUnavailable, over_http, over_stdio
 from .approver_token import approver_token
-from .arguments import config_folder, environ_of, home_folder, print_json, say
-from .decision_prompts import described
+from .arguments import config_folder, environ_of, home_folder, print_answer, print_json
+from .decision_prompts import describe
 
 
 async def approvals(arguments: argparse.Namespace) -> int:
@@ -77,7 +77,8 @@ async def _list(arguments: argparse.Namespace, config: Config, servers: list[str
     elif found:
         rows = [(a.approval_id, name, a.tool, a.word, a.requester, a.run, a.expires_at) for name, a in found]
         head = ["ID", "SERVER", "TOOL", "WHAT", "ASKED BY", "RUN", "GOOD UNTIL"]
-        say(arguments, {}, table([head, *([visible(cell)[:40] for cell in row] for row in rows)]), stream=sys.stdout)
+        lines = table([head, *([visible(cell)[:40] for cell in row] for row in rows)])
+        print_answer(arguments, {}, lines, stream=sys.stdout)
     else:
         tell("None is pending.")
     return 0
@@ -101,7 +102,7 @@ def _confirmed(arguments: argparse.Namespace, server: str, approval: Approval) -
 
     wanted = visible(approval.word).strip()
     if arguments.confirm is None and has_person():
-        tell(described(server, approval))
+        tell(describe(server, approval))
         typed = asked(f"To approve this once, type {'the amount' if 'amount' in approval.facts else 'the tool'} back: ")
     else:
         typed = arguments.confirm or ""
@@ -112,4 +113,4 @@ def _confirmed(arguments: argparse.Namespace, server: str, approval: Approval) -
 
 def _show(arguments: argparse.Namespace, server: str, approval: Approval) -> None:
     answer = {"server": server, **approval.model_dump()}
-    say(arguments, answer, described(server, approval), stream=sys.stdout)
+    print_answer(arguments, answer, describe(server, approval), stream=sys.stdout)

@@ -88,7 +88,9 @@ def given_task(arguments: argparse.Namespace) -> str:
         raise Failure("bad_task_file", f"{arguments.task_file} cannot be read as UTF-8 text: {error}") from error
 
 
-def say(arguments: argparse.Namespace, answer: Mapping[str, object], text: str, stream: TextIO = sys.stderr) -> None:
+def print_answer(
+    arguments: argparse.Namespace, answer: Mapping[str, object], text: str, stream: TextIO = sys.stderr
+) -> None:
     if arguments.json:
         print_json(answer)
     else:

@@ -10,7 +10,7 @@ from .. import provider
 from ..config.config import Config, ConfigError
 from ..config.files import load
 from ..errors import Failure
-from .arguments import config_folder, environ_of, home_folder, keys_folder, new_check_id, open_journal, say
+from .arguments import config_folder, environ_of, home_folder, keys_folder, new_check_id, open_journal, print_answer
 
 if TYPE_CHECKING:
     from ..fleet.circuit_breaker import Circuit
@@ -50,32 +50,34 @@ def execute(arguments: argparse.Namespace) -> int:
         return asyncio.run(command(arguments))
     except ConfigError as error:
         problems = [{"file": str(p.file), "line": p.line, "message": p.message} for p in error.problems]
-        say(arguments, {"error": {"code": "invalid_config", "problems": problems}}, str(error))
+        print_answer(arguments, {"error": {"code": "invalid_config", "problems": problems}}, str(error))
     except Failure as failure:
         text = f"flotilla: {failure.message}\n{failure.suggestion}".rstrip()
-        say(arguments, {"error": failure.as_dict()}, text)
+        print_answer(arguments, {"error": failure.as_dict()}, text)
     except OSError as error:
-        say(arguments, {"error": Failure("os_error", str(error)).as_dict()}, f"flotilla: {error}")
+        print_answer(arguments, {"error": Failure("os_error", str(error)).as_dict()}, f"flotilla: {error}")
     except Exception as error:
         from flotilla_kit.errors import StoreUnavailable
 
         if not isinstance(error, StoreUnavailable):
             raise
-        say(arguments, {"error": error.as_dict()}, f"flotilla: the journal: {error.message} {error.suggestion}")
+        print_answer(
+            arguments, {"error": error.as_dict()}, f"flotilla: the journal: {error.message} {error.suggestion}"
+        )
     return 2
 
 
 async def _check(arguments: argparse.Namespace) -> int:
     """Config, then servers and tools; a missing credential is said, but is no error: a rehearsal needs none."""
     config = load(config_folder(arguments))
-    from ..fleet.fleet import running
+    from ..fleet.fleet import running_fleet
     from ..mandates.claims import APPROVAL_TOOLS
 
     home = home_folder(arguments)
     names = sorted(config.fleet.servers)
     circuits = await _circuits(arguments, config)
     try:
-        async with running(
+        async with running_fleet(
             config, names, run_id=new_check_id(), logs=home / "check", keys=keys_folder(home), environ=environ_of(home)
         ) as fleet:
             fleet.require(config.workers.values(), config.playbooks.values())
@@ -100,7 +102,7 @@ async def _check(arguments: argparse.Namespace) -> int:
     answer = {"playbooks": sorted(config.playbooks), "workers": sorted(config.workers), "tools": tools, "notes": notes}
     answer |= {"mandates": checking, "credential": credential}
     answer |= {"circuits": [circuit.as_dict() for circuit in circuits]}
-    say(arguments, answer, "\n".join(lines), stream=sys.stdout)
+    print_answer(arguments, answer, "\n".join(lines), stream=sys.stdout)
     return 0
 
 

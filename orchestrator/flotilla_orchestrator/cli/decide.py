@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Failure
-from ..sessions.decisions import STEPS
-from .arguments import home_folder, known_run, open_journal, say
-from .decision_prompts import described
+from ..sessions.decisions import STEP_QUESTIONS
+from .arguments import home_folder, known_run, open_journal, print_answer
+from .decision_prompts import describe
 
 if TYPE_CHECKING:
     from ..fleet.approvals import Approval
     from ..journal.journal import Journal
-    from ..sessions.decisions import Ask, Pending
+    from ..sessions.decisions import DecisionRequest, Notify
 
 
 async def decide(arguments: argparse.Namespace) -> int:
@@ -33,24 +33,24 @@ async def decide(arguments: argparse.Namespace) -> int:
             await step_answers.decide(journal, url, span, arguments.action, local_user(), arguments.reason)
             span = await step_answers.question_span(journal, run.run_id, arguments.step)
     approval = step_answers.approval_of(run, span)
-    say(arguments, approval.model_dump(), described(STEPS, approval), stream=sys.stdout)
+    print_answer(arguments, approval.model_dump(), describe(STEP_QUESTIONS, approval), stream=sys.stdout)
     return 0
 
 
-def rehearsed(ask: "Ask", journal: "Journal", home: Path) -> "Ask":
+def with_step_approvals(ask: "Notify", journal: "Journal", home: Path) -> "Notify":
     """The approver of a rehearsal also says yes to what steps ask."""
     from ..durable.workflow_store import database_url
     from ..rehearsal.standin import NAME
     from ..runs import step_answers
 
-    async def answer(pending: "Pending") -> None:
-        if pending.server != STEPS:
+    async def approve(pending: "DecisionRequest") -> None:
+        if pending.server != STEP_QUESTIONS:
             await ask(pending)
             return
         span = await step_answers.question_span(journal, pending.approval.run, pending.approval.tool)
         await step_answers.decide(journal, database_url(home), span, "approve", NAME, "rehearsal")
 
-    return answer
+    return approve
 
 
 def _confirmed(arguments: argparse.Namespace, approval: "Approval") -> None:
@@ -59,7 +59,7 @@ def _confirmed(arguments: argparse.Namespace, approval: "Approval") -> None:
 
     typed = arguments.confirm or ""
     if arguments.confirm is None and approval.state == "pending" and has_person():
-        tell(described(STEPS, approval))
+        tell(describe(STEP_QUESTIONS, approval))
         typed = asked("To approve this once, type the step back: ")
     if approval.state == "pending" and typed.strip().casefold() != approval.tool:
         message = f"{approval.approval_id} was not confirmed; nothing was changed."

@@ -16,12 +16,12 @@ from ..config.config import Config
 from ..fleet.approvals import Approval
 from ..fleet.processes import executable
 from ..provider import server_environment
-from ..sessions.decisions import STEPS, Pending
+from ..sessions.decisions import STEP_QUESTIONS, DecisionRequest
 
 
-def described(server: str, approval: Approval) -> str:
+def describe(server: str, approval: Approval) -> str:
     """For whoever decides; the facts, which the server vouches for, come last: nearest to the question."""
-    if server == STEPS:
+    if server == STEP_QUESTIONS:
         return _question(approval)
     lines = [
         f"{approval.approval_id}: {visible(approval.tool)} on {server}, {approval.state}",
@@ -30,7 +30,7 @@ def described(server: str, approval: Approval) -> str:
     if approval.decided_by:
         said = f": {quoted(approval.reason)}" if approval.reason else ""
         lines.append(f"  decided by {quoted(approval.decided_by)}{said}")
-    return "\n".join([*lines, _told(approval)])
+    return "\n".join([*lines, _arguments_and_facts(approval)])
 
 
 def _question(approval: Approval) -> str:
@@ -43,7 +43,7 @@ def _question(approval: Approval) -> str:
     return "\n".join([*lines, f"{visible(approval.tool)}: {visible(approval.facts['question'])}"])
 
 
-def _told(approval: Approval) -> str:
+def _arguments_and_facts(approval: Approval) -> str:
     """What would be called, field by field, and what the server says of it now."""
     lines = ["Arguments, as the caller wrote them:"]
     lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
@@ -53,7 +53,7 @@ def _told(approval: Approval) -> str:
 
 
 @dataclass(frozen=True)
-class Ways:
+class DecisionCommands:
     """The commands by which people decide about this run's calls.
 
     Args:
@@ -66,14 +66,14 @@ class Ways:
 
     def by_token(self, server: str, approval_id: str, decision: str = "approve") -> list[str]:
         """From anywhere, with an approver's own key or token; a step's question, on this machine."""
-        if server == STEPS:
+        if server == STEP_QUESTIONS:
             return ["flotilla", "decide", *approval_id.split("/"), decision, "--home", self.environ["FLOTILLA_HOME"]]
         where = ["--server", server, "--home", str(self.home), "--configs", str(self.config.folder)]
         return ["flotilla", "approvals", decision, approval_id, *where]
 
     def by_server(self, server: str, *words: str) -> list[str] | None:
         """On this machine, by the server's own command; None for a server elsewhere."""
-        command = self.config.fleet.servers[server].command if server != STEPS else None
+        command = self.config.fleet.servers[server].command if server != STEP_QUESTIONS else None
         if command is None:
             return None
         home = [] if "--home" in command else ["--home", str(self.home)]
@@ -100,40 +100,40 @@ class Ways:
                 await process.wait()
 
 
-class Notice:
+class DecisionNotice:
     """Says on stderr how to decide; whoever may does it from elsewhere."""
 
-    def __init__(self, ways: Ways) -> None:
+    def __init__(self, ways: DecisionCommands) -> None:
         self._ways = ways
 
-    async def __call__(self, pending: Pending) -> None:
+    async def __call__(self, pending: DecisionRequest) -> None:
         approval = pending.approval
-        tell(f"\nThe run waits for an approval.\n{described(pending.server, approval)}")
+        tell(f"\nThe run waits for an approval.\n{describe(pending.server, approval)}")
         if own := self._ways.by_server(pending.server, "approve", approval.approval_id):
             tell(f"Decide on this machine (`reject` to refuse):\n  {shlex.join(own)}")
         command = shlex.join(self._ways.by_token(pending.server, approval.approval_id))
-        if pending.server == STEPS:
+        if pending.server == STEP_QUESTIONS:
             tell(f"Decide (`reject` to refuse):\n  {command}\n")
             return
         tell(f"Decide with an approver's key, from anywhere:\n  FLOTILLA_APPROVER_KEY=FILE {command}\n")
 
 
-class AtTerminal:
+class TerminalPrompt:
     """Asks the person at this terminal, one question at a time.
 
     Args:
         alone: keeps the terminal free of the run's live display while its block lasts.
     """
 
-    def __init__(self, ways: Ways, alone: Callable[[], AbstractContextManager[None]]) -> None:
-        self._ways, self._alone, self._notice = ways, alone, Notice(ways)
+    def __init__(self, ways: DecisionCommands, alone: Callable[[], AbstractContextManager[None]]) -> None:
+        self._ways, self._alone, self._notice = ways, alone, DecisionNotice(ways)
         self._one_by_one = asyncio.Lock()
 
-    async def __call__(self, pending: Pending) -> None:
+    async def __call__(self, pending: DecisionRequest) -> None:
         approval_id = pending.approval.approval_id
         async with self._one_by_one:
             with self._alone():
-                tell(f"\n{_asks(pending)}")
+                tell(f"\n{_request_line(pending)}")
                 while True:
                     answer = (await _line("Approve, reject, or leave it to somebody else? [a/r/l] ")).lower()[:1]
                     if answer == "a":
@@ -149,11 +149,11 @@ class AtTerminal:
         await self._notice(pending)
 
 
-def _asks(pending: Pending) -> str:
-    if pending.server == STEPS:
+def _request_line(pending: DecisionRequest) -> str:
+    if pending.server == STEP_QUESTIONS:
         return _question(pending.approval)
     asks = f"{quoted(pending.approval.requester)} asks for {visible(pending.approval.tool)}"
-    return f"{asks} on {pending.server}.\n{_told(pending.approval)}"
+    return f"{asks} on {pending.server}.\n{_arguments_and_facts(pending.approval)}"
 
 
 async def _line(question: str) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from ..config.files import load
 from ..errors import Failure
-from .arguments import config_folder, home_folder, open_journal, print_json, say
+from .arguments import config_folder, home_folder, open_journal, print_answer, print_json
 
 if TYPE_CHECKING:
-    from ..journal.allowances import Entry
+    from ..journal.allowances import LedgerEntry
     from ..journal.journal import Run, Span
 
 
@@ -34,12 +34,14 @@ async def runs(arguments: argparse.Namespace) -> int:
     if found:
         console().print(runs_table(found))
     else:
-        say(arguments, {}, "No runs." if arguments.state else "No runs yet; start with `flotilla demo`.", sys.stdout)
+        print_answer(
+            arguments, {}, "No runs." if arguments.state else "No runs yet; start with `flotilla demo`.", sys.stdout
+        )
     return 0
 
 
 async def _prune(arguments: argparse.Namespace) -> int:
-    from ..durable.workflow_store import database_url, forget
+    from ..durable.workflow_store import database_url, delete_workflows
     from ..journal.retention import age, prune
 
     if arguments.state:
@@ -47,9 +49,11 @@ async def _prune(arguments: argparse.Namespace) -> int:
     older = age(arguments.older_than or f"{load(config_folder(arguments)).fleet.limits.transcripts_days}d")
     home, dry_run = home_folder(arguments), arguments.dry_run
     async with await open_journal(arguments, read_only=dry_run) as journal:
-        gone = await prune(journal, home / "runs", older, dry_run=dry_run, forget=partial(forget, database_url(home)))
+        gone = await prune(
+            journal, home / "runs", older, dry_run=dry_run, forget=partial(delete_workflows, database_url(home))
+        )
     lines = [*gone, f"{'would remove' if dry_run else 'removed'}: {len(gone)}, rows and folders"]
-    say(arguments, {"run_ids": gone, "dry_run": dry_run}, "\n".join(lines), sys.stdout)
+    print_answer(arguments, {"run_ids": gone, "dry_run": dry_run}, "\n".join(lines), sys.stdout)
     return 0
 
 
@@ -113,11 +117,13 @@ def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]") -> int
         return 0
     file = Path(arguments.html)
     file.write_bytes(written)
-    say(arguments, {"run_id": run.run_id, "html": str(file)}, f"Wrote {file}: open it in a browser.", sys.stdout)
+    print_answer(
+        arguments, {"run_id": run.run_id, "html": str(file)}, f"Wrote {file}: open it in a browser.", sys.stdout
+    )
     return 0
 
 
-async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[Entry]]":
+async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[LedgerEntry]]":
     from ..journal.ledger import Ledger
 
     async with await open_journal(arguments, read_only=True) as journal:

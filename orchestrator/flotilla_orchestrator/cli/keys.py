@@ -16,14 +16,14 @@ from .arguments import (
     keys_folder,
     named_playbook,
     new_check_id,
+    print_answer,
     print_json,
-    say,
 )
 
 if TYPE_CHECKING:
     from flotilla_kit.identity.keys import KeyRing
 
-    from ..views.show_mandate import Shown
+    from ..views.show_mandate import MandateView
 
 
 async def keys(arguments: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ async def keys(arguments: argparse.Namespace) -> int:
         else "There is no key yet; `flotilla keys rotate` makes the first.",
     ]
     answer = {"keys": [key._asdict() for key in kept], "public_file": str(ring.public_file)}
-    say(arguments, answer, "\n".join(lines), stream=sys.stdout)
+    print_answer(arguments, answer, "\n".join(lines), stream=sys.stdout)
     return 0
 
 
@@ -84,11 +84,13 @@ async def mandate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _shown(config: Config, worker: Worker, playbook: Playbook | None, given: list[str], home: Path) -> "Shown":
-    from ..fleet.fleet import running
+async def _shown(
+    config: Config, worker: Worker, playbook: Playbook | None, given: list[str], home: Path
+) -> "MandateView":
+    from ..fleet.fleet import running_fleet
     from ..fleet.lookups import look_up
-    from ..fleet.run_mandates import Mandates
-    from ..mandates.claims import Facts
+    from ..fleet.run_mandates import RunMandates
+    from ..mandates.claims import RunFacts
     from ..run_request import check_values, given_inputs
     from ..views.show_mandate import show
 
@@ -97,12 +99,12 @@ async def _shown(config: Config, worker: Worker, playbook: Playbook | None, give
         check_values(playbook, inputs)
     lookups = [lookup.server for lookup in playbook.lookups.values() if lookup.server] if playbook else []
     servers = sorted({*worker.servers, *lookups})
-    async with running(
+    async with running_fleet(
         config, servers, run_id=new_check_id(), logs=home / "check", keys=keys_folder(home), environ=environ_of(home)
     ) as fleet:
         fleet.require([worker])
-        facts = await look_up(playbook, fleet, inputs) if playbook else Facts(inputs)
-        mandates = Mandates(config, fleet, facts, playbook, [worker])
+        facts = await look_up(playbook, fleet, inputs) if playbook else RunFacts(inputs)
+        mandates = RunMandates(config, fleet, facts, playbook, [worker])
         return await show(config, worker, playbook, fleet, mandates)
 
 

@@ -14,15 +14,15 @@ from ..fleet.fleet import Fleet, Servers
 from ..rehearsal.standin import approving
 from ..run_request import RunRequest, check_inputs
 from .arguments import environ_of, keys_folder
-from .decide import rehearsed
-from .decision_prompts import AtTerminal, Notice, Ways
+from .decide import with_step_approvals
+from .decision_prompts import DecisionCommands, DecisionNotice, TerminalPrompt
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal
     from ..provider import Provider
     from ..rehearsal.recorder import Recorder
-    from ..sessions.agent import Means
-    from ..sessions.decisions import Ask
+    from ..sessions.agent import RunResources
+    from ..sessions.decisions import Notify
     from ..views.show import Progress
 
 _LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
@@ -31,7 +31,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-class Shared(Generic[K, T]):
+class Opened(Generic[K, T]):
     """Opens a thing when it is first asked for, and keeps it; what could not be opened is tried anew the next time."""
 
     def __init__(self, opening: Callable[[K], AbstractAsyncContextManager[T]]) -> None:
@@ -51,7 +51,7 @@ class Shared(Generic[K, T]):
         await self._stack.aclose()
 
 
-class Stage:
+class ProcessResources:
     """Everything is opened by the first run that needs it, shared by all, and ends with the block.
 
     Args:
@@ -67,9 +67,11 @@ class Stage:
     ) -> None:
         self._config, self._home, self._folder = config, home, folder
         self._recorder, self._keys = recorder, folder / "approver-keys.json"
-        self._models: Shared[tuple[str, str, Path], Provider] = Shared(lambda key: model_of(*key))
-        self._servers = Shared(self._started)
-        self._standin: Shared[str, Ask] = Shared(lambda data: approving(self._keys, self._ways(data).environ))
+        self._models: Opened[tuple[str, str, Path], Provider] = Opened(lambda key: model_of(*key))
+        self._servers = Opened(self._start_servers)
+        self._demo_approver: Opened[str, Notify] = Opened(
+            lambda data: approving(self._keys, self._commands(data).environ)
+        )
         self._starting: set[asyncio.Task[Fleet]] = set()
 
     async def __aenter__(self) -> Self:
@@ -79,75 +81,75 @@ class Stage:
         for task in self._starting:
             task.cancel()
         await asyncio.gather(*self._starting, return_exceptions=True)
-        await asyncio.gather(self._standin.close(), self._servers.close(), self._models.close())
+        await asyncio.gather(self._demo_approver.close(), self._servers.close(), self._models.close())
 
-    async def start(self, order: RunRequest) -> None:
+    async def start(self, request: RunRequest) -> None:
         """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
-        self._starting.add(task := asyncio.create_task(self._fleet(order)))
+        self._starting.add(task := asyncio.create_task(self._fleet(request)))
         await asyncio.wait([task], timeout=_LAUNCH_S)
 
     @asynccontextmanager
-    async def opened(
-        self, journal: "Journal", progress: "Progress | None", order: RunRequest
-    ) -> "AsyncGenerator[Means]":
+    async def for_run(
+        self, journal: "Journal", progress: "Progress | None", request: RunRequest
+    ) -> "AsyncGenerator[RunResources]":
         """What the run works with.
 
         Args:
             progress: shows the only run at a terminal.
         """
-        from ..sessions.agent import Means
+        from ..sessions.agent import RunResources
 
-        config, folder = self._config, str(order.setting["configs"])
+        config, folder = self._config, str(request.setting["configs"])
         if folder != str(config.folder.absolute()):
             message = f"It was ordered with the config folder {folder}; this worker has {config.folder.absolute()}."
             raise Failure("other_config", message, "Order it again, or start a worker with --configs for that folder.")
-        check_inputs(config, order.playbook, order.task, order.inputs)  # the files may have changed since
-        script = Path(str(order.setting.get("script") or config.folder / "rehearsals" / f"{order.playbook}.yaml"))
-        model = await self._models.get((order.model, order.playbook, script))
-        fleet = await self._fleet(order)
-        yes, data = _servers_of(order)
+        check_inputs(config, request.playbook, request.task, request.inputs)  # the files may have changed since
+        script = Path(str(request.setting.get("script") or config.folder / "rehearsals" / f"{request.playbook}.yaml"))
+        model = await self._models.get((request.model, request.playbook, script))
+        fleet = await self._fleet(request)
+        yes, data = _servers_of(request)
         if yes:  # only now: until here every core starts servers
-            ask = rehearsed(await self._standin.get(data), journal, self._home)
+            ask = with_step_approvals(await self._demo_approver.get(data), journal, self._home)
         else:
-            ask = _asking(self._ways(data), progress)
-        yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
+            ask = _notify_of(self._commands(data), progress)
+        yield RunResources(config, fleet, model, journal, run_folder(self._home, request.run_id), ask, self._recorder)
 
-    async def _fleet(self, order: RunRequest) -> Fleet:
-        servers = await self._servers.get(_servers_of(order))
-        return await servers.fleet(self._config.servers(self._config.playbooks[order.playbook]), order.run_id)
+    async def _fleet(self, request: RunRequest) -> Fleet:
+        servers = await self._servers.get(_servers_of(request))
+        return await servers.fleet(self._config.servers(self._config.playbooks[request.playbook]), request.run_id)
 
     @asynccontextmanager
-    async def _started(self, which: tuple[bool, str]) -> AsyncGenerator[Servers]:
+    async def _start_servers(self, which: tuple[bool, str]) -> AsyncGenerator[Servers]:
         """Servers that take the stand-in approver's word serve no run that people approve."""
         yes, sample = which
-        ways, keys = self._ways(sample), keys_folder(self._home)
+        ways, keys = self._commands(sample), keys_folder(self._home)
         # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
         flags = ["--home", str(ways.home), "--demo-data"] if sample else []
         flags += ["--approver-keys", str(self._keys)] if yes else []
         async with Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
             yield servers
 
-    def _ways(self, sample: str) -> Ways:
+    def _commands(self, sample: str) -> DecisionCommands:
         data = run_folder(self._home, sample) / "data" if sample else self._home
-        return Ways(self._config, data, environ_of(self._home))
+        return DecisionCommands(self._config, data, environ_of(self._home))
 
 
-def _servers_of(order: RunRequest) -> tuple[bool, str]:
+def _servers_of(request: RunRequest) -> tuple[bool, str]:
     """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
-    sample = order.setting["sample"]  # whose it is; of orders of older versions only that it is there
-    data = str(sample) if isinstance(sample, str) else order.run_id if sample else ""
-    return bool(order.setting["yes"]), data
+    sample = request.setting["sample"]  # whose it is; of orders of older versions only that it is there
+    data = str(sample) if isinstance(sample, str) else request.run_id if sample else ""
+    return bool(request.setting["yes"]), data
 
 
 def run_folder(home: Path, run_id: str) -> Path:
     return home / "runs" / run_id
 
 
-def _asking(ways: Ways, progress: "Progress | None") -> "Ask":
+def _notify_of(ways: DecisionCommands, progress: "Progress | None") -> "Notify":
     """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
     from flotilla_kit.terminal.output import has_person
 
-    return AtTerminal(ways, progress.aside) if progress and has_person() else Notice(ways)
+    return TerminalPrompt(ways, progress.aside) if progress and has_person() else DecisionNotice(ways)
 
 
 @asynccontextmanager

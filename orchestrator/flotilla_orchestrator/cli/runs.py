@@ -25,12 +25,12 @@ from .arguments import (
     known_run,
     named_playbook,
     open_journal,
+    print_answer,
     print_json,
-    say,
 )
 
 if TYPE_CHECKING:
-    from ..durable.workflow_store import Follow
+    from ..durable.workflow_store import FollowUp
     from ..rehearsal.recorder import Recorder
 
 
@@ -40,17 +40,17 @@ async def demo(arguments: argparse.Namespace) -> int:
     if playbook.example is None:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
     example, model = playbook.example, "claude" if arguments.live else "rehearsal"
-    setting = _setting(arguments, config, model, yes=not arguments.live, sample=new_run_id())
+    setting = _settings(arguments, config, model, yes=not arguments.live, sample=new_run_id())
     inputs = {**example.inputs, **given_inputs(arguments.input, playbook.inputs)}
     first = RunRequest(str(setting["sample"]), playbook.name, model, example.task, inputs, setting)
     if not arguments.later:
-        return _ended(arguments, await _play(arguments, config, first, new=True))
+        return _exit_code(arguments, await _execute(arguments, config, first, new=True))
     if arguments.record:
         raise Failure("invalid_arguments", "--record writes one run, and --later plays two.", "Leave one of them out.")
     if example.later is None:
         raise Failure("no_example", f"The example of {playbook.name} has nothing that comes later.", "See `later`.")
     later = replace(first, run_id=new_run_id(), task=example.later)
-    records = [await _play(arguments, config, order, new=True) for order in (first, later)]
+    records = [await _execute(arguments, config, request, new=True) for request in (first, later)]
     if arguments.json:
         print_json({"runs": records})
     return 0 if all(record["status"] == "ok" for record in records) else 1
@@ -59,23 +59,23 @@ async def demo(arguments: argparse.Namespace) -> int:
 async def run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
-    order = _order(arguments, config, playbook.name, given_inputs(arguments.input, playbook.inputs))
+    request = _request_of(arguments, config, playbook.name, given_inputs(arguments.input, playbook.inputs))
     if arguments.queue:
-        return await _queue(arguments, config, order)
-    return _ended(arguments, await _play(arguments, config, order, new=True))
+        return await _queue(arguments, config, request)
+    return _exit_code(arguments, await _execute(arguments, config, request, new=True))
 
 
-async def _queue(arguments: argparse.Namespace, config: Config, order: RunRequest) -> int:
+async def _queue(arguments: argparse.Namespace, config: Config, request: RunRequest) -> int:
     """Leave it to `flotilla work`."""
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
-    check_inputs(config, order.playbook, order.task, order.inputs)
+    check_inputs(config, request.playbook, request.task, request.inputs)
     from ..runs.queue_worker import enqueue
 
     async with await open_journal(arguments) as journal:
-        await enqueue(order, home=home_folder(arguments), journal=journal)
-    text = f"{order.run_id} is queued: `flotilla work` works on it, `flotilla runs` lists it."
-    say(arguments, {"run_id": order.run_id, "state": "queued"}, text, sys.stdout)
+        await enqueue(request, home=home_folder(arguments), journal=journal)
+    text = f"{request.run_id} is queued: `flotilla work` works on it, `flotilla runs` lists it."
+    print_answer(arguments, {"run_id": request.run_id, "state": "queued"}, text, sys.stdout)
     return 0
 
 
@@ -88,8 +88,8 @@ async def ask(arguments: argparse.Namespace) -> int:
     script = _script(arguments, config, ROUTER)
 
     async def play(name: str, task: str, inputs: Mapping[str, JsonValue]) -> dict[str, object]:
-        setting = _setting(arguments, config, model, yes=arguments.yes)
-        return await _play(
+        setting = _settings(arguments, config, model, yes=arguments.yes)
+        return await _execute(
             arguments, config, RunRequest(new_run_id(), name, model, task, dict(inputs), setting), new=True
         )
 
@@ -98,31 +98,33 @@ async def ask(arguments: argparse.Namespace) -> int:
 
 async def resume(arguments: argparse.Namespace) -> int:
     """Let a paused run go on; take up one whose process has ended before it."""
-    from ..durable.workflow_store import database_url, left_over
+    from ..durable.workflow_store import database_url, unfinished_turn
     from .steering import resumed
 
     home = home_folder(arguments)
     async with await open_journal(arguments) as journal:
         found = await known_run(journal, arguments.run_id)
-        left = left_over(database_url(home), found.run_id)
+        left = unfinished_turn(database_url(home), found.run_id)
         if left is None:
             said = f"{found.run_id} has ended: {found.status}."
             raise Failure("run_ended", said, f"See `flotilla show {found.run_id}`.")
         was_paused = await resumed(journal, found)
-    order, turn = left
+    request, turn = left
     try:
-        return _ended(arguments, await _play(arguments, load(Path(str(order.setting["configs"]))), order, turn))
+        return _exit_code(
+            arguments, await _execute(arguments, load(Path(str(request.setting["configs"]))), request, turn)
+        )
     except Failure as failure:
         if not (was_paused and failure.code == "run_active"):
             raise
     answer = {"run_id": found.run_id, "state": "running"}
-    say(arguments, answer, f"{found.run_id}: goes on, in the process that it was paused in.", sys.stdout)
+    print_answer(arguments, answer, f"{found.run_id}: goes on, in the process that it was paused in.", sys.stdout)
     return 0
 
 
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
-    from ..durable.workflow_store import database_url, next_turn
+    from ..durable.workflow_store import database_url, further_turn
 
     text = given_task(arguments)
     check_task(text)
@@ -131,16 +133,18 @@ async def follow(arguments: argparse.Namespace) -> int:
     if found.status in ("queued", "running", "interrupted"):
         said = f"{found.run_id} has not ended: {found.status}."
         raise Failure("run_not_ended", said, "`flotilla tell` reaches a lead at work, `flotilla resume` goes on.")
-    order, turn = next_turn(database_url(home_folder(arguments)), found.run_id, text)
-    config = load(Path(str(order.setting["configs"])))
-    if order.playbook not in config.playbooks or config.playbooks[order.playbook].lead is None:
-        raise Failure("no_lead", f"{order.playbook} has no lead that could go on.", "Start a new run.")
-    return _ended(arguments, await _play(arguments, config, order, turn))
+    request, turn = further_turn(database_url(home_folder(arguments)), found.run_id, text)
+    config = load(Path(str(request.setting["configs"])))
+    if request.playbook not in config.playbooks or config.playbooks[request.playbook].lead is None:
+        raise Failure("no_lead", f"{request.playbook} has no lead that could go on.", "Start a new run.")
+    return _exit_code(arguments, await _execute(arguments, config, request, turn))
 
 
-def _order(arguments: argparse.Namespace, config: Config, playbook: str, inputs: dict[str, JsonValue]) -> RunRequest:
+def _request_of(
+    arguments: argparse.Namespace, config: Config, playbook: str, inputs: dict[str, JsonValue]
+) -> RunRequest:
     model = _model(arguments)
-    setting = _setting(arguments, config, model, yes=arguments.yes)
+    setting = _settings(arguments, config, model, yes=arguments.yes)
     return RunRequest(new_run_id(), playbook, model, given_task(arguments), inputs, setting)
 
 
@@ -150,7 +154,7 @@ def _model(arguments: argparse.Namespace) -> str:
     return "rehearsal" if arguments.rehearse else "claude"
 
 
-def _setting(
+def _settings(
     arguments: argparse.Namespace, config: Config, model: str, *, yes: bool, sample: str = ""
 ) -> dict[str, JsonValue]:
     """What another process has to know to go on with the run.
@@ -170,14 +174,19 @@ def _script(arguments: argparse.Namespace, config: Config, name: str) -> Path:
     return script or config.folder / "rehearsals" / f"{name}.yaml"
 
 
-def _ended(arguments: argparse.Namespace, record: dict[str, object]) -> int:
+def _exit_code(arguments: argparse.Namespace, record: dict[str, object]) -> int:
     if arguments.json:
         print_json(record)
     return 0 if record["status"] == "ok" else 1
 
 
-async def _play(
-    arguments: argparse.Namespace, config: Config, order: RunRequest, turn: "Follow | None" = None, *, new: bool = False
+async def _execute(
+    arguments: argparse.Namespace,
+    config: Config,
+    request: RunRequest,
+    turn: "FollowUp | None" = None,
+    *,
+    new: bool = False,
 ) -> dict[str, object]:
     """Run it, or go on with it, and show it to people; returns its record.
 
@@ -185,24 +194,24 @@ async def _play(
         new: nobody else can be at work on it.
     """
     recorder = _recorder(arguments, config)
-    rehearse, yes = order.model == "rehearsal", bool(order.setting["yes"])
+    rehearse, yes = request.model == "rehearsal", bool(request.setting["yes"])
     if not rehearse:
         provider.live(os.environ)  # without a credential nothing is begun
-    check_inputs(config, order.playbook, order.task, order.inputs)
+    check_inputs(config, request.playbook, request.task, request.inputs)
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     from rich.console import Console
 
-    from .run_resources import Stage, run_folder
+    from .run_resources import ProcessResources, run_folder
 
     home, console = home_folder(arguments), Console()
-    folder = run_folder(home, order.run_id)
+    folder = run_folder(home, request.run_id)
     if rehearse and not arguments.json:
         banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real."
         approver = "\nApprovals are given by demo-approver, a process of its own: this one cannot." if yes else ""
         console.print(f"{banner}{approver}\n", style="yellow", soft_wrap=True)
-    async with Stage(config, home, folder, recorder) as stage:
+    async with ProcessResources(config, home, folder, recorder) as stage:
         if new:
-            await stage.start(order)  # while they do, the engine is imported
+            await stage.start(request)  # while they do, the engine is imported
         from ..journal.ledger import Ledger
         from ..runs.launch import run_playbook
         from ..views.show import Progress, as_record, result
@@ -210,18 +219,18 @@ async def _play(
         progress = None if arguments.json else Progress(console)
         async with await open_journal(arguments, [progress] if progress else []) as journal:
             if progress:
-                progress.recall(await journal.spans(order.run_id))
-            opening = partial(stage.opened, journal, progress)
+                progress.recall(await journal.spans(request.run_id))
+            opening = partial(stage.for_run, journal, progress)
             with progress or nullcontext():
-                run = await run_playbook(config, order, home=home, journal=journal, opening=opening, follow=turn)
-            spans, entries = await journal.spans(order.run_id), await Ledger(journal.database).entries(order.run_id)
+                run = await run_playbook(config, request, home=home, journal=journal, opening=opening, follow=turn)
+            spans, entries = await journal.spans(request.run_id), await Ledger(journal.database).entries(request.run_id)
         record = as_record(run, spans, entries) | {"folder": str(folder)}
         if not arguments.json:
             console.print(result(run, spans))
-            console.print(f"trace: flotilla trace {order.run_id}   logs: {folder}", soft_wrap=True)
+            console.print(f"trace: flotilla trace {request.run_id}   logs: {folder}", soft_wrap=True)
         if recorder:
             origin = f"{run.run_id} ({run.model}, {run.started_at[:10]})"
-            record["recording"] = recording = recorder.write(order.playbook, origin)
+            record["recording"] = recording = recorder.write(request.playbook, origin)
             if not arguments.json:
                 console.print(f"recording: {recording}", soft_wrap=True, highlight=False, markup=False)
     return record

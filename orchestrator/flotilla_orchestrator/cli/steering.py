@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Failure
 from ..run_request import check_task
-from .arguments import given_task, home_folder, open_journal, say
+from .arguments import given_task, home_folder, open_journal, print_answer
 
 if TYPE_CHECKING:
     from ..journal.journal import Journal, Run
@@ -17,8 +17,8 @@ async def pause(arguments: argparse.Namespace) -> int:
     """Its sessions stop in front of their next calls."""
     async with await open_journal(arguments) as journal:
         run = await _active(journal, arguments.run_id)
-        await _say(journal, run, "pause")
-    return _said(arguments, run, "pausing", f"`flotilla resume {run.run_id}` lets it go on")
+        await _append(journal, run, "pause")
+    return _answer(arguments, run, "pausing", f"`flotilla resume {run.run_id}` lets it go on")
 
 
 async def tell(arguments: argparse.Namespace) -> int:
@@ -27,20 +27,20 @@ async def tell(arguments: argparse.Namespace) -> int:
     check_task(text)
     async with await open_journal(arguments) as journal:
         run = await _active(journal, arguments.run_id)
-        await _say(journal, run, "message", text)
-    return _said(arguments, run, "told", "its lead hears it with the next result of a call, or at its end")
+        await _append(journal, run, "message", text)
+    return _answer(arguments, run, "told", "its lead hears it with the next result of a call, or at its end")
 
 
 async def cancel(arguments: argparse.Namespace) -> int:
     """It ends, in this process if no other is at work on it."""
-    from ..runs.cancellation import cancel_left_over
+    from ..runs.cancellation import cancel_unattended
 
     async with await open_journal(arguments) as journal:
         run = await _active(journal, arguments.run_id)
-        await _say(journal, run, "cancel")
-        ended = await cancel_left_over(home_folder(arguments), journal, run)
+        await _append(journal, run, "cancel")
+        ended = await cancel_unattended(home_folder(arguments), journal, run)
     state = "cancelled" if ended else "cancelling"
-    return _said(arguments, run, state, "what was done before stays done")
+    return _answer(arguments, run, state, "what was done before stays done")
 
 
 async def resumed(journal: "Journal", run: "Run") -> bool:
@@ -49,7 +49,7 @@ async def resumed(journal: "Journal", run: "Run") -> bool:
 
     if not await journal.query(is_paused, run.run_id):
         return False
-    await _say(journal, run, "resume")
+    await _append(journal, run, "resume")
     return True
 
 
@@ -62,12 +62,12 @@ async def _active(journal: "Journal", run_id: str) -> "Run":
     return run
 
 
-async def _say(journal: "Journal", run: "Run", kind: "Kind", text: str = "") -> None:
+async def _append(journal: "Journal", run: "Run", kind: "Kind", text: str = "") -> None:
     from ..journal import steering
 
-    await journal.database.write(steering.say, run.run_id, kind, text)
+    await journal.database.write(steering.append, run.run_id, kind, text)
 
 
-def _said(arguments: argparse.Namespace, run: "Run", state: str, then: str) -> int:
-    say(arguments, {"run_id": run.run_id, "state": state}, f"{run.run_id}: {state}; {then}.", sys.stdout)
+def _answer(arguments: argparse.Namespace, run: "Run", state: str, then: str) -> int:
+    print_answer(arguments, {"run_id": run.run_id, "state": state}, f"{run.run_id}: {state}; {then}.", sys.stdout)
     return 0

@@ -14,49 +14,49 @@ from .. import provider
 from ..config.files import load
 from ..errors import Failure
 from .approver_token import TOKEN_VARIABLE
-from .arguments import config_folder, home_folder, open_journal, say
+from .arguments import config_folder, home_folder, open_journal, print_answer
 
 if TYPE_CHECKING:
     from ..journal.journal import Span
-    from ..runs.queue_worker import Replica
+    from ..runs.queue_worker import QueueWorker
 
-_LOOK_S = 0.5
+_POLL_S = 0.5
 
 
 async def work(arguments: argparse.Namespace) -> int:
-    from ..runs.queue_worker import executor_id, working
-    from .run_resources import Stage
+    from ..runs.queue_worker import executor_id, queue_worked
+    from .run_resources import ProcessResources
 
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     config, home = load(config_folder(arguments)), home_folder(arguments)
     concurrency: int = arguments.concurrency or config.fleet.concurrency
-    told = [] if arguments.json else [_told]
-    with _stopped() as stop:
+    told = [] if arguments.json else [_print_run]
+    with _stop_signal() as stop:
         async with (
             await open_journal(arguments, told) as journal,
-            Stage(config, home, home / "workers" / executor_id()) as stage,
-            working(
-                home=home, journal=journal, opening=partial(stage.opened, journal, None), concurrency=concurrency
+            ProcessResources(config, home, home / "workers" / executor_id()) as stage,
+            queue_worked(
+                home=home, journal=journal, opening=partial(stage.for_run, journal, None), concurrency=concurrency
             ) as replica,
         ):
             if not arguments.json:
                 begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."
-                _tell(f"{begun}{_credential()}")
+                _print(f"{begun}{_credential()}")
             waiting = await _until(stop, replica, arguments.until_idle)
     stopped = stop.is_set()
     text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
     answer = {"executor_id": replica.name, "stopped": stopped, "waiting": waiting}
-    say(arguments, answer, f"{replica.name} {text}", sys.stdout)
+    print_answer(arguments, answer, f"{replica.name} {text}", sys.stdout)
     return 0
 
 
-async def _until(stop: asyncio.Event, replica: "Replica", idle: bool) -> list[str]:
+async def _until(stop: asyncio.Event, replica: "QueueWorker", idle: bool) -> list[str]:
     """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
-    ends = [asyncio.ensure_future(end) for end in (stop.wait(), replica.look_after_others())]
+    ends = [asyncio.ensure_future(end) for end in (stop.wait(), replica.recover_others())]
     before = None
     try:
-        while not (done := (await asyncio.wait(ends, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED))[0]):
-            waiting = await replica.idle() if idle else None
+        while not (done := (await asyncio.wait(ends, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
+            waiting = await replica.waiting_if_idle() if idle else None
             if waiting is not None and waiting == before:  # twice: a run may be between two of its sessions
                 return waiting
             before = waiting
@@ -70,7 +70,7 @@ async def _until(stop: asyncio.Event, replica: "Replica", idle: bool) -> list[st
 
 
 @contextmanager
-def _stopped() -> Generator[asyncio.Event]:
+def _stop_signal() -> Generator[asyncio.Event]:
     """Set by the first SIGINT or SIGTERM; a second one does what it always does."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -89,14 +89,14 @@ def _stopped() -> Generator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _told(span: "Span") -> None:
+def _print_run(span: "Span") -> None:
     """A line when a run begins, and one when it has ended."""
     if span.kind == "run":
         took = f" after {span.seconds:.1f} s" if span.ended_at else ""
-        _tell(f"{span.run_id} {span.name}: {span.status}{took}")
+        _print(f"{span.run_id} {span.name}: {span.status}{took}")
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()  # whoever reads a log wants to see it now
 

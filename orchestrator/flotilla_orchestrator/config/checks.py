@@ -9,8 +9,8 @@ from pydantic import JsonValue
 from ..names import did_you_mean
 from . import template
 from .config import GATE, ROUTER, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, ToolCall, Worker
-from .files import Files, Place, Source
-from .steps import check_after, check_steps, circle, step_templates
+from .source import Files, Place, Source
+from .steps import check_after, check_steps, find_cycle, step_templates
 
 
 def check(fleet: Fleet | None, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> None:
@@ -193,7 +193,7 @@ def _team(heads: Iterable[str], workers: Files[Worker]) -> list[Worker]:
 
 
 def _circle(name: str, workers: Files[Worker]) -> list[str]:
-    return circle(name, lambda at: _others([at], workers))
+    return find_cycle(name, lambda at: _others([at], workers))
 
 
 def _depth(lead: str, workers: Files[Worker]) -> int:

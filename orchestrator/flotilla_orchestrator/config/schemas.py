@@ -45,7 +45,7 @@ def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     raise ValueError(f"not a JSON Schema of draft 7{_place(error)}: {error.message}")
 
 
-def misfit(value: Any, schema: Mapping[str, Any]) -> str:
+def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
     """What is wrong with a result; empty: it is as its schema says."""
     error = _worst(schema, value)
     return error.message if error else ""

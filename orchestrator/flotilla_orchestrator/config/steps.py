@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from ..names import did_you_mean
 from . import template
 from .config import Playbook, Step
-from .files import Place, Source
+from .source import Place, Source
 
 RUN = ("id", "ended_at")  # what calls after a run may read of it
 YIELDS = ("summary", "output", "status")  # what templates may read of a step
@@ -29,11 +29,11 @@ def check_steps(playbook: Playbook, source: Source) -> None:
                 message = f"there is no step `{need}`{did_you_mean(need, steps)}"
                 source.problem(("steps", number, "needs", place), message)
     for number, step in enumerate(playbook.steps):
-        if found := circle(step.id, lambda at: steps[at].needs if at in steps else ()):
+        if found := find_cycle(step.id, lambda at: steps[at].needs if at in steps else ()):
             source.problem(("steps", number, "needs"), f"steps need each other in a circle: {' → '.join(found)}")
             return
     for place, value, step in step_templates(playbook):
-        done = needed(playbook, step) if step else list(steps)
+        done = needed_steps(playbook, step) if step else list(steps)
         _check_reads(value, playbook, steps, done, step, source, place)
     last = playbook.steps[-1]
     if playbook.output and not playbook.result and not last.output:
@@ -64,7 +64,7 @@ def step_templates(playbook: Playbook) -> Iterator[tuple[Place, JsonValue, Step 
         yield ("result", name), value, None
 
 
-def needed(playbook: Playbook, step: Step) -> list[str]:
+def needed_steps(playbook: Playbook, step: Step) -> list[str]:
     """The ids of all steps that are done before this one begins, in the order of the file."""
     steps = {step.id: step for step in playbook.steps}
     found: set[str] = set()
@@ -77,7 +77,7 @@ def needed(playbook: Playbook, step: Step) -> list[str]:
     return [name for name in steps if name in found]
 
 
-def circle(start: str, following: Callable[[str], Iterable[str]]) -> list[str]:
+def find_cycle(start: str, following: Callable[[str], Iterable[str]]) -> list[str]:
     """The shortest chain from a name back to itself; empty when there is none."""
     chains = {start: [start]}
     ahead = [start]

@@ -12,20 +12,20 @@ from dbos import DBOS
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 0.5  # what this process runs itself it hears of at once
+_POLL_S = 0.5  # what this process runs itself it hears of at once
 _OPEN = ("ENQUEUED", "DELAYED", "PENDING")
 
 
-class Watch:
+class CompletionWatch:
     def __init__(self) -> None:
         self._awaited: dict[str, asyncio.Event] = {}
         self._more = asyncio.Event()
 
-    def waiting(self) -> int:
+    def count(self) -> int:
         """How many wait for the end of another one."""
         return len(self._awaited)
 
-    async def until(self, workflow_id: str) -> None:
+    async def wait_for(self, workflow_id: str) -> None:
         """Wait until it has come to its end."""
         event = self._awaited.setdefault(workflow_id, asyncio.Event())
         self._more.set()
@@ -34,9 +34,9 @@ class Watch:
         finally:
             self._awaited.pop(workflow_id, None)
 
-    async def first(self, workflow_ids: Iterable[str]) -> None:
+    async def wait_for_first(self, workflow_ids: Iterable[str]) -> None:
         """Wait until one of them has."""
-        waits = [asyncio.create_task(self.until(workflow_id)) for workflow_id in workflow_ids]
+        waits = [asyncio.create_task(self.wait_for(workflow_id)) for workflow_id in workflow_ids]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -44,26 +44,26 @@ class Watch:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    def tell(self, workflow_id: str) -> None:
+    def set_ended(self, workflow_id: str) -> None:
         if event := self._awaited.get(workflow_id):
             event.set()
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Look for what other processes did, until cancelled; not to be called in a workflow."""
         while True:
             self._more.clear()
             try:
-                await self._look()
+                await self._poll_once()
             except Exception:  # what is waited for now is asked for again
                 logger.exception("the workflows' states cannot be read")
             with suppress(TimeoutError):
                 # Not `wait_for`: in Python 3.11 it can lose a cancellation that comes with what it waits for.
-                async with asyncio.timeout(_LOOK_S if self._awaited else None):
+                async with asyncio.timeout(_POLL_S if self._awaited else None):
                     await self._more.wait()
 
-    async def _look(self) -> None:
+    async def _poll_once(self) -> None:
         ids = sorted(self._awaited)
         found = await DBOS.list_workflows_async(workflow_ids=ids, load_input=False, load_output=False) if ids else []
         for workflow in found:
             if workflow.status not in _OPEN:
-                self.tell(workflow.workflow_id)
+                self.set_ended(workflow.workflow_id)

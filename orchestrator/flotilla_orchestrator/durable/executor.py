@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .completion_watch import Watch
+from .completion_watch import CompletionWatch
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Executor:
     """
 
     database: str
-    watch: Watch = field(default_factory=Watch)
+    watch: CompletionWatch = field(default_factory=CompletionWatch)
     _bodies: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -15,7 +15,7 @@ _POLL_ONE_S = 0.05  # of one run, which ends as much sooner: DBOS waits for the 
 
 
 @asynccontextmanager
-async def launched(
+async def dbos_launched(
     executor: Executor, executor_id: str, version: str, queues: Sequence[str] = ()
 ) -> AsyncGenerator[None]:
     """DBOS works on these queues, and on nothing else, while the block lasts. It first takes up what an earlier process
@@ -35,7 +35,7 @@ async def launched(
     )
     DBOS.listen_queues(queues)
     set_executor(executor)
-    watching = asyncio.create_task(executor.watch.look())
+    watching = asyncio.create_task(executor.watch.poll())
     try:
         DBOS.launch()
         yield

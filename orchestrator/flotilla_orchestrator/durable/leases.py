@@ -11,25 +11,25 @@ from pathlib import Path
 
 _CLASS = 0x464C  # of advisory locks, so that they meet nobody else's
 # So that the database notices within half a minute when the machine at the other end has gone.
-_NOTICED = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+_KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
 
-Held = Callable[[], bool]
+LeaseCheck = Callable[[], bool]
 """Whether the lease is still there; a database's can be lost while the process lives."""
 
 
-class TakenError(Exception):
+class LeaseTakenError(Exception):
     """Another process has the lease."""
 
 
 @contextmanager
-def leased(home: Path, url: str, name: str) -> Generator[Held]:
+def lease(home: Path, url: str, name: str) -> Generator[LeaseCheck]:
     """Raises TakenError."""
     with _file_lock(home / "leases", name) if url.startswith("sqlite") else _advisory_lock(url, name) as held:
         yield held
 
 
 @contextmanager
-def _file_lock(folder: Path, name: str) -> Generator[Held]:
+def _file_lock(folder: Path, name: str) -> Generator[LeaseCheck]:
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,15 +37,15 @@ def _file_lock(folder: Path, name: str) -> Generator[Held]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise TakenError(name) from error
+            raise LeaseTakenError(name) from error
         yield lambda: True
 
 
 @contextmanager
-def _advisory_lock(url: str, name: str) -> Generator[Held]:
+def _advisory_lock(url: str, name: str) -> Generator[LeaseCheck]:
     import psycopg
 
-    connection = psycopg.connect(url, autocommit=True, options=_NOTICED)
+    connection = psycopg.connect(url, autocommit=True, options=_KEEPALIVE)
     number = zlib.crc32(name.encode()) - 2**31
 
     def held() -> bool:
@@ -58,7 +58,7 @@ def _advisory_lock(url: str, name: str) -> Generator[Held]:
     try:
         row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_CLASS, number)).fetchone()
         if not row or not row[0]:
-            raise TakenError(name)
+            raise LeaseTakenError(name)
         yield held
     finally:
         connection.close()

@@ -4,16 +4,16 @@ from typing import Any
 
 from dbos import DBOS
 
-from .workflow_store import SHARED, VERSION, connected
+from .workflow_store import RUN_QUEUE, VERSION, workflow_client
 
-SESSIONS = f"{SHARED}.sessions"
+SESSIONS = f"{RUN_QUEUE}.sessions"
 _POLL_S = 0.2  # how often the queues are looked at; a worker may have nothing to do for days
 
 
 def register(url: str, concurrency: int) -> None:
     """Have the queues, with so many sessions at once in all processes."""
-    with connected(url) as client:
-        client.register_queue(SHARED, polling_interval_sec=_POLL_S)
+    with workflow_client(url) as client:
+        client.register_queue(RUN_QUEUE, polling_interval_sec=_POLL_S)
         client.register_queue(SESSIONS, global_concurrency=concurrency, polling_interval_sec=_POLL_S)
 
 

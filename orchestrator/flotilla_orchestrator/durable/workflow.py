@@ -12,7 +12,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
 from .executor import executor
-from .workflow_store import Said, kept_as
+from .workflow_store import JsonObject, adapter_of
 
 _POLL_S = 0.02  # how often an outcome is looked for that is about to be written down
 _LATER = 1  # of priorities; a workflow without one has 0, and goes first
@@ -25,12 +25,12 @@ class Handle(Generic[R]):
     """A workflow that has been started, here or elsewhere."""
 
     def __init__(self, found: WorkflowHandleAsync[JsonValue], kind: TypeAdapter[R]) -> None:
-        self.found, self._kind = found, kind
+        self.handle, self._adapter = found, kind
 
     async def result(self) -> R:
         """Wait for its end."""
-        await executor().watch.until(self.found.get_workflow_id())
-        return self._kind.validate_python(await self.found.get_result(polling_interval_sec=_POLL_S))
+        await executor().watch.wait_for(self.handle.get_workflow_id())
+        return self._adapter.validate_python(await self.handle.get_result(polling_interval_sec=_POLL_S))
 
 
 class Workflow(Generic[P, R]):
@@ -38,8 +38,8 @@ class Workflow(Generic[P, R]):
 
     def __init__(self, name: str, body: Callable[P, Coroutine[Any, Any, R]]) -> None:
         hints, run = get_type_hints(body), cast("Callable[..., Coroutine[Any, Any, R]]", body)
-        kind: TypeAdapter[R] = kept_as(hints.pop("return"))
-        kinds = [kept_as(hint) for hint in hints.values()]
+        kind: TypeAdapter[R] = adapter_of(hints.pop("return"))
+        kinds = [adapter_of(hint) for hint in hints.values()]
 
         @DBOS.workflow(name=name)
         @wraps(body)
@@ -49,7 +49,7 @@ class Workflow(Generic[P, R]):
             try:
                 return kind.dump_python(await process.run(run(*given)), mode="json")
             finally:
-                process.watch.tell(workflow_id)
+                process.watch.set_ended(workflow_id)
 
         self._kind, self._kinds, self._workflow = kind, kinds, workflow
 
@@ -68,24 +68,24 @@ class Workflow(Generic[P, R]):
         return [kind.dump_python(one, mode="json") for kind, one in zip(self._kinds, given, strict=True)]
 
 
-def durable(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Workflow[P, R]]:
+def workflow(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Workflow[P, R]]:
     """Makes a workflow of a function; its annotations say what it takes and gives."""
     return lambda body: Workflow(name, body)
 
 
-async def first(handles: Sequence[Handle[Any]]) -> Handle[Any]:
+async def first_ended(handles: Sequence[Handle[Any]]) -> Handle[Any]:
     """The one of these workflows that ended first, the same again in a process that takes this one up."""
-    by_id = {handle.found.get_workflow_id(): handle for handle in handles}
-    await executor().watch.first(by_id)
-    ended = await DBOS.wait_first_async([handle.found for handle in handles], polling_interval_sec=_POLL_S)
+    by_id = {handle.handle.get_workflow_id(): handle for handle in handles}
+    await executor().watch.wait_for_first(by_id)
+    ended = await DBOS.wait_first_async([handle.handle for handle in handles], polling_interval_sec=_POLL_S)
     return by_id[ended.get_workflow_id()]
 
 
 async def step(name: str, body: Callable[P, Awaitable[T]], *given: P.args, **named: P.kwargs) -> T:
     """What `body` returns or raises as a Failure, the first time that it comes to its end."""
-    kind: TypeAdapter[T] = kept_as(get_type_hints(body)["return"])
+    kind: TypeAdapter[T] = adapter_of(get_type_hints(body)["return"])
 
-    async def attempt() -> Said:
+    async def attempt() -> JsonObject:
         try:
             return {"value": kind.dump_python(await body(*given, **named), mode="json")}
         except Failure as failure:
@@ -107,11 +107,11 @@ async def sleep(seconds: float) -> None:
     await DBOS.sleep_async(seconds)
 
 
-async def receive(topic: str, timeout_s: float) -> Said | None:
+async def receive(topic: str, timeout_s: float) -> JsonObject | None:
     """The next message to this workflow; None: there was none in time."""
     return await DBOS.recv_async(topic, timeout_s)
 
 
-async def send(workflow_id: str, message: Said, topic: str) -> None:
+async def send(workflow_id: str, message: JsonObject, topic: str) -> None:
     """To another workflow, from one."""
     await DBOS.send_async(workflow_id, message, topic)

@@ -15,18 +15,18 @@ from pydantic import JsonValue, TypeAdapter
 from ..errors import Failure
 from ..run_request import RunRequest
 
-VERSION = "2"  # of the workflows: a run goes on only with the steps that it began with
+VERSION = "3"  # of the workflows: a run goes on only with the steps that it began with
 UNFINISHED = ["PENDING", "ENQUEUED"]
-SHARED = "flotilla"  # the queue of runs that any worker process may work on
+RUN_QUEUE = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
-Said = dict[str, JsonValue]
+JsonObject = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
-class Follow:
+class FollowUp:
     """A turn after the end of a run. `name` is that of its workflow."""
 
-    name: str
+    workflow_id: str
     text: str
 
 
@@ -49,7 +49,7 @@ def migrate(url: str) -> None:
 
 
 @contextmanager
-def connected(url: str) -> Generator[DBOSClient]:
+def workflow_client(url: str) -> Generator[DBOSClient]:
     """What is kept of workflows, for a process that runs none."""
     migrate(url)
     client = DBOSClient(system_database_url=url, application_name=APPLICATION)
@@ -59,55 +59,55 @@ def connected(url: str) -> Generator[DBOSClient]:
         client.destroy()
 
 
-def left_over(url: str, run_id: str) -> tuple[RunRequest, Follow | None] | None:
+def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None] | None:
     """What is to be gone on with, if the run has not come to its end.
 
     Raises:
         Failure: `run_queued`: the workers of the shared queue go on with it. `other_version`: nobody here can.
     """
-    with connected(url) as client:
+    with workflow_client(url) as client:
         found = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, name=["run", "follow"])
     if not found:
         return None
     workflow = found[0]
-    if workflow.queue_name == SHARED:
+    if workflow.queue_name == RUN_QUEUE:
         raise Failure("run_queued", f"{run_id} is in the shared queue.", "`flotilla work` goes on with it.")
     if workflow.app_version != version_of(run_id):
         message = f"{run_id} was begun by another version of Flotilla."
         raise Failure("other_version", message, "Go on with it there, or end it with `flotilla cancel`.")
-    order, *text = _input(workflow)
-    return order, Follow(workflow.workflow_id, text[0]) if text else None
+    request, *text = _arguments_of(workflow)
+    return request, FollowUp(workflow.workflow_id, text[0]) if text else None
 
 
-def next_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, Follow]:
+def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
     """A turn that follows after all that there were.
 
     Raises:
         Failure: `run_forgotten`: nothing of the run is kept that could go on.
     """
-    with connected(url) as client:
+    with workflow_client(url) as client:
         found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
         raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")
-    return _input(run)[0], Follow(f"{run_id}/follow-{len(found)}", text)
+    return _arguments_of(run)[0], FollowUp(f"{run_id}/follow-{len(found)}", text)
 
 
-def _input(workflow: WorkflowStatus) -> tuple[RunRequest, *tuple[str, ...]]:
+def _arguments_of(workflow: WorkflowStatus) -> tuple[RunRequest, *tuple[str, ...]]:
     """What it was given: an order, and of a further turn its text."""
     assert workflow.input, "it was asked for"
-    order, *text = workflow.input["args"]
-    return kept_as(RunRequest).validate_python(order), *text
+    request, *text = workflow.input["args"]
+    return adapter_of(RunRequest).validate_python(request), *text
 
 
-def forget(url: str, run_id: str) -> None:
+def delete_workflows(url: str, run_id: str) -> None:
     """Remove a run's workflows."""
-    with connected(url) as client:
+    with workflow_client(url) as client:
         found = client.list_workflows(workflow_id_prefix=run_id, load_input=False, load_output=False)
         client.delete_workflows([workflow.workflow_id for workflow in found])
 
 
 @cache
-def kept_as(kind: Any) -> TypeAdapter[Any]:
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
     """How values of a type become JSON, and are made of it again."""
     return TypeAdapter(kind)

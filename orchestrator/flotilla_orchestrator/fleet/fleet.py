@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
-from ..mandates.claims import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
+from ..mandates.claims import APPROVAL_TOOLS, ISSUER, AuthorizationDetail, Minter, Tool, tool_details
 from ..names import did_you_mean
 from .approvals import answered, refusal
 from .http_client import connected
@@ -38,7 +38,7 @@ _NO_RUN = "fleet"  # `run` of the mandates that tools are listed with
 
 
 @dataclass(frozen=True)
-class Connected:
+class ServerConnection:
     """A server that answers. `headers` still name their variables; `variables` has the values."""
 
     name: str
@@ -51,7 +51,7 @@ class Connected:
     """Who signs mandates for it; None: it checks none."""
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
     """By short name. A server that checks mandates lists only what some worker of the fleet names."""
-    asks: bool = False
+    has_approvals: bool = False
     """It says beforehand whether a call needs an approval (`request_approval`)."""
 
     @property
@@ -62,7 +62,7 @@ class Connected:
     def mandate(
         self,
         subject: str,
-        details: Sequence[Detail],
+        details: Sequence[AuthorizationDetail],
         scope: Mapping[str, str] | None = None,
         lifetime_s: float = _LIST_S,
     ) -> str:
@@ -110,7 +110,7 @@ class Connected:
 class Fleet:
     """The running servers of a run, by name."""
 
-    def __init__(self, servers: Mapping[str, Connected]) -> None:
+    def __init__(self, servers: Mapping[str, ServerConnection]) -> None:
         self.servers = servers
 
     def require(self, workers: Iterable[Worker], playbooks: Iterable[Playbook] = ()) -> None:
@@ -161,21 +161,21 @@ class Servers:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._config, self._logs, self._keys, self._environ = config, logs, keys, environ
-        self._own = SigningKey.generate()
+        self._local_key = SigningKey.generate()
         self._published = logs / f"{secrets.token_hex(5)}-mandate-keys.json"
         self._flags = [*flags, "--mandate-keys", str(self._published)]
-        self._answering: dict[str, asyncio.Future[Connected]] = {}
-        self._kept: set[asyncio.Task[None]] = set()
+        self._connections: dict[str, asyncio.Future[ServerConnection]] = {}
+        self._supervising: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_jwks(self._published, [self._own.public_jwk()])
+        write_jwks(self._published, [self._local_key.public_jwk()])
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._kept:
+        for task in self._supervising:
             task.cancel()
-        await asyncio.gather(*self._kept, return_exceptions=True)
+        await asyncio.gather(*self._supervising, return_exceptions=True)
         self._published.unlink(missing_ok=True)
 
     async def fleet(self, names: Sequence[str], run_id: str) -> Fleet:
@@ -191,50 +191,50 @@ class Servers:
         for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
-        servers = [server for server in found if isinstance(server, Connected)]
+        servers = [server for server in found if isinstance(server, ServerConnection)]
         minters = {server.name: server.minter and self._minter(server.name, run_id) for server in servers}
         return Fleet({server.name: replace(server, minter=minters[server.name]) for server in servers})
 
-    async def _connected(self, name: str) -> Connected:
-        if name not in self._answering:
-            self._answering[name] = asyncio.get_running_loop().create_future()
-            self._kept.add(task := asyncio.create_task(self._keep(name)))
-            task.add_done_callback(self._kept.discard)
-        return await asyncio.shield(self._answering[name])
+    async def _connected(self, name: str) -> ServerConnection:
+        if name not in self._connections:
+            self._connections[name] = asyncio.get_running_loop().create_future()
+            self._supervising.add(task := asyncio.create_task(self._supervise(name)))
+            task.add_done_callback(self._supervising.discard)
+        return await asyncio.shield(self._connections[name])
 
-    async def _keep(self, name: str) -> None:
+    async def _supervise(self, name: str) -> None:
         """Start or reach a server, and start it again while it can be."""
         server, port = self._config.fleet.servers[name], 0
         try:
             if not server.command:
-                self._answering[name].set_result(await self._connect(name, None))
+                self._connections[name].set_result(await self._connect(name, None))
                 return
             flags = [*self._flags, "--audience", server.audience or name]
             while True:
                 process = started(name, server, self._config.folder, self._logs, flags, self._environ, port)
                 async with process as running:
                     found = await self._connect(name, running)
-                    self._answering[name].set_result(found)
+                    self._connections[name].set_result(found)
                     port = urlsplit(found.url).port or 0
                     await running.ended()
-                    self._answering[name] = asyncio.get_running_loop().create_future()
+                    self._connections[name] = asyncio.get_running_loop().create_future()
         except (Failure, OSError) as error:
-            answering = self._answering.pop(name)  # whoever needs it next tries anew
+            answering = self._connections.pop(name)  # whoever needs it next tries anew
             answering.set_exception(error)
             answering.exception()  # there may be nobody who asks
 
-    async def _connect(self, name: str, process: Process | None) -> Connected:
+    async def _connect(self, name: str, process: Process | None) -> ServerConnection:
         return await _connect(name, process, self._minter(name, _NO_RUN), self._config, self._environ)
 
     def _minter(self, name: str, run_id: str) -> Minter | None:
         server = self._config.fleet.servers[name]
         if not server.gets_mandates:
             return None
-        return Minter(self._own if server.command else _current(self._keys), run_id)
+        return Minter(self._local_key if server.command else _current(self._keys), run_id)
 
 
 @asynccontextmanager
-async def running(
+async def running_fleet(
     config: Config,
     names: Sequence[str],
     *,
@@ -258,7 +258,7 @@ def _current(keys: Path) -> SigningKey:
 
 async def _connect(
     name: str, process: Process | None, minter: Minter | None, config: Config, environ: Mapping[str, str]
-) -> Connected:
+) -> ServerConnection:
     """The server with its tools. The SDK is imported while the processes start."""
     server = config.fleet.servers[name]
     variables = _variables(name, server, environ)
@@ -267,7 +267,7 @@ async def _connect(
         async with asyncio.timeout(_START_S):
             url = await process.listening if process else server.url
         assert url
-        found = Connected(name, url, headers, variables, bool(process), server.audience or name, minter)
+        found = ServerConnection(name, url, headers, variables, bool(process), server.audience or name, minter)
         async with asyncio.timeout(_LIST_S):
             if minter and not process and await _listed(found, []):
                 found = replace(found, headers=server.headers, minter=None)  # it shows tools to who is granted none
@@ -282,7 +282,7 @@ async def _connect(
     return replace(found, tools=tools, asks=APPROVAL_TOOLS[0] in tools)
 
 
-async def _listed(server: Connected, names: Sequence[str]) -> "list[Listed]":
+async def _listed(server: ServerConnection, names: Sequence[str]) -> "list[Listed]":
     """What the server lists for a mandate that names these tools."""
     return await server.listed(server.mandate(ISSUER, tool_details(names)))
 

@@ -7,13 +7,13 @@ from pydantic import JsonValue
 from ..config.config import Playbook, ToolCall
 from ..config.template import TemplateError
 from ..errors import Failure
-from ..mandates.claims import Facts, tool_details
+from ..mandates.claims import RunFacts, tool_details
 from .fleet import Fleet
 
 _CALLER = "lookup"  # `sub` of its mandates
 
 
-async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonValue]) -> Facts:
+async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonValue]) -> RunFacts:
     """The inputs, and the answers of the playbook's lookups, made one after the other.
 
     Each is one call with a mandate for that one tool, which must say that it only reads.
@@ -21,7 +21,7 @@ async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonVal
     Raises:
         Failure: `lookup_failed`.
     """
-    facts = Facts(inputs)
+    facts = RunFacts(inputs)
     for name, lookup in playbook.lookups.items():
         try:
             answer = await _answer(lookup, fleet, facts)
@@ -30,11 +30,11 @@ async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonVal
             raise Failure(
                 "lookup_failed", message, failure.suggestion, retryable=failure.retryable, details=failure.details
             ) from failure
-        facts = Facts(inputs, {**facts.lookups, name: answer})
+        facts = RunFacts(inputs, {**facts.lookups, name: answer})
     return facts
 
 
-async def _answer(lookup: ToolCall, fleet: Fleet, facts: Facts) -> JsonValue:
+async def _answer(lookup: ToolCall, fleet: Fleet, facts: RunFacts) -> JsonValue:
     assert lookup.server, "checked when the config was loaded"
     server, tool = fleet.servers[lookup.server], lookup.short
     if tool not in server.tools:
@@ -42,7 +42,7 @@ async def _answer(lookup: ToolCall, fleet: Fleet, facts: Facts) -> JsonValue:
     if not server.tools[tool].reads:
         raise Failure("", f"`{tool}` does not say that it only reads.", "Choose a tool that changes nothing.")
     try:
-        arguments = {name: facts.fill(value) for name, value in lookup.arguments.items()}
+        arguments = {name: facts.render(value) for name, value in lookup.arguments.items()}
     except TemplateError as error:
         raise Failure("", f"{error}.", "Correct `lookups` in the playbook.") from error
     answer = await server.call(server.mandate(_CALLER, tool_details([tool])), tool, arguments)

@@ -6,13 +6,13 @@ from pydantic import JsonValue
 
 from ..config.config import Config, Playbook, ToolCall, Worker
 from ..errors import Failure
-from ..mandates.claims import LONGEST_S, Detail, Facts, approval_details, call_detail, details, scopes
+from ..mandates.claims import LONGEST_S, AuthorizationDetail, RunFacts, approval_details, call_detail, details, scopes
 from .fleet import Fleet
 
 _LATE_S = 60  # what a session may take on top of its wall clock, to start and to end
 
 
-class Mandates:
+class RunMandates:
     """What these workers may do on the servers of a fleet, which lists all of their tools.
 
     Args:
@@ -24,7 +24,7 @@ class Mandates:
     """
 
     def __init__(
-        self, config: Config, fleet: Fleet, facts: Facts, playbook: Playbook | None, workers: Iterable[Worker]
+        self, config: Config, fleet: Fleet, facts: RunFacts, playbook: Playbook | None, workers: Iterable[Worker]
     ) -> None:
         self._fleet, self._session = fleet, config.fleet.limits.session
         self._facts, self._rules = facts, config.fleet.rules
@@ -39,7 +39,7 @@ class Mandates:
             for worker in workers
         }
 
-    def details(self, worker: Worker) -> Mapping[str, Sequence[Detail]]:
+    def details(self, worker: Worker) -> Mapping[str, Sequence[AuthorizationDetail]]:
         """By server: the `authorization_details` of its mandate."""
         return self._details[worker.name]
 
@@ -84,13 +84,13 @@ class Mandates:
         detail = call_detail(call.tool, arguments, self._facts, self._rules)
         return server.mandate(subject, [detail], self.scopes.get(server.name), _LATE_S)
 
-    def _token(self, worker: Worker, server: str, found: Sequence[Detail]) -> str:
+    def _token(self, worker: Worker, server: str, found: Sequence[AuthorizationDetail]) -> str:
         """It lasts as long as a session of the worker can."""
         limits = worker.limits.over(self._session)
         lifetime_s = (limits.wall_clock_s or LONGEST_S) + _LATE_S
         return self._fleet.servers[server].mandate(worker.name, found, self.scopes.get(server), lifetime_s)
 
-    def _checked(self, worker: Worker, server: str, found: list[Detail]) -> list[Detail]:
+    def _checked(self, worker: Worker, server: str, found: list[AuthorizationDetail]) -> list[AuthorizationDetail]:
         held = server in self.scopes or any({"arguments", "approval"} & set(detail) for detail in found)
         if held and self._fleet.servers[server].minter is None:
             message = f"{worker.name} has bounds, a scope or a rule on {server}, which does not check mandates."

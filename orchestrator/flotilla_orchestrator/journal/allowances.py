@@ -19,7 +19,7 @@ class Allowance:
     def as_dict(self) -> dict[str, JsonValue]:
         return asdict(self)
 
-    def left(self, turns: int, cost_usd: float | None) -> tuple[int, float]:
+    def remaining(self, turns: int, cost_usd: float | None) -> tuple[int, float]:
         """Turns and dollars for a session that goes on after it has used so much.
 
         Raises:
@@ -49,7 +49,7 @@ class Allowance:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """A row: of an agent, or (`worker` is None) of the whole run.
 
     Attributes:
@@ -81,9 +81,9 @@ class Entry:
     def allowance(self) -> Allowance:
         return Allowance(self.max_turns, self.budget_usd, self.wall_clock_s)
 
-    def left(self, turns: int, cost_usd: float | None) -> tuple[int, float]:
+    def remaining(self, turns: int, cost_usd: float | None) -> tuple[int, float]:
         """As of its allowance, after it has used so much and what is lost."""
-        return self.allowance.left(turns + self.lost_turns, (cost_usd or 0) + self.lost_usd)
+        return self.allowance.remaining(turns + self.lost_turns, (cost_usd or 0) + self.lost_usd)
 
     def exceeded(self, code: str, turns: int, cost_usd: float | None) -> Failure:
         return self.allowance.exceeded(code, turns + self.lost_turns, (cost_usd or 0) + self.lost_usd)
@@ -107,7 +107,7 @@ class Entry:
         return {"allowed": self.allowance.as_dict(), "used": used, "over": over}
 
     @property
-    def held(self) -> tuple[int, float]:
+    def reserved(self) -> tuple[int, float]:
         """Turns and dollars that are out of the others' reach.
 
         A cost that could not be told counts as all that was reserved: a limit must not leak.
@@ -118,7 +118,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Reservation:
     """An agent that is about to begin: its session's span, its own limits, and who waits for it (None: the run)."""
 
     span_id: str
@@ -128,7 +128,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Used:
+class Usage:
     """All that an agent has used so far."""
 
     turns: int

@@ -10,7 +10,9 @@ from ..errors import Failure
 from .journal import SPANS, Journal, now
 
 
-async def keep(journal: Journal, span_id: str, decision: Mapping[str, JsonValue]) -> tuple[dict[str, Any], bool]:
+async def record_decision(
+    journal: Journal, span_id: str, decision: Mapping[str, JsonValue]
+) -> tuple[dict[str, Any], bool]:
     """Record a decision, unless there is one.
 
     Args:
@@ -22,10 +24,12 @@ async def keep(journal: Journal, span_id: str, decision: Mapping[str, JsonValue]
     Raises:
         Failure: `unknown_approval`: nothing was asked there. `approval_expired`: it is too late.
     """
-    return await journal.database.write(_keep, span_id, decision)
+    return await journal.database.write(_record_decision, span_id, decision)
 
 
-def _keep(connection: Connection, span_id: str, decision: Mapping[str, JsonValue]) -> tuple[dict[str, Any], bool]:
+def _record_decision(
+    connection: Connection, span_id: str, decision: Mapping[str, JsonValue]
+) -> tuple[dict[str, Any], bool]:
     which = SPANS.c.span_id == span_id
     row = connection.execute(select(SPANS).where(which).with_for_update()).mappings().one_or_none()
     approval: dict[str, Any] | None = row["attributes"].get("approval") if row else None

@@ -23,7 +23,7 @@ Kind = Literal["run", "session", "delegate", "tool", "approval"]
 _NAMES = UUID("f07111a0-0000-4000-8000-000000000000")
 
 
-def named(*names: str) -> str:
+def span_id_for(*names: str) -> str:
     """The id of the span that is called so: the same whenever, and wherever, it is asked for."""
     return uuid5(_NAMES, "/".join(names)).hex
 

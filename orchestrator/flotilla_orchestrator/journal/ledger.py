@@ -13,8 +13,8 @@ from sqlalchemy import Boolean, Column, Connection, Float, Integer, MetaData, Ta
 
 from ..config.config import Limits
 from ..errors import Failure
-from .allowances import Allowance, Entry, Used, Wanted
-from .journal import RUNS, SPANS, named
+from .allowances import Allowance, LedgerEntry, Reservation, Usage
+from .journal import RUNS, SPANS, span_id_for
 
 _LEDGER = Table(
     "ledger",
@@ -32,7 +32,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reserve(self, run_id: str, limits: Limits, wanted: Sequence[Wanted]) -> list[Allowance | Failure]:
+    async def reserve(self, run_id: str, limits: Limits, wanted: Sequence[Reservation]) -> list[Allowance | Failure]:
         """What each may use; together they share evenly what the run has left.
 
         One that has reserved before has what it had then, however often a run is taken up again. A Failure
@@ -40,11 +40,11 @@ class Ledger:
         """
         return await self._database.write(_reserve, run_id, limits, wanted)
 
-    async def note(self, span_id: str, used: Used) -> None:
+    async def record_usage(self, span_id: str, used: Usage) -> None:
         """An agent has used so much, in all of its parts."""
         await self._database.write(_note, span_id, used)
 
-    async def lose(self, span_id: str, turns: int, usd: float) -> None:
+    async def record_lost(self, span_id: str, turns: int, usd: float) -> None:
         """So many model calls of the agent died with a process, which may have cost so much."""
         more = {"lost_turns": _LEDGER.c.lost_turns + turns, "lost_usd": _LEDGER.c.lost_usd + usd}
         await self._database.write(_change, span_id, more)
@@ -53,25 +53,25 @@ class Ledger:
         """An agent has ended; what it did not use comes back."""
         await self._database.write(_change, span_id, {"settled": True})
 
-    async def succeed(self, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
+    async def transfer(self, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
         """An agent has ended, and the next attempt at its task begins with what it has left over."""
         await self._database.write(_succeed, span_id, next_id, worker, allowance)
 
-    async def worked(self, seconds: Mapping[str, float]) -> dict[str, float]:
+    async def record_time(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """By row: this process has counted so many seconds at work; returns what all processes have."""
         return await self._database.write(_worked, seconds)
 
-    async def entry(self, span_id: str) -> Entry:
+    async def entry(self, span_id: str) -> LedgerEntry:
         """The row of an agent that has reserved."""
         return await self._database.read(_entry, span_id)
 
-    async def entries(self, run_id: str) -> list[Entry]:
+    async def entries(self, run_id: str) -> list[LedgerEntry]:
         """The run's row, then those of its agents in no order; none for a run from before there was a ledger."""
         return await self._database.read(_entries, run_id)
 
 
 def _reserve(
-    connection: Connection, run_id: str, limits: Limits, wanted: Sequence[Wanted]
+    connection: Connection, run_id: str, limits: Limits, wanted: Sequence[Reservation]
 ) -> list[Allowance | Failure]:
     run = _run_row(connection, run_id, limits)
     known = {entry.span_id: entry for entry in _entries(connection, run_id) if entry.worker}
@@ -83,33 +83,33 @@ def _reserve(
             except Failure as failure:
                 found.append(failure)
                 continue
-            entry = Entry(one.span_id, run_id, one.above or run.span_id, one.worker, **asdict(share))
+            entry = LedgerEntry(one.span_id, run_id, one.above or run.span_id, one.worker, **asdict(share))
             connection.execute(insert(_LEDGER).values(asdict(entry)))
             known[one.span_id] = entry
         found.append(known[one.span_id].allowance)
     return found
 
 
-def _run_row(connection: Connection, run_id: str, limits: Limits) -> Entry:
+def _run_row(connection: Connection, run_id: str, limits: Limits) -> LedgerEntry:
     """The run is locked until the transaction ends, so that no other process shares out the same."""
     connection.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id).with_for_update())
-    span_id = named(run_id)
+    span_id = span_id_for(run_id)
     if row := connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
-        return Entry(**row)
+        return LedgerEntry(**row)
     assert limits.max_turns and limits.budget_usd and limits.wall_clock_s, "run limits are complete"
-    whole = Entry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
+    whole = LedgerEntry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
     connection.execute(insert(_LEDGER).values(asdict(whole)))
     return whole
 
 
-def _share(run: Entry, others: Sequence[Entry], own: Limits, among: int) -> Allowance:
+def _share(run: LedgerEntry, others: Sequence[LedgerEntry], own: Limits, among: int) -> Allowance:
     """What a session with these limits of its own may use.
 
     Args:
         among: how many sessions are about to share what is left, this one included.
     """
-    turns = (run.max_turns - sum(other.held[0] for other in others)) // among
-    usd = (run.budget_usd - sum(other.held[1] for other in others)) / among
+    turns = (run.max_turns - sum(other.reserved[0] for other in others)) // among
+    usd = (run.budget_usd - sum(other.reserved[1] for other in others)) / among
     seconds = run.wall_clock_s - run.active_s
     if turns < 1:
         raise _exhausted("turns", f"{run.max_turns} turns")
@@ -132,7 +132,7 @@ def _exhausted(what: str, limit: str) -> Failure:
     )
 
 
-def _note(connection: Connection, span_id: str, used: Used) -> None:
+def _note(connection: Connection, span_id: str, used: Usage) -> None:
     calls = select(func.count()).where(SPANS.c.parent_id == span_id, SPANS.c.kind == "tool").scalar_subquery()
     _change(connection, span_id, {**asdict(used), "tool_calls": calls})
 
@@ -145,7 +145,7 @@ def _succeed(connection: Connection, span_id: str, next_id: str, worker: str, al
     before = _entry(connection, span_id)
     _change(connection, span_id, {"settled": True})
     if connection.execute(select(_LEDGER.c.span_id).where(_LEDGER.c.span_id == next_id)).first() is None:
-        entry = Entry(next_id, before.run_id, before.above, worker, **asdict(allowance))
+        entry = LedgerEntry(next_id, before.run_id, before.above, worker, **asdict(allowance))
         connection.execute(insert(_LEDGER).values(asdict(entry)))
 
 
@@ -158,10 +158,10 @@ def _worked(connection: Connection, seconds: Mapping[str, float]) -> dict[str, f
     return found
 
 
-def _entry(connection: Connection, span_id: str) -> Entry:
-    return Entry(**connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one())
+def _entry(connection: Connection, span_id: str) -> LedgerEntry:
+    return LedgerEntry(**connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one())
 
 
-def _entries(connection: Connection, run_id: str) -> list[Entry]:
+def _entries(connection: Connection, run_id: str) -> list[LedgerEntry]:
     query = select(_LEDGER).where(_LEDGER.c.run_id == run_id).order_by(_LEDGER.c.worker.is_not(None))
-    return [Entry(**row) for row in connection.execute(query).mappings()]
+    return [LedgerEntry(**row) for row in connection.execute(query).mappings()]

@@ -18,7 +18,7 @@ STEERING = Table(
 
 
 @dataclass(frozen=True)
-class Word:
+class SteeringEvent:
     """One of them. `text` is what a message says."""
 
     seq: int
@@ -26,15 +26,15 @@ class Word:
     text: str
 
 
-def say(connection: Connection, run_id: str, kind: Kind, text: str = "") -> None:
+def append(connection: Connection, run_id: str, kind: Kind, text: str = "") -> None:
     connection.execute(insert(STEERING).values(run_id=run_id, kind=kind, text=text, at=now()))
 
 
-def since(connection: Connection, run_id: str, seq: int) -> list[Word]:
+def events_after(connection: Connection, run_id: str, seq: int) -> list[SteeringEvent]:
     """What was said after that one."""
     query = select(STEERING.c.seq, STEERING.c.kind, STEERING.c.text).order_by(STEERING.c.seq)
     query = query.where(STEERING.c.run_id == run_id, STEERING.c.seq > seq)
-    return [Word(*row) for row in connection.execute(query)]
+    return [SteeringEvent(*row) for row in connection.execute(query)]
 
 
 def is_paused(connection: Connection, run_id: str) -> bool:

@@ -29,7 +29,7 @@ APPROVAL_TOOLS = ("request_approval", "get_approval")
 _LONGEST_CONST = 200  # characters; all arguments together have to fit into a header
 _MOST_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
 
-Detail = dict[str, JsonValue]
+AuthorizationDetail = dict[str, JsonValue]
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class Tool:
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts:
     """What a run knows before its first session: its inputs, and what the playbook's lookups answered."""
 
     inputs: Mapping[str, JsonValue]
     lookups: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
-    def fill(self, value: JsonValue) -> JsonValue:
+    def render(self, value: JsonValue) -> JsonValue:
         """Render the templates in `value`; raises TemplateError."""
         return template.render(value, {"inputs": dict(self.inputs), "lookups": dict(self.lookups)})
 
 
 def details(
-    worker: Worker, server: str, facts: Facts, rules: Sequence[Rule], tools: Mapping[str, Tool]
-) -> list[Detail]:
+    worker: Worker, server: str, facts: RunFacts, rules: Sequence[Rule], tools: Mapping[str, Tool]
+) -> list[AuthorizationDetail]:
     """The `authorization_details` of a worker for one of its servers.
 
     A bounded argument is required: left out, a call would reach further than the bound. Rules only tighten: `deny`
@@ -69,12 +69,12 @@ def details(
             of a tool that changes nothing.
     """
     bounds = _bounds(worker, server, facts, tools)
-    found: list[Detail] = []
+    found: list[AuthorizationDetail] = []
     for name in worker.tools_on(server):
         effect = _effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].reads)
         if effect == "deny":
             continue
-        detail: Detail = {"type": "mcp_tool", "tool": name}
+        detail: AuthorizationDetail = {"type": "mcp_tool", "tool": name}
         if held := bounds[name]:
             detail["arguments"] = {"properties": held, "required": list(held)}
         if effect == "approve":
@@ -83,7 +83,9 @@ def details(
     return found + [{"type": "mcp_resource", "uri": uri} for uri in worker.resources]
 
 
-def call_detail(call: str, arguments: Mapping[str, JsonValue], facts: Facts, rules: Sequence[Rule]) -> Detail:
+def call_detail(
+    call: str, arguments: Mapping[str, JsonValue], facts: RunFacts, rules: Sequence[Rule]
+) -> AuthorizationDetail:
     """The `authorization_details` of a call that a run makes itself: its short values are the only ones.
 
     Args:
@@ -104,18 +106,18 @@ def call_detail(call: str, arguments: Mapping[str, JsonValue], facts: Facts, rul
     return {"type": "mcp_tool", "tool": tool, "arguments": {"properties": held, "required": list(held)}}
 
 
-def approval_details(given: Sequence[Detail]) -> list[Detail]:
+def approval_details(given: Sequence[AuthorizationDetail]) -> list[AuthorizationDetail]:
     """The same plus the tools that ask for an approval: what the orchestrator presents in the worker's place."""
     named = [detail.get("tool") for detail in given]
     return [*given, *tool_details(name for name in APPROVAL_TOOLS if name not in named)]
 
 
-def tool_details(names: Iterable[str]) -> list[Detail]:
+def tool_details(names: Iterable[str]) -> list[AuthorizationDetail]:
     """Tools without bounds."""
     return [{"type": "mcp_tool", "tool": name} for name in names]
 
 
-def scopes(playbook: Playbook, facts: Facts) -> dict[str, dict[str, str]]:
+def scopes(playbook: Playbook, facts: RunFacts) -> dict[str, dict[str, str]]:
     """By server: what every mandate of the run narrows its records to.
 
     Raises:
@@ -138,7 +140,7 @@ class Minter:
         self,
         audience: str,
         subject: str,
-        details: Sequence[Detail],
+        details: Sequence[AuthorizationDetail],
         scope: Mapping[str, str] | None = None,
         lifetime_s: float = LONGEST_S,
     ) -> str:
@@ -167,14 +169,14 @@ class Minter:
         return token
 
 
-def _bounds(worker: Worker, server: str, facts: Facts, tools: Mapping[str, Tool]) -> dict[str, dict[str, JsonValue]]:
+def _bounds(worker: Worker, server: str, facts: RunFacts, tools: Mapping[str, Tool]) -> dict[str, dict[str, JsonValue]]:
     bounds: dict[str, dict[str, JsonValue]] = {name: {} for name in worker.tools_on(server)}
     for argument, bound in worker.bounds.get(server, {}).items():
         held = [name for name in bounds if argument in tools[name].schema.get("properties", {})]
         if not held:
             raise _bad_bound(worker, argument, f"none of its tools of {server} takes this argument")
         try:
-            schema = cast("dict[str, JsonValue]", facts.fill(bound))  # as it was: a mapping
+            schema = cast("dict[str, JsonValue]", facts.render(bound))  # as it was: a mapping
             check_bound(schema)
         except template.TemplateError as error:
             raise _bad_bound(worker, argument, str(error)) from error
@@ -185,7 +187,7 @@ def _bounds(worker: Worker, server: str, facts: Facts, tools: Mapping[str, Tool]
     return bounds
 
 
-def _effect(tool: str, facts: Facts, rules: Sequence[Rule], *, reads: bool) -> Literal["approve", "deny"] | None:
+def _effect(tool: str, facts: RunFacts, rules: Sequence[Rule], *, reads: bool) -> Literal["approve", "deny"] | None:
     """The strictest of the rules that hold. An approval is of an effect: a pattern passes over tools that have none."""
     holding = [rule for rule in rules if rule.matches(tool) and rule.holds(facts.inputs)]
     if any(rule.effect == "deny" for rule in holding):
@@ -196,10 +198,10 @@ def _effect(tool: str, facts: Facts, rules: Sequence[Rule], *, reads: bool) -> L
     return "approve" if holding and not reads else None
 
 
-def _scoped(playbook: Playbook, place: str, value: str, facts: Facts) -> str:
+def _scoped(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:
     code = "lookup_failed" if template.attributes(value, "lookups") else "bad_scope"
     try:
-        filled = facts.fill(value)
+        filled = facts.render(value)
     except template.TemplateError as error:
         raise _bad_scope(code, playbook, place, str(error)) from error
     if not isinstance(filled, str) or not filled.strip():

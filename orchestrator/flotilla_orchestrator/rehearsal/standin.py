@@ -9,13 +9,13 @@ from pathlib import Path
 
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.provider import server_environment
-from flotilla_orchestrator.sessions.decisions import Ask, Pending
+from flotilla_orchestrator.sessions.decisions import DecisionRequest, Notify
 
 NAME = "demo-approver"
 
 
 @asynccontextmanager
-async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[Ask]:
+async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[Notify]:
     """An approver that says yes to everything, in a process of its own, while the block lasts.
 
     Args:
@@ -38,7 +38,7 @@ async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[As
             line = await answers.readline()
         return json.loads(line) if line else {"error": "it has ended"}
 
-    async def ask(pending: Pending) -> None:
+    async def ask(pending: DecisionRequest) -> None:
         asked = {"server": pending.server, "url": pending.url, "approval_id": pending.approval.approval_id}
         # Shielded: a question that is taken back must not leave its answer for the next one.
         said = await asyncio.shield(asyncio.ensure_future(exchange(asked)))

@@ -11,7 +11,7 @@ from ..errors import Failure
 from ..journal.journal import Journal, Run, Span, session_id
 from ..provider import Provider
 from ..run_request import check_task
-from ..sessions.call_recorder import Calls
+from ..sessions.call_recorder import CallRecorder
 from ..sessions.deadline import Deadline
 from ..sessions.session import run_session
 from ..sessions.types import Session, SessionResult
@@ -71,7 +71,7 @@ async def route(
     result = SessionResult(failure=Failure("interrupted", "The session was interrupted."))
     try:
         session = _session(config, request, span, provider, folder)
-        result = await run_session(session, Calls(journal, span))
+        result = await run_session(session, CallRecorder(journal, span))
     finally:
         span.turns, span.cost_usd = result.turns, result.cost_usd
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens
@@ -100,9 +100,9 @@ def _session(config: Config, request: Request, span: Span, provider: Provider, f
         fallback_model=config.fleet.models.fallbacks.get(model),
         grants=frozenset(),
         hidden=[],
-        asks={},
+        approvals={},
         servers={},
-        gate=[],
+        gate_tools=[],
         delegation=None,
         output_schema=_ANSWER,
         max_turns=limits.max_turns,

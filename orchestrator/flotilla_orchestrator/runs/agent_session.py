@@ -8,26 +8,26 @@ from dataclasses import replace
 from flotilla_kit.effects import faults
 
 from ..durable.workflow import Handle, step
-from ..durable.workflow_store import Said
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..fleet.approvals import Approval
-from ..journal.allowances import Used
+from ..journal.allowances import Usage
 from ..journal.journal import Span
-from ..sessions.call_recorder import Calls
-from ..sessions.decisions import Pending, decision
-from ..sessions.types import Delegated, SessionResult, Waiting
-from .agent_task import Job
-from .circuit_checks import admitted, missed
-from .context import Case
-from .delegations import Tasks, reports
+from ..sessions.call_recorder import CallRecorder
+from ..sessions.decisions import DecisionRequest, wait_for_decision
+from ..sessions.types import PendingApproval, PendingDelegation, SessionResult
+from .agent_task import AgentTask
+from .circuit_checks import check_circuits, record_unavailable
+from .context import RunContext
+from .delegations import AgentWorkflow, run_tasks
 from .process import process
-from .session_parts import listener, session
-from .session_record import count, end
+from .session_parts import inbox_of, session_part
+from .session_record import copy_usage, end_session
 
 logger = logging.getLogger(__name__)
 
 
-async def attempt(case: Case, job: Job, name: str, agent: Tasks) -> SessionResult:
+async def run_session(context: RunContext, agent_task: AgentTask, name: str, agent: AgentWorkflow) -> SessionResult:
     """A worker's session to its end; a failure is in the result.
 
     Args:
@@ -35,95 +35,101 @@ async def attempt(case: Case, job: Job, name: str, agent: Tasks) -> SessionResul
         agent: does a task that it delegates.
     """
     journal, result = process().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
-    attributes: Said = {"task": job.task, "model": case.order.model, **job.about}
-    attributes["version"] = case.worker(job).version
-    if job.attempt > 1:
-        attributes |= {"attempt": job.attempt, "why": job.why}
-    span = Span(case.order.run_id, job.parent_id, "session", job.worker, attributes, job.span_id)
+    attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
+    attributes["version"] = context.worker(agent_task).version
+    if agent_task.attempt > 1:
+        attributes |= {"attempt": agent_task.attempt, "why": agent_task.attempt_reason}
+    span = Span(
+        context.request.run_id, agent_task.parent_span_id, "session", agent_task.worker, attributes, agent_task.span_id
+    )
     await journal.begin(span)
     try:
-        if (refused := await admitted(case, job)) is None:
-            result = await _Agent(case, job, span, name, agent).run()
-            await missed(case, span, result)
+        if (refused := await check_circuits(context, agent_task)) is None:
+            result = await _AgentSession(context, agent_task, span, name, agent).run()
+            await record_unavailable(context, span, result)
         else:
             result = SessionResult(failure=refused, cost_usd=0.0)
-            await case.ledger.note(job.span_id, Used(0, 0, 0, 0.0))
+            await context.ledger.record_usage(agent_task.span_id, Usage(0, 0, 0, 0.0))
     except Exception:  # one worker must not take its siblings with it
         logger.exception("worker failed")
         result = SessionResult(failure=internal_error())
     finally:
-        await end(case, span, result)
+        await end_session(context, span, result)
     return result
 
 
-class _Agent:
-    def __init__(self, case: Case, job: Job, span: Span, name: str, agent: Tasks) -> None:
-        self._case, self._job, self._span = case, job, span
+class _AgentSession:
+    def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, name: str, agent: AgentWorkflow) -> None:
+        self._context, self._task, self._span = context, agent_task, span
         self._name, self._agent = name, agent
 
     async def run(self) -> SessionResult:
-        total, number, say = SessionResult(), 0, self._job.say
+        total, number, say = SessionResult(), 0, self._task.prompt
         try:
             while True:
                 number += 1
-                await self._case.steering.clear()
-                total = total.then(await (await self._begun(number, total, say)).result())
+                await self._context.steering.wait_while_paused()
+                total = total.merge(await (await self._start_part(number, total, say)).result())
                 faults.point("part_recorded")
-                await self._note(total)
-                if not total.held:
-                    say = await self._told(total)
+                await self._record_usage(total)
+                if not total.pending_call:
+                    say = await self._unread_messages(total)
                     if not say:
                         return total
-                if total.delegated and total.delegated.transfer:
-                    await Calls(process().journal, self._span).call_ended(total.delegated.tool_use_id, "ok")
+                if total.pending_delegation and total.pending_delegation.transfer:
+                    await CallRecorder(process().journal, self._span).call_ended(
+                        total.pending_delegation.tool_use_id, "ok"
+                    )
                     return total
-                self._job.allowance.left(total.turns, total.cost_usd)  # before anybody is asked in vain
-                if total.waiting:
-                    total = replace(total, waiting=await self._decided(total.waiting))
-                elif total.delegated:
-                    total = replace(total, delegated=await self._reported(total.delegated))
+                self._task.allowance.remaining(total.turns, total.cost_usd)  # before anybody is asked in vain
+                if total.pending_approval:
+                    total = replace(total, waiting=await self._wait_for_decision(total.pending_approval))
+                elif total.pending_delegation:
+                    total = replace(total, delegated=await self._collect_reports(total.pending_delegation))
         except Failure as failure:
             return replace(total, failure=failure, waiting=None, delegated=None)
 
-    async def _begun(self, number: int, total: SessionResult, say: str) -> Handle[SessionResult]:
+    async def _start_part(self, number: int, total: SessionResult, say: str) -> Handle[SessionResult]:
         """The next part."""
         name, queue = f"{self._name}#{number}", process().session_queue
         if queue is None:
-            return await session.start(name, self._job, total, say)
-        first = number == 1 and self._job.awaited_by is None  # what has begun is finished before more is begun
-        return await session.enqueue(queue, name, first, self._job, total, say)
+            return await session_part.start(name, self._task, total, say)
+        first = number == 1 and self._task.awaited_by is None  # what has begun is finished before more is begun
+        return await session_part.enqueue(queue, name, first, self._task, total, say)
 
-    async def _told(self, total: SessionResult) -> str:
+    async def _unread_messages(self, total: SessionResult) -> str:
         """What people have said to a lead that came to its end before it could hear it: it goes on with that."""
 
         async def told() -> str:
-            return "" if total.failure else (await listener(self._case, self._job)).told()
+            return "" if total.failure else (await inbox_of(self._context, self._task)).take_messages()
 
-        return await step("told", told) if self._job.result_wanted else ""
+        return await step("told", told) if self._task.gives_run_result else ""
 
-    async def _note(self, total: SessionResult) -> None:
-        count(self._span, total)
+    async def _record_usage(self, total: SessionResult) -> None:
+        copy_usage(self._span, total)
         await process().journal.change(self._span)
-        used = Used(total.turns, total.input_tokens, total.output_tokens, total.cost_usd)
-        await self._case.ledger.note(self._job.span_id, used)
+        used = Usage(total.turns, total.input_tokens, total.output_tokens, total.cost_usd)
+        await self._context.ledger.record_usage(self._task.span_id, used)
 
-    async def _decided(self, waiting: Waiting) -> Waiting:
-        case, url = self._case, self._case.means.fleet.servers[waiting.server].url
+    async def _wait_for_decision(self, waiting: PendingApproval) -> PendingApproval:
+        context, url = self._context, self._context.resources.fleet.servers[waiting.server].url
 
         async def decided() -> Approval:
-            asks = case.agent(self._job).approvals(waiting.server)
-            pending = Pending(waiting.server, url, waiting.approval)
+            asks = context.agent(self._task).approvals_of(waiting.server)
+            pending = DecisionRequest(waiting.server, url, waiting.approval)
             faults.point("waiting")
-            decided = decision(asks, pending, case.means.ask)
-            return await case.steering.unless_cancelled(decided)
+            decided = wait_for_decision(asks, pending, context.resources.notify)
+            return await context.steering.unless_cancelled(decided)
 
         found = await step("decision", decided)
         faults.point("decided")
-        await Calls(process().journal, self._span).call_decided(waiting.tool_use_id, found)
+        await CallRecorder(process().journal, self._span).call_decided(waiting.tool_use_id, found)
         return replace(waiting, approval=found)
 
-    async def _reported(self, delegated: Delegated) -> Delegated:
-        return replace(delegated, reports=await reports(self._case, self._job, self._name, delegated, self._agent))
+    async def _collect_reports(self, delegated: PendingDelegation) -> PendingDelegation:
+        return replace(
+            delegated, reports=await run_tasks(self._context, self._task, self._name, delegated, self._agent)
+        )
 
 
 def internal_error() -> Failure:

@@ -10,43 +10,43 @@ from ..run_request import RunRequest
 
 
 @dataclass(frozen=True)
-class Job:
+class AgentTask:
     """A task for a worker; `span_id` is that of its session."""
 
-    order: RunRequest
+    request: RunRequest
     lookups: dict[str, JsonValue]
     span_id: str
-    parent_id: str
+    parent_span_id: str
     awaited_by: str | None
     """The session that waits for it."""
     worker: str
     task: str
-    share: Allowance | Failure
+    allowance_or_failure: Allowance | Failure
     """Of what the run may use; or why there is none for it."""
-    result_wanted: bool = False
+    gives_run_result: bool = False
     """The playbook's structured result."""
     depth: int = 0
     """How many delegations and transfers it is away from the run's lead."""
     model: str | None = None
     """In place of the worker's own."""
-    session_of: str | None = None
+    continues_span_id: str | None = None
     """The span whose session it goes on with; None: it has one of its own."""
-    say: str = ""
+    prompt: str = ""
     """What that session is told."""
-    before: int = 0
+    turns_before: int = 0
     """How many turns it had then."""
-    tries: int | None = None
+    max_attempts: int | None = None
     """How often it is tried at all, whatever it fails of; None: as its worker says, where that is safe."""
     attempt: int = 1
-    why: str = ""
+    attempt_reason: str = ""
     """It is not the first attempt."""
-    output: dict[str, JsonValue] | None = None
+    output_schema: dict[str, JsonValue] | None = None
     """The schema of what its step has to give."""
-    about: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    span_attributes: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     """Further attributes of its span."""
 
     @property
     def allowance(self) -> Allowance:
         """Of a task with a share; no other is begun."""
-        assert isinstance(self.share, Allowance), self.share
-        return self.share
+        assert isinstance(self.allowance_or_failure, Allowance), self.allowance_or_failure
+        return self.allowance_or_failure

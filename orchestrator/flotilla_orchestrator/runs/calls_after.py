@@ -13,38 +13,42 @@ from pydantic import JsonValue
 from ..config import template
 from ..config.config import ToolCall
 from ..durable.workflow import step, workflow_id
-from ..durable.workflow_store import Said
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
-from ..journal.journal import Span, named
+from ..journal.journal import Span, span_id_for
 from .agent_session import internal_error
-from .context import Case
+from .context import RunContext
 
-_TRIES, _PAUSE_S = 3, 1  # the key of its effect is the same each time
+_ATTEMPTS, _PAUSE_S = 3, 1  # the key of its effect is the same each time
 
 logger = logging.getLogger(__name__)
 
 
-async def after(case: Case, run: Span, lookups: Said, task: str, output: Said) -> None:
+async def make_calls_after(context: RunContext, run: Span, lookups: JsonObject, task: str, output: JsonObject) -> None:
     """Make the calls of the run's playbook, one after the other.
 
     Args:
         task: what was asked, by the turn that follows if it is one.
     """
-    for name, call in case.playbook.after.items():
-        known: Said = {"task": task, "inputs": case.order.inputs, "lookups": lookups, "output": output}
-        await _after(case, run, lookups, known, name, call)
+    for name, call in context.playbook.after.items():
+        known: JsonObject = {"task": task, "inputs": context.request.inputs, "lookups": lookups, "output": output}
+        await _make_call(context, run, lookups, known, name, call)
 
 
-async def _after(case: Case, run: Span, lookups: Said, known: Said, name: str, call: ToolCall) -> None:
-    key, journal = f"{workflow_id()}/after-{name}", case.means.journal
-    span = Span(case.order.run_id, run.span_id, "tool", call.short, {"tool": call.tool, "after": name}, named(key))
+async def _make_call(
+    context: RunContext, run: Span, lookups: JsonObject, known: JsonObject, name: str, call: ToolCall
+) -> None:
+    key, journal = f"{workflow_id()}/after-{name}", context.resources.journal
+    span = Span(
+        context.request.run_id, run.span_id, "tool", call.short, {"tool": call.tool, "after": name}, span_id_for(key)
+    )
     await journal.begin(span)
     try:
         # The span keeps when it began, so a process that takes the run up says the same.
         of_run: JsonValue = {"id": workflow_id(), "ended_at": span.started_at}
         arguments = _filled(call, {**known, "run": of_run})
         span.attributes["arguments"] = arguments
-        await step(f"after-{name}", _called, case, lookups, call, arguments, key)
+        await step(f"after-{name}", _call, context, lookups, call, arguments, key)
     except Failure as failure:
         span.attributes["error"] = failure.as_dict()
     except Exception:  # the case stands, whatever it was
@@ -53,24 +57,26 @@ async def _after(case: Case, run: Span, lookups: Said, known: Said, name: str, c
     await journal.end(span, "failed" if "error" in span.attributes else "ok")
 
 
-def _filled(call: ToolCall, known: Said) -> Said:
+def _filled(call: ToolCall, known: JsonObject) -> JsonObject:
     try:
         return {name: template.render(value, known) for name, value in call.arguments.items()}
     except template.TemplateError as error:
         raise Failure("bad_template", f"{error}.", "Correct `after` in the playbook.") from error
 
 
-async def _called(case: Case, lookups: Said, call: ToolCall, arguments: Said, key: str) -> Said:
+async def _call(
+    context: RunContext, lookups: JsonObject, call: ToolCall, arguments: JsonObject, key: str
+) -> JsonObject:
     assert call.server, "checked when the config was loaded"
-    server, mandates = case.means.fleet.servers[call.server], case.mandates(lookups)
-    for number in range(_TRIES):
+    server, mandates = context.resources.fleet.servers[call.server], context.mandates(lookups)
+    for number in range(_ATTEMPTS):
         try:
-            token = mandates.call_token(case.playbook.name, call, arguments)
-            answer = await case.steering.unless_cancelled(server.call(token, call.short, arguments, key))
+            token = mandates.call_token(context.playbook.name, call, arguments)
+            answer = await context.steering.unless_cancelled(server.call(token, call.short, arguments, key))
             faults.point("after_called")
             return answer or {}
         except Failure as failure:
-            if not failure.retryable or number + 1 == _TRIES:
+            if not failure.retryable or number + 1 == _ATTEMPTS:
                 raise
             await asyncio.sleep(_PAUSE_S)
     raise AssertionError("unreachable: the last try returns or raises")

@@ -3,17 +3,17 @@
 import asyncio
 from pathlib import Path
 
-from ..durable.leases import TakenError, leased
-from ..durable.workflow_store import UNFINISHED, VERSION, connected, database_url
+from ..durable.leases import LeaseTakenError, lease
+from ..durable.workflow_store import UNFINISHED, VERSION, database_url, workflow_client
 from ..journal.journal import Journal, Run
 from .steering import cancellation
 
 
-async def cancel_left_over(home: Path, journal: Journal, run: Run) -> bool:
+async def cancel_unattended(home: Path, journal: Journal, run: Run) -> bool:
     """Whether it has ended with this; else the process that works on it, or will, ends it."""
     url = database_url(home)
     try:
-        with leased(home, url, run.run_id):
+        with lease(home, url, run.run_id):
             if not await asyncio.to_thread(_cancel, url, run.run_id):
                 return False
             for span in await journal.spans(run.run_id):
@@ -22,13 +22,13 @@ async def cancel_left_over(home: Path, journal: Journal, run: Run) -> bool:
             run.status, run.error = "cancelled", cancellation().as_dict()
             await journal.end_run(run)
             return True
-    except TakenError:
+    except LeaseTakenError:
         return False
 
 
 def _cancel(url: str, run_id: str) -> bool:
     """Whether nobody takes it up but who holds its lease; then nobody does any more."""
-    with connected(url) as client:
+    with workflow_client(url) as client:
         left = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, load_input=False, load_output=False)
         if any(workflow.app_version == VERSION for workflow in left):
             return False

@@ -9,51 +9,57 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pydantic import JsonValue
 
 from ..config.config import Worker
-from ..fleet.run_mandates import Mandates
+from ..fleet.run_mandates import RunMandates
 from ..journal.ledger import Ledger
-from ..mandates.claims import Facts
+from ..mandates.claims import RunFacts
 from ..run_request import RunRequest
-from ..sessions.agent import Agent, Means
+from ..sessions.agent import Agent, RunResources
 from ..sessions.deadline import Deadline
-from .agent_task import Job
-from .steering import Steering, heard
+from .agent_task import AgentTask
+from .steering import Steering, steering_watched
 
-Opening = Callable[[RunRequest], AbstractAsyncContextManager[Means]]
+OpenResources = Callable[[RunRequest], AbstractAsyncContextManager[RunResources]]
 """Starts what a run works with, and ends it with the block."""
 
 
-class Case:
+class RunContext:
     """A run in this process."""
 
-    def __init__(self, order: RunRequest, means: Means, steering: Steering) -> None:
-        self.order, self.means, self.steering = order, means, steering
-        self.playbook = means.config.playbooks[order.playbook]
-        self.limits = self.playbook.limits.over(means.config.fleet.limits.run)
-        self.ledger = Ledger(means.journal.database)
-        self._mandates: Mandates | None = None
-        self._clocks: dict[str, Deadline] = {}
+    def __init__(self, request: RunRequest, resources: RunResources, steering: Steering) -> None:
+        self.request, self.resources, self.steering = request, resources, steering
+        self.playbook = resources.config.playbooks[request.playbook]
+        self.limits = self.playbook.limits.over(resources.config.fleet.limits.run)
+        self.ledger = Ledger(resources.journal.database)
+        self._mandates: RunMandates | None = None
+        self._deadlines: dict[str, Deadline] = {}
 
-    def agent(self, job: Job) -> Agent:
-        worker = self.worker(job)
-        output = self.playbook.output if job.result_wanted else job.output
+    def agent(self, agent_task: AgentTask) -> Agent:
+        worker = self.worker(agent_task)
+        output = self.playbook.output if agent_task.gives_run_result else agent_task.output_schema
         return Agent(
-            self.means, self.mandates(job.lookups), worker, job.task, output, job.session_of or job.span_id, job.depth
+            self.resources,
+            self.mandates(agent_task.lookups),
+            worker,
+            agent_task.task,
+            output,
+            agent_task.continues_span_id or agent_task.span_id,
+            agent_task.depth,
         )
 
-    def worker(self, job: Job) -> Worker:
-        worker = self.means.config.workers[job.worker]
-        return worker.model_copy(update={"model": job.model}) if job.model else worker
+    def worker(self, agent_task: AgentTask) -> Worker:
+        worker = self.resources.config.workers[agent_task.worker]
+        return worker.model_copy(update={"model": agent_task.model}) if agent_task.model else worker
 
-    async def clock(self, span_id: str) -> Deadline:
+    async def deadline_of(self, span_id: str) -> Deadline:
         """A worker's time, a part of that of the leads above and of the run; it goes on where other processes are."""
-        entries = {entry.span_id: entry for entry in await self.ledger.entries(self.order.run_id)}
+        entries = {entry.span_id: entry for entry in await self.ledger.entries(self.request.run_id)}
 
         def clock(span_id: str) -> Deadline:
-            if span_id not in self._clocks:
+            if span_id not in self._deadlines:
                 entry = entries[span_id]
-                self._clocks[span_id] = Deadline(entry.wall_clock_s, clock(entry.above) if entry.above else None)
-            self._clocks[span_id].take_up(entries[span_id].active_s)
-            return self._clocks[span_id]
+                self._deadlines[span_id] = Deadline(entry.wall_clock_s, clock(entry.above) if entry.above else None)
+            self._deadlines[span_id].advance_to(entries[span_id].active_s)
+            return self._deadlines[span_id]
 
         found = clock(span_id)
         if self.steering.cancelled:
@@ -62,67 +68,70 @@ class Case:
 
     def expire_deadlines(self) -> None:
         """There is no time left for anything that is at work here."""
-        for clock in self._clocks.values():
-            clock.cut()
+        for clock in self._deadlines.values():
+            clock.expire()
 
-    async def note_time(self) -> None:
+    async def record_time(self) -> None:
         """Tell the ledger what was worked here, and take up what was worked elsewhere."""
-        worked = await self.ledger.worked({span_id: clock.used for span_id, clock in self._clocks.items()})
+        worked = await self.ledger.record_time({span_id: clock.used for span_id, clock in self._deadlines.items()})
         for span_id, used in worked.items():
-            self._clocks[span_id].take_up(used)
+            self._deadlines[span_id].advance_to(used)
 
-    def check(self, lookups: Mapping[str, JsonValue]) -> None:
+    def check_mandates(self, lookups: Mapping[str, JsonValue]) -> None:
         """Raises Failure unless the mandates of the whole team can be made."""
-        self._mandates = self._made(lookups)
+        self._mandates = self._new_mandates(lookups)
 
-    def mandates(self, lookups: Mapping[str, JsonValue]) -> Mandates:
+    def mandates(self, lookups: Mapping[str, JsonValue]) -> RunMandates:
         """Those of the run, which its lookups narrow."""
-        self._mandates = self._mandates or self._made(lookups)
+        self._mandates = self._mandates or self._new_mandates(lookups)
         return self._mandates
 
-    def _made(self, lookups: Mapping[str, JsonValue]) -> Mandates:
-        config, facts = self.means.config, Facts(self.order.inputs, lookups)
-        return Mandates(config, self.means.fleet, facts, self.playbook, config.team(self.playbook))
+    def _new_mandates(self, lookups: Mapping[str, JsonValue]) -> RunMandates:
+        config, facts = self.resources.config, RunFacts(self.request.inputs, lookups)
+        return RunMandates(config, self.resources.fleet, facts, self.playbook, config.team(self.playbook))
 
 
-class Cases:
+class RunContexts:
     """Opens a run once, however many of its workflows are at work here."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: OpenResources) -> None:
         self._opening = opening
-        self._open: dict[str, _Held] = {}
+        self._open: dict[str, _OpenContext] = {}
 
     @asynccontextmanager
-    async def use(self, order: RunRequest) -> AsyncGenerator[Case]:
-        held = self._open.setdefault(order.run_id, _Held())
+    async def use(self, request: RunRequest) -> AsyncGenerator[RunContext]:
+        held = self._open.setdefault(request.run_id, _OpenContext())
         held.users += 1
-        held.task = held.task or asyncio.create_task(self._hold(order, held))
+        held.task = held.task or asyncio.create_task(self._keep_open(request, held))
         try:
-            yield await asyncio.shield(held.case)
+            yield await asyncio.shield(held.context)
         finally:
             held.users -= 1
             if not held.users:
-                self._open.pop(order.run_id, None)
+                self._open.pop(request.run_id, None)
                 held.unused.set()
                 await asyncio.wait([held.task])
 
-    async def _hold(self, order: RunRequest, held: "_Held") -> None:
+    async def _keep_open(self, request: RunRequest, held: "_OpenContext") -> None:
         """One task opens and closes: what is opened may insist on that."""
         try:
-            async with self._opening(order) as means, heard(means.journal, order.run_id) as steering:
-                case = Case(order, means, steering)
-                steering.on_cancel = case.expire_deadlines
-                held.case.set_result(case)
+            async with (
+                self._opening(request) as resources,
+                steering_watched(resources.journal, request.run_id) as steering,
+            ):
+                context = RunContext(request, resources, steering)
+                steering.on_cancel = context.expire_deadlines
+                held.context.set_result(context)
                 await held.unused.wait()
         except BaseException as error:
-            if held.case.done():
+            if held.context.done():
                 raise
-            held.case.set_exception(error)
+            held.context.set_exception(error)
 
 
-class _Held:
+class _OpenContext:
     def __init__(self) -> None:
         self.users = 0
-        self.case: asyncio.Future[Case] = asyncio.get_running_loop().create_future()
+        self.context: asyncio.Future[RunContext] = asyncio.get_running_loop().create_future()
         self.unused = asyncio.Event()
         self.task: asyncio.Task[None] | None = None

@@ -5,21 +5,27 @@ from pathlib import Path
 
 from ..config.config import Config
 from ..durable.executor import Executor
-from ..durable.launch import launched
-from ..durable.leases import TakenError, leased
+from ..durable.launch import dbos_launched
+from ..durable.leases import LeaseTakenError, lease
 from ..durable.workflow import Handle
-from ..durable.workflow_store import Follow, database_url, version_of
+from ..durable.workflow_store import FollowUp, database_url, version_of
 from ..errors import Failure
 from ..journal.journal import Journal, Run, Status
 from ..run_request import RunRequest, check_inputs
-from .context import Cases, Opening
-from .process import RunProcess, running
+from .context import OpenResources, RunContexts
+from .process import RunProcess, process_entered
 from .run import follow as following
 from .run import run
 
 
 async def run_playbook(
-    config: Config, order: RunRequest, *, home: Path, journal: Journal, opening: Opening, follow: Follow | None = None
+    config: Config,
+    request: RunRequest,
+    *,
+    home: Path,
+    journal: Journal,
+    opening: OpenResources,
+    follow: FollowUp | None = None,
 ) -> Run:
     """Execute `order` to its end, or go on with it, and record it; a failure is in the run's `error`.
 
@@ -31,15 +37,15 @@ async def run_playbook(
     Raises:
         Failure: `invalid_input`; nothing was started or recorded. `run_active`: another process is at work on it.
     """
-    check_inputs(config, order.playbook, order.task, order.inputs)
-    url, run_id = database_url(home), order.run_id
+    check_inputs(config, request.playbook, request.task, request.inputs)
+    url, run_id = database_url(home), request.run_id
     try:
-        with leased(home, url, run_id):
-            shared = RunProcess(journal, Cases(opening), asyncio.Semaphore(config.fleet.concurrency))
-            with running(shared):
-                async with launched(Executor(url), run_id, version_of(run_id)):
-                    await (await _started(order, follow)).result()
-    except TakenError as error:
+        with lease(home, url, run_id):
+            shared = RunProcess(journal, RunContexts(opening), asyncio.Semaphore(config.fleet.concurrency))
+            with process_entered(shared):
+                async with dbos_launched(Executor(url), run_id, version_of(run_id)):
+                    await (await _started(request, follow)).result()
+    except LeaseTakenError as error:
         message = f"Another process is at work on {run_id}."
         raise Failure("run_active", message, "See `flotilla trace`, or end it first.") from error
     found = await journal.run(run_id)
@@ -47,7 +53,7 @@ async def run_playbook(
     return found
 
 
-async def _started(order: RunRequest, follow: Follow | None) -> Handle[Status]:
+async def _started(request: RunRequest, follow: FollowUp | None) -> Handle[Status]:
     if follow is None:
-        return await run.start(order.run_id, order)
-    return await following.start(follow.name, order, follow.text)
+        return await run.start(request.run_id, request)
+    return await following.start(follow.workflow_id, request, follow.text)

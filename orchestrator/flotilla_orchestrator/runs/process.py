@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..journal.journal import Journal
-from .context import Cases
+from .context import RunContexts
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class RunProcess:
     """
 
     journal: Journal
-    contexts: Cases
+    contexts: RunContexts
     slots: AbstractAsyncContextManager[Any]
     session_queue: str | None = None
 
@@ -33,7 +33,7 @@ def process() -> RunProcess:
 
 
 @contextmanager
-def running(shared: RunProcess) -> Generator[None]:
+def process_entered(shared: RunProcess) -> Generator[None]:
     """Runs can be worked on while the block lasts."""
     _current.append(shared)
     try:

@@ -14,35 +14,35 @@ from sqlalchemy import Connection, select
 
 from ..durable import queues
 from ..durable.executor import Executor, executor
-from ..durable.launch import launched
-from ..durable.leases import Held, TakenError, leased
-from ..durable.workflow_store import SHARED, VERSION, connected, database_url, kept_as
+from ..durable.launch import dbos_launched
+from ..durable.leases import LeaseCheck, LeaseTakenError, lease
+from ..durable.workflow_store import RUN_QUEUE, VERSION, adapter_of, database_url, workflow_client
 from ..errors import Failure
 from ..journal.journal import RUNS, Journal, Run
 from ..journal.runs_list import state
 from ..run_request import RunRequest
-from ..sessions.decisions import undecided
-from .context import Cases, Opening
-from .process import RunProcess, running
+from ..sessions.decisions import awaiting_people
+from .context import OpenResources, RunContexts
+from .process import RunProcess, process_entered
 
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
-_LOOK_S = 3  # how often the others are looked after
-_PATIENCE_S = 3  # who takes over holds a lease for a moment
+_RECOVER_S = 3  # how often the others are looked after
+_LEASE_WAIT_S = 3  # who takes over holds a lease for a moment
 
 
-async def enqueue(order: RunRequest, *, home: Path, journal: Journal) -> None:
+async def enqueue(request: RunRequest, *, home: Path, journal: Journal) -> None:
     """Have a run worked on by whoever is at work, or will be."""
 
     def put() -> None:
-        with connected(database_url(home)) as client:
-            options = {"workflow_name": "run", "queue_name": SHARED, "app_version": VERSION}
-            client.enqueue({**options, "workflow_id": order.run_id}, kept_as(RunRequest).dump_python(order))  # pyright: ignore[reportArgumentType]  # as its TypedDict
+        with workflow_client(database_url(home)) as client:
+            options = {"workflow_name": "run", "queue_name": RUN_QUEUE, "app_version": VERSION}
+            client.enqueue({**options, "workflow_id": request.run_id}, adapter_of(RunRequest).dump_python(request))  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
-    await journal.queue_run(Run(order.run_id, order.playbook, order.model, order.task, order.inputs))
+    await journal.queue_run(Run(request.run_id, request.playbook, request.model, request.task, request.inputs))
     try:
         await asyncio.to_thread(put)
     except BaseException:
-        await journal.forget(order.run_id)
+        await journal.forget(request.run_id)
         raise
 
 
@@ -54,36 +54,36 @@ def executor_id() -> str:
     return name
 
 
-class Replica:
+class QueueWorker:
     """This process at work on the shared queue."""
 
-    def __init__(self, name: str, home: Path, journal: Journal, held: Held) -> None:
+    def __init__(self, name: str, home: Path, journal: Journal, held: LeaseCheck) -> None:
         self.name = name
-        self._home, self._journal, self._held = home, journal, held
+        self._home, self._journal, self._has_lease = home, journal, held
 
-    async def idle(self) -> list[str] | None:
+    async def waiting_if_idle(self) -> list[str] | None:
         """The runs that wait for a person, once there is nothing else to do, here or in another process."""
         found = await queues.unfinished("PENDING", "ENQUEUED")
         if any(workflow.name == "session" or workflow.status == "ENQUEUED" for workflow in found):
             return None
-        if executor().watch.waiting() + undecided() < sum(workflow.executor_id == self.name for workflow in found):
+        if executor().watch.count() + awaiting_people() < sum(workflow.executor_id == self.name for workflow in found):
             return None  # one of ours has something to do
         runs = {str(workflow.workflow_id).partition("/")[0] for workflow in found}
-        if runs != await self._journal.query(_waiting, runs):
+        if runs != await self._journal.query(_waiting_runs, runs):
             return None
-        if any(order["setting"]["yes"] for order in await queues.inputs(sorted(runs))):
+        if any(request["setting"]["yes"] for request in await queues.inputs(sorted(runs))):
             return None  # a stand-in approves it, and is no person
         return sorted(runs)
 
-    async def look_after_others(self) -> None:
+    async def recover_others(self) -> None:
         """Take over what dead ones have left, again and again.
 
         Raises:
             Failure: `executor_lost`: others may take this one for dead, so it must not go on.
         """
         while True:
-            await asyncio.sleep(_LOOK_S)
-            if not await asyncio.to_thread(self._held):
+            await asyncio.sleep(_RECOVER_S)
+            if not await asyncio.to_thread(self._has_lease):
                 message = f"The database let go of the lease of {self.name}."
                 raise Failure("executor_lost", message, "Start it again; its runs go on.", retryable=True)
             others = {workflow.executor_id for workflow in await queues.unfinished("PENDING")} - {self.name}
@@ -92,12 +92,14 @@ class Replica:
 
     def _take_over(self, other: str) -> None:
         """Back into the queue with what it was at work on, unless it is alive."""
-        with suppress(TakenError), leased(self._home, database_url(self._home), _lease(other)):
+        with suppress(LeaseTakenError), lease(self._home, database_url(self._home), _lease_name(other)):
             queues.requeue(other)
 
 
 @asynccontextmanager
-async def working(*, home: Path, journal: Journal, opening: Opening, concurrency: int) -> AsyncGenerator[Replica]:
+async def queue_worked(
+    *, home: Path, journal: Journal, opening: OpenResources, concurrency: int
+) -> AsyncGenerator[QueueWorker]:
     """Work on queued runs while the block lasts; what is cut off at its end stays to be taken up.
 
     Args:
@@ -108,26 +110,26 @@ async def working(*, home: Path, journal: Journal, opening: Opening, concurrency
     """
     name, url = executor_id(), database_url(home)
     async with AsyncExitStack() as stack:
-        held = await _named(stack, home, url, name)
+        held = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
-        stack.enter_context(running(RunProcess(journal, Cases(opening), nullcontext(), queues.SESSIONS)))
-        await stack.enter_async_context(launched(Executor(url), name, VERSION, [SHARED, queues.SESSIONS]))
-        yield Replica(name, home, journal, held)
+        stack.enter_context(process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS)))
+        await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
+        yield QueueWorker(name, home, journal, held)
 
 
-async def _named(stack: AsyncExitStack, home: Path, url: str, name: str) -> Held:
+async def _acquire_name(stack: AsyncExitStack, home: Path, url: str, name: str) -> LeaseCheck:
     """The lease, once it is free."""
-    for _ in range(10 * _PATIENCE_S):
-        with suppress(TakenError):
-            return stack.enter_context(leased(home, url, _lease(name)))
+    for _ in range(10 * _LEASE_WAIT_S):
+        with suppress(LeaseTakenError):
+            return stack.enter_context(lease(home, url, _lease_name(name)))
         await asyncio.sleep(0.1)
     message = f"Another process works as executor {name}."
     raise Failure("executor_active", message, f"Give each a {NAME_VARIABLE} of its own, the same at each start.")
 
 
-def _lease(name: str) -> str:
+def _lease_name(name: str) -> str:
     return f"executor-{name}"
 
 
-def _waiting(connection: Connection, runs: Collection[str]) -> set[str]:
+def _waiting_runs(connection: Connection, runs: Collection[str]) -> set[str]:
     return set(connection.scalars(select(RUNS.c.run_id).where(RUNS.c.run_id.in_(runs), state() == "waiting")))

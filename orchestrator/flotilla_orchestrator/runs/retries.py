@@ -9,128 +9,136 @@ import logging
 from dataclasses import dataclass, replace
 
 from ..config.config import Worker
-from ..durable.workflow import durable, sleep, step, workflow_id
-from ..durable.workflow_store import Said
+from ..durable.workflow import sleep, step, workflow, workflow_id
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal.allowances import Allowance
-from ..journal.journal import Span, named
+from ..journal.journal import Span, span_id_for
 from ..sessions.types import SessionResult
-from .agent_session import attempt, internal_error
-from .agent_task import Job
-from .context import Case
-from .delegations import handed_over
+from .agent_session import internal_error, run_session
+from .agent_task import AgentTask
+from .context import RunContext
+from .delegations import run_transfer
 from .process import process
-from .session_record import end
-from .side_effects import changes, may_have_changed, told
+from .session_record import end_session
+from .side_effects import changing_calls, may_have_changed, summaries
 
 logger = logging.getLogger(__name__)
 
 _PAUSE_S, _LONGEST_S = 1, 30  # before the second session of a worker, doubled for each after it
-_HOPELESS = {"authentication_failed", "budget_exceeded", "cancelled", "turns_exceeded"}
-_OF_THE_MODEL = {"overloaded", "rate_limited", "model_error"}
+_NEVER_RETRIED = {"authentication_failed", "budget_exceeded", "cancelled", "turns_exceeded"}
+_MODEL_FAILURES = {"overloaded", "rate_limited", "model_error"}
 # What another worker may do better; a wrong key or a limit that is used up would stop it too.
-_OF_THE_WORKER = _OF_THE_MODEL | {"cli_failed", "server_unavailable", "server_circuit_open", "session_failed",
+_WORKER_FAILURES = _MODEL_FAILURES | {"cli_failed", "server_unavailable", "server_circuit_open", "session_failed",
                                   "invalid_output", "no_structured_output"}  # fmt: skip
 
 
-@durable("agent")
-async def agent(job: Job) -> SessionResult:
+@workflow("agent")
+async def run_agent(agent_task: AgentTask) -> SessionResult:
     """A worker's task to its end; a failure is in the result."""
-    async with process().contexts.use(job.order) as case:
+    async with process().contexts.use(agent_task.request) as context:
         try:
-            if isinstance(job.share, Failure):
-                return await _refused(case, job, job.share)
-            return await _Attempts(case, job).run()
+            if isinstance(agent_task.allowance_or_failure, Failure):
+                return await _record_refusal(context, agent_task, agent_task.allowance_or_failure)
+            return await _Retries(context, agent_task).run()
         except Exception:  # one worker must not take its siblings with it
             logger.exception("worker failed")
             return SessionResult(failure=internal_error())
 
 
-async def _refused(case: Case, job: Job, why: Failure) -> SessionResult:
+async def _record_refusal(context: RunContext, agent_task: AgentTask, why: Failure) -> SessionResult:
     """There was nothing left for it to work with, or it could not be told what to do."""
     result = SessionResult(failure=why, cost_usd=0.0)
-    attributes: Said = {"task": job.task, "model": case.order.model, **job.about}
-    span = Span(case.order.run_id, job.parent_id, "session", job.worker, attributes, job.span_id)
-    await end(case, await process().journal.begin(span), result)
+    attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
+    span = Span(
+        context.request.run_id, agent_task.parent_span_id, "session", agent_task.worker, attributes, agent_task.span_id
+    )
+    await end_session(context, await process().journal.begin(span), result)
     return result
 
 
 @dataclass(frozen=True)
-class _Next:
-    job: Job
+class _NextAttempt:
+    agent_task: AgentTask
     pause_s: float
     """How long to wait first."""
 
 
-class _Attempts:
-    def __init__(self, case: Case, job: Job) -> None:
-        self._case, self._job = case, job
+class _Retries:
+    def __init__(self, context: RunContext, agent_task: AgentTask) -> None:
+        self._context, self._task = context, agent_task
         self._name = workflow_id()
-        self._sessions = [job.span_id]
-        self._tries = 1  # of this worker with its own model
+        self._sessions = [agent_task.span_id]
+        self._attempts_of_worker = 1  # of this worker with its own model
 
     async def run(self) -> SessionResult:
-        ledger, total = self._case.ledger, SessionResult()
+        ledger, total = self._context.ledger, SessionResult()
         while True:
-            job = self._job
-            name = f"{self._name}~{job.attempt}" if job.attempt > 1 else self._name
-            result = await attempt(self._case, job, name, agent)
-            total = total.then(result)
+            agent_task = self._task
+            name = f"{self._name}~{agent_task.attempt}" if agent_task.attempt > 1 else self._name
+            result = await run_session(self._context, agent_task, name, run_agent)
+            total = total.merge(result)
             found = await step("next", self._next, result) if result.failure else None
             if found is None:
-                await ledger.settle(job.span_id)
+                await ledger.settle(agent_task.span_id)
                 break
-            self._take(found)
-            await ledger.succeed(job.span_id, self._job.span_id, self._job.worker, self._job.allowance)
+            self._adopt(found)
+            await ledger.transfer(agent_task.span_id, self._task.span_id, self._task.worker, self._task.allowance)
             await sleep(found.pause_s)
-        if result.delegated:
-            total = total.then(await handed_over(self._case, self._job, name, result.delegated, agent))
+        if result.pending_delegation:
+            total = total.merge(
+                await run_transfer(self._context, self._task, name, result.pending_delegation, run_agent)
+            )
         if total.failure:
-            if self._job.attempt > 1:
-                total.failure.details["attempts"] = self._job.attempt
-            total = replace(total, done=await step("done", self._done))
+            if self._task.attempt > 1:
+                total.failure.details["attempts"] = self._task.attempt
+            total = replace(total, done=await step("done", self._side_effects))
         return total
 
-    def _take(self, found: _Next) -> None:
+    def _adopt(self, found: _NextAttempt) -> None:
         """Go on as was decided, in this process or an earlier one."""
-        self._job = found.job
-        self._sessions.append(self._job.span_id)
-        self._tries = self._tries + 1 if found.pause_s else 1
+        self._task = found.agent_task
+        self._sessions.append(self._task.span_id)
+        self._attempts_of_worker = self._attempts_of_worker + 1 if found.pause_s else 1
 
-    async def _next(self, result: SessionResult) -> _Next | None:
+    async def _next(self, result: SessionResult) -> _NextAttempt | None:
         """The attempt that follows one that has failed, if one does."""
         assert result.failure
-        way = self._way(result.failure)
-        if way is None or may_have_changed(await changes(self._case, [self._job.span_id])):
+        way = self._choose(result.failure)
+        if way is None or may_have_changed(await changing_calls(self._context, [self._task.span_id])):
             return None
         why, changed, pause_s = way
-        left = await self._left(result, changed.worker, pause_s)
+        left = await self._remaining_allowance(result, changed.worker, pause_s)
         if left is None:
             return None
-        count = self._job.attempt + 1
-        span_id, why = named(f"{self._name}~{count}"), f"{why} after {result.failure.code}"
-        return _Next(replace(changed, span_id=span_id, attempt=count, why=why, share=left), pause_s)
+        count = self._task.attempt + 1
+        span_id, why = span_id_for(f"{self._name}~{count}"), f"{why} after {result.failure.code}"
+        return _NextAttempt(replace(changed, span_id=span_id, attempt=count, why=why, share=left), pause_s)
 
-    def _way(self, failure: Failure) -> tuple[str, Job, float] | None:
+    def _choose(self, failure: Failure) -> tuple[str, AgentTask, float] | None:
         """Why and how to try again, and after how many seconds."""
-        job, config = self._job, self._case.means.config
-        worker = config.workers[job.worker]
+        agent_task, config = self._task, self._context.resources.config
+        worker = config.workers[agent_task.worker]
         models = config.fleet.models
         again = (failure.retryable and failure.code != "server_circuit_open") or failure.code == "cli_failed"
-        again = again or (job.tries is not None and failure.code not in _HOPELESS)
-        if again and self._tries < (job.tries or worker.attempts) and job.model is None:
-            return "retry", job, min(_PAUSE_S * 2 ** (self._tries - 1), _LONGEST_S)
+        again = again or (agent_task.max_attempts is not None and failure.code not in _NEVER_RETRIED)
+        if (
+            again
+            and self._attempts_of_worker < (agent_task.max_attempts or worker.attempts)
+            and agent_task.model is None
+        ):
+            return "retry", agent_task, min(_PAUSE_S * 2 ** (self._attempts_of_worker - 1), _LONGEST_S)
         other = models.fallbacks.get(worker.model or models.default)
-        if failure.code in _OF_THE_MODEL and other and job.model is None:
-            return f"fallback model {other}", replace(job, model=other), 0
-        if failure.code in _OF_THE_WORKER and worker.fallback:
-            return f"fallback for {worker.name}", _given_to(worker.fallback, job, worker, failure), 0
+        if failure.code in _MODEL_FAILURES and other and agent_task.model is None:
+            return f"fallback model {other}", replace(agent_task, model=other), 0
+        if failure.code in _WORKER_FAILURES and worker.fallback:
+            return f"fallback for {worker.name}", _for_fallback_worker(worker.fallback, agent_task, worker, failure), 0
         return None
 
-    async def _left(self, result: SessionResult, worker: str, pause_s: float) -> Allowance | None:
+    async def _remaining_allowance(self, result: SessionResult, worker: str, pause_s: float) -> Allowance | None:
         """What the attempts so far have left, and a worker's own limits let it use; None: nothing."""
-        entry = await self._case.ledger.entry(self._job.span_id)
-        given, config = self._job.allowance, self._case.means.config
+        entry = await self._context.ledger.entry(self._task.span_id)
+        given, config = self._task.allowance, self._context.resources.config
         own = config.workers[worker].limits.over(config.fleet.limits.session)
         turns = given.max_turns - result.turns - entry.lost_turns
         usd = given.budget_usd - (given.budget_usd if result.cost_usd is None else result.cost_usd + entry.lost_usd)
@@ -142,10 +150,10 @@ class _Attempts:
         )
         return left if min(left.max_turns, left.budget_usd, left.wall_clock_s) > 0 else None
 
-    async def _done(self) -> list[Said]:
-        return told(await changes(self._case, self._sessions))
+    async def _side_effects(self) -> list[JsonObject]:
+        return summaries(await changing_calls(self._context, self._sessions))
 
 
-def _given_to(fallback: str, job: Job, worker: Worker, failure: Failure) -> Job:
+def _for_fallback_worker(fallback: str, agent_task: AgentTask, worker: Worker, failure: Failure) -> AgentTask:
     said = f"{worker.name} was to do this and failed, without having changed anything: {failure.message[:300]}"
-    return replace(job, worker=fallback, model=None, task=f"{job.task}\n\n{said}")
+    return replace(agent_task, worker=fallback, model=None, task=f"{agent_task.task}\n\n{said}")

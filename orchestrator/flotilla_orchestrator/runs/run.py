@@ -6,56 +6,56 @@ from dataclasses import replace
 
 from flotilla_kit.effects import faults
 
-from ..durable.workflow import durable, step, workflow_id
-from ..durable.workflow_store import Said
+from ..durable.workflow import step, workflow, workflow_id
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..fleet.lookups import look_up
-from ..journal.journal import Run, Span, Status, named
+from ..journal.journal import Run, Span, Status, span_id_for
 from ..run_request import RunRequest
 from .agent_session import internal_error
-from .agent_task import Job
-from .calls_after import after
-from .context import Case
-from .delegations import shares
+from .agent_task import AgentTask
+from .calls_after import make_calls_after
+from .context import RunContext
+from .delegations import reserve_allowances
 from .process import process
-from .retries import agent
+from .retries import run_agent
 from .session_parts import turns_so_far
-from .session_record import status
-from .steps import by_steps
+from .session_record import status_of
+from .steps import run_steps
 
 logger = logging.getLogger(__name__)
 
 
-@durable("run")
-async def run(order: RunRequest) -> Status:
+@workflow("run")
+async def run(request: RunRequest) -> Status:
     """A run to its end, which the journal has."""
-    return await _recorded(order, None)
+    return await _run_recorded(request, None)
 
 
-@durable("follow")
-async def follow(order: RunRequest, text: str) -> Status:
+@workflow("follow")
+async def follow(request: RunRequest, text: str) -> Status:
     """One more turn of a lead whose run has ended; its result is the run's then."""
-    return await _recorded(order, text)
+    return await _run_recorded(request, text)
 
 
-async def _recorded(order: RunRequest, text: str | None) -> Status:
+async def _run_recorded(request: RunRequest, text: str | None) -> Status:
     journal = process().journal
-    record = Run(order.run_id, order.playbook, order.model, order.task, order.inputs)
-    if text is not None and (before := await journal.run(order.run_id)):
+    record = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
+    if text is not None and (before := await journal.run(request.run_id)):
         record.output = before.output  # which stays if the further turn fails
     await journal.begin_run(record)
-    span = Span(order.run_id, None, "run", order.playbook, {"model": order.model}, named(order.run_id))
+    span = Span(request.run_id, None, "run", request.playbook, {"model": request.model}, span_id_for(request.run_id))
     await journal.begin(span)
     record.status = "interrupted"  # unless the block gets to its end
     try:
-        async with process().contexts.use(order) as case:
-            span.attributes["version"] = case.playbook.version
-            lookups = await _lookups(case)
-            record.output = await _result(case, span, lookups, text)
-            await after(case, span, lookups, text or order.task, record.output)
+        async with process().contexts.use(request) as context:
+            span.attributes["version"] = context.playbook.version
+            lookups = await _lookups(context)
+            record.output = await _result(context, span, lookups, text)
+            await make_calls_after(context, span, lookups, text or request.task, record.output)
         record.status = "ok"
     except Failure as failure:
-        record.status, record.error = status(failure), failure.as_dict()
+        record.status, record.error = status_of(failure), failure.as_dict()
     except Exception:
         logger.exception("run failed")
         record.status, record.error = "failed", internal_error().as_dict()
@@ -66,29 +66,31 @@ async def _recorded(order: RunRequest, text: str | None) -> Status:
     return record.status
 
 
-async def _result(case: Case, span: Span, lookups: Said, text: str | None) -> Said:
-    lead = case.playbook.lead
+async def _result(context: RunContext, span: Span, lookups: JsonObject, text: str | None) -> JsonObject:
+    lead = context.playbook.lead
     if lead is None:
-        return await by_steps(case, span, lookups)
-    return await (_lead(case, span, lead, lookups) if text is None else _followed(case, span, lead, lookups, text))
+        return await run_steps(context, span, lookups)
+    return await (
+        _lead(context, span, lead, lookups) if text is None else _follow_up(context, span, lead, lookups, text)
+    )
 
 
-async def _followed(case: Case, span: Span, lead: str, lookups: Said, text: str) -> Said:
-    first = named(f"{case.order.run_id}/lead")
+async def _follow_up(context: RunContext, span: Span, lead: str, lookups: JsonObject, text: str) -> JsonObject:
+    first = span_id_for(f"{context.request.run_id}/lead")
 
-    name, turns = f"{workflow_id()}/lead", await step("before", turns_so_far, case, first)
-    (share,) = await shares(case, [(name, lead)])
-    job = Job(case.order, lookups, named(name), span.span_id, None, lead, text, share, True)
-    return await _worked(name, replace(job, session_of=first, say=text, before=turns))
+    name, turns = f"{workflow_id()}/lead", await step("before", turns_so_far, context, first)
+    (share,) = await reserve_allowances(context, [(name, lead)])
+    agent_task = AgentTask(context.request, lookups, span_id_for(name), span.span_id, None, lead, text, share, True)
+    return await _lead_result(name, replace(agent_task, session_of=first, say=text, before=turns))
 
 
-async def _lookups(case: Case) -> Said:
-    order, playbook = case.order, case.playbook
-    case.means.fleet.require(case.means.config.team(playbook), [playbook])
+async def _lookups(context: RunContext) -> JsonObject:
+    request, playbook = context.request, context.playbook
+    context.resources.fleet.require(context.resources.config.team(playbook), [playbook])
 
-    async def lookups() -> Said:
-        found = dict((await look_up(playbook, case.means.fleet, order.inputs)).lookups)
-        case.check(found)
+    async def lookups() -> JsonObject:
+        found = dict((await look_up(playbook, context.resources.fleet, request.inputs)).lookups)
+        context.check_mandates(found)
         return found
 
     found = await step("lookups", lookups)
@@ -96,19 +98,19 @@ async def _lookups(case: Case) -> Said:
     return found
 
 
-async def _lead(case: Case, span: Span, lead: str, found: Said) -> Said:
-    order = case.order
-    inputs = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in order.inputs.items())
-    prompt = f"{order.task.strip()}\n\nInputs:\n{inputs}" if inputs else order.task.strip()
-    name = f"{order.run_id}/lead"
-    (share,) = await shares(case, [(name, lead)])
-    job = Job(order, found, named(name), span.span_id, None, lead, prompt, share, True)
-    return await _worked(name, job)
+async def _lead(context: RunContext, span: Span, lead: str, found: JsonObject) -> JsonObject:
+    request = context.request
+    inputs = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in request.inputs.items())
+    prompt = f"{request.task.strip()}\n\nInputs:\n{inputs}" if inputs else request.task.strip()
+    name = f"{request.run_id}/lead"
+    (share,) = await reserve_allowances(context, [(name, lead)])
+    agent_task = AgentTask(request, found, span_id_for(name), span.span_id, None, lead, prompt, share, True)
+    return await _lead_result(name, agent_task)
 
 
-async def _worked(name: str, job: Job) -> Said:
+async def _lead_result(name: str, agent_task: AgentTask) -> JsonObject:
     """What the lead's structured result is."""
-    result = await (await agent.start(name, job)).result()
+    result = await (await run_agent.start(name, agent_task)).result()
     if result.failure:
         raise result.failure
     assert result.structured is not None, "a session without failure has what was asked for"

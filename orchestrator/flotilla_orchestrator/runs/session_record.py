@@ -1,29 +1,29 @@
 """What the journal is told of a session that has ended, and what its lead is told of it."""
 
-from ..durable.workflow_store import Said
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal.journal import Span, Status
 from ..sessions.delegation_tools import MAX_REPORT_CHARS, Task
 from ..sessions.types import SessionResult
-from .context import Case
+from .context import RunContext
 
 
-async def end(case: Case, span: Span, result: SessionResult) -> None:
-    count(span, result)
-    if case.order.model == "claude" and result.model:
+async def end_session(context: RunContext, span: Span, result: SessionResult) -> None:
+    copy_usage(span, result)
+    if context.request.model == "claude" and result.model:
         span.attributes["model"] = result.model
     span.attributes.pop("error", None)  # of an earlier process
     if result.failure:
         span.attributes["error"] = result.failure.as_dict()
     interrupted = result.failure is not None and result.failure.code == "interrupted"
-    for call in await case.means.journal.spans(span.run_id):
+    for call in await context.resources.journal.spans(span.run_id):
         waits = interrupted and call.status == "waiting"  # a person may decide while nothing of the run is at work
         if call.parent_id == span.span_id and not call.ended_at and not waits:
-            await case.means.journal.end(call, "interrupted")
-    await case.means.journal.end(span, status(result.failure))
+            await context.resources.journal.end(call, "interrupted")
+    await context.resources.journal.end(span, status_of(result.failure))
 
 
-def status(failure: Failure | None) -> Status:
+def status_of(failure: Failure | None) -> Status:
     match failure and failure.code:
         case None:
             return "ok"
@@ -33,13 +33,13 @@ def status(failure: Failure | None) -> Status:
             return "failed"
 
 
-def count(span: Span, result: SessionResult) -> None:
+def copy_usage(span: Span, result: SessionResult) -> None:
     if result.turns or not span.turns:
         span.turns, span.cost_usd = result.turns, result.cost_usd
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens
 
 
-def report(task: Task, result: SessionResult) -> Said:
+def report_of(task: Task, result: SessionResult) -> JsonObject:
     return {
         "worker": task.worker,
         "status": "failed" if result.failure else "ok",
@@ -47,5 +47,5 @@ def report(task: Task, result: SessionResult) -> Said:
         "turns": result.turns,
         "cost_usd": result.cost_usd,
         "error": result.failure.as_dict() if result.failure else None,
-        **({"done": [*result.done]} if result.failure else {}),
+        **({"done": [*result.side_effects]} if result.failure else {}),
     }

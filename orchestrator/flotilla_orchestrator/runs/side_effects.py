@@ -6,18 +6,18 @@ from collections.abc import Collection, Iterator, Sequence
 from pydantic import JsonValue
 
 from ..config.config import TOOL_NAME
-from ..durable.workflow_store import Said
+from ..durable.workflow_store import JsonObject
 from ..journal.journal import Span
-from .context import Case
+from .context import RunContext
 
-_MOST = 20  # calls told to a lead
+_MAX_CALLS = 20  # calls told to a lead
 _ARGUMENT_CHARS = 120
 
 
-async def changes(case: Case, sessions: Collection[str]) -> list[Span]:
+async def changing_calls(context: RunContext, sessions: Collection[str]) -> list[Span]:
     """Calls in these sessions, and below them, of tools that do not only read."""
-    spans = await case.means.journal.spans(case.order.run_id)
-    return [span for span in _below(spans, sessions) if span.kind == "tool" and not _reads(case, span)]
+    spans = await context.resources.journal.spans(context.request.run_id)
+    return [span for span in _descendants(spans, sessions) if span.kind == "tool" and not _reads(context, span)]
 
 
 def may_have_changed(calls: Sequence[Span]) -> bool:
@@ -25,34 +25,34 @@ def may_have_changed(calls: Sequence[Span]) -> bool:
     return any(call.status != "denied" for call in calls)
 
 
-def told(calls: Sequence[Span]) -> list[Said]:
+def summaries(calls: Sequence[Span]) -> list[JsonObject]:
     """The calls as a lead hears of them: the newest, oldest first; `unknown` is one of which no answer came."""
     return [
         {
             "tool": call.attributes.get("tool"),
             "status": call.status if call.status in ("ok", "failed", "denied") else "unknown",
-            "arguments": _short(call.attributes.get("arguments")),
+            "arguments": _shortened(call.attributes.get("arguments")),
         }
-        for call in calls[-_MOST:]
+        for call in calls[-_MAX_CALLS:]
     ]
 
 
-def _below(spans: Sequence[Span], sessions: Collection[str]) -> Iterator[Span]:
+def _descendants(spans: Sequence[Span], sessions: Collection[str]) -> Iterator[Span]:
     inside = set(sessions)
     while more := {span.span_id for span in spans if span.parent_id in inside} - inside:
         inside |= more
     return (span for span in spans if span.span_id in inside)
 
 
-def _reads(case: Case, call: Span) -> bool:
+def _reads(context: RunContext, call: Span) -> bool:
     """What no server is known to offer is taken to change something."""
     name = TOOL_NAME.fullmatch(str(call.attributes.get("tool")))
-    server = case.means.fleet.servers.get(name["server"]) if name else None
+    server = context.resources.fleet.servers.get(name["server"]) if name else None
     tool = server.tools.get(name["tool"]) if server and name else None
     return tool is not None and tool.reads
 
 
-def _short(arguments: JsonValue) -> Said:
+def _shortened(arguments: JsonValue) -> JsonObject:
     """As texts, so that whatever is nested is bounded too."""
     given = arguments.items() if isinstance(arguments, dict) else ()
     return {

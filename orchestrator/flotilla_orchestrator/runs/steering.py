@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..errors import Failure
 from ..journal import steering
 from ..journal.journal import Journal
-from ..journal.steering import Word
+from ..journal.steering import SteeringEvent
 
 T = TypeVar("T")
 
@@ -20,27 +20,27 @@ class Steering:
 
     def __init__(self, journal: Journal, run_id: str) -> None:
         self._journal, self._run_id = journal, run_id
-        self._last = 0
-        self._go, self._cancelled = asyncio.Event(), asyncio.Event()
-        self._go.set()
-        self._messages: list[Word] = []
+        self._last_seq = 0
+        self._running, self._cancelled = asyncio.Event(), asyncio.Event()
+        self._running.set()
+        self._messages: list[SteeringEvent] = []
         self.on_cancel: Callable[[], None] | None = None
 
     @property
     def paused(self) -> bool:
-        return not self._go.is_set()
+        return not self._running.is_set()
 
     @property
     def cancelled(self) -> bool:
         return self._cancelled.is_set()
 
-    async def clear(self) -> None:
+    async def wait_while_paused(self) -> None:
         """Wait while the run is paused.
 
         Raises:
             Failure: `cancelled`.
         """
-        await self.unless_cancelled(self._go.wait())
+        await self.unless_cancelled(self._running.wait())
 
     async def unless_cancelled(self, awaited: Awaitable[T]) -> T:
         """Raises Failure `cancelled`, as soon as the run is."""
@@ -55,15 +55,15 @@ class Steering:
                 one.cancel()
             await asyncio.gather(task, cancelled, return_exceptions=True)
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Hear what was said since."""
-        for word in await self._journal.query(steering.since, self._run_id, self._last):
-            self._last = word.seq
+        for word in await self._journal.query(steering.events_after, self._run_id, self._last_seq):
+            self._last_seq = word.seq
             match word.kind:
                 case "pause":
-                    self._go.clear()
+                    self._running.clear()
                 case "resume":
-                    self._go.set()
+                    self._running.set()
                 case "cancel":
                     self._cancelled.set()
                     if self.on_cancel:
@@ -71,35 +71,35 @@ class Steering:
                 case "message":
                     self._messages.append(word)
 
-    def heard_by(self, transcript: str | None) -> "Listener":
+    def inbox_for(self, transcript: str | None) -> "RunInbox":
         """By an agent that messages are for, and that has this transcript so far; None: by one they are not for."""
-        handed = None if transcript is None else {word.seq for word in self._messages if _marked(word) in transcript}
-        return Listener(self, handed)
+        delivered = None if transcript is None else {word.seq for word in self._messages if _marked(word) in transcript}
+        return RunInbox(self, delivered)
 
-    def messages(self, handed: Collection[int]) -> list[Word]:
+    def messages(self, delivered: Collection[int]) -> list[SteeringEvent]:
         """Those that were not handed over yet."""
-        return [word for word in self._messages if word.seq not in handed]
+        return [word for word in self._messages if word.seq not in delivered]
 
 
-class Listener:
+class RunInbox:
     """Hands each message over once."""
 
     def __init__(self, steering: Steering, handed: set[int] | None) -> None:
-        self._steering, self._handed = steering, handed
+        self._steering, self._delivered = steering, handed
 
     @property
     def paused(self) -> bool:
         return self._steering.paused
 
-    def told(self) -> str:
-        if self._handed is None:
+    def take_messages(self) -> str:
+        if self._delivered is None:
             return ""
-        words = self._steering.messages(self._handed)
-        self._handed |= {word.seq for word in words}
+        words = self._steering.messages(self._delivered)
+        self._delivered |= {word.seq for word in words}
         return "\n".join(f"{_marked(word)} {word.text}" for word in words)
 
 
-def _marked(word: Word) -> str:
+def _marked(word: SteeringEvent) -> str:
     """Found again in a transcript, it says that the message was handed over."""
     return f"[message {word.seq} from the person in charge]"
 
@@ -109,15 +109,15 @@ def cancellation() -> Failure:
 
 
 @asynccontextmanager
-async def heard(journal: Journal, run_id: str) -> AsyncGenerator[Steering]:
+async def steering_watched(journal: Journal, run_id: str) -> AsyncGenerator[Steering]:
     """A run's steering, kept up to date while the block lasts."""
     found = Steering(journal, run_id)
-    await found.look()
+    await found.poll()
 
     async def follow() -> None:
         while not found.cancelled:
             await asyncio.sleep(_POLL_S)
-            await found.look()
+            await found.poll()
 
     following = asyncio.create_task(follow())
     try:

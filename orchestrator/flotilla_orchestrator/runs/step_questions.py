@@ -11,77 +11,77 @@ from datetime import UTC, datetime, timedelta
 from flotilla_kit.effects import faults
 
 from ..durable.executor import executor
-from ..durable.workflow import durable, receive, send, workflow_id
-from ..durable.workflow_store import Said
+from ..durable.workflow import receive, send, workflow, workflow_id
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
-from ..journal.journal import Journal, Span, Status, named, now
-from ..sessions.decisions import STEPS, Pending
-from .context import Case
+from ..journal.journal import Journal, Span, Status, now, span_id_for
+from ..sessions.decisions import STEP_QUESTIONS, DecisionRequest
+from .context import RunContext
 from .process import process
-from .step_answers import TOPIC, approval_of, asked_in, tell
-from .step_result import Done, Work
+from .step_answers import TOPIC, approval_of, deliver, question_approval
+from .step_result import StepQuestion, StepResult
 
-_ON_ITS_WAY_S = 5  # a decision taken in time is heard, though the message comes a moment later
-_ENDS: dict[str, Status] = {
+_DELIVERY_S = 5  # a decision taken in time is heard, though the message comes a moment later
+_STATUS: dict[str, Status] = {
     "approved": "ok", "rejected": "denied", "expired": "failed", "withdrawn": "interrupted"
 }  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
 
-@durable("question")
-async def question(work: Work) -> Done:
+@workflow("question")
+async def ask_question(work: StepQuestion) -> StepResult:
     """A step that asks a person to its end."""
-    async with process().contexts.use(work.order) as case:
-        return await _question(case, work)
+    async with process().contexts.use(work.request) as context:
+        return await _question(context, work)
 
 
-async def _question(case: Case, work: Work) -> Done:
-    one, journal, run_id = work.step, case.means.journal, case.order.run_id
-    attributes: Said = {"step": one.id, "question": work.question, "said": work.said}
-    span = Span(run_id, work.parent_id, "approval", one.id, attributes, named(workflow_id()))
+async def _question(context: RunContext, work: StepQuestion) -> StepResult:
+    one, journal, run_id = work.step, context.resources.journal, context.request.run_id
+    attributes: JsonObject = {"step": one.id, "question": work.question, "said": work.summaries}
+    span = Span(run_id, work.parent_span_id, "approval", one.id, attributes, span_id_for(workflow_id()))
     await journal.begin(span)
-    if work.unclear:
-        span.attributes["error"] = work.unclear.as_dict()
+    if work.unfilled:
+        span.attributes["error"] = work.unfilled.as_dict()
         await journal.end(span, "failed")
-        return Done.failed(one.id, work.unclear)
+        return StepResult.failed(one.id, work.unfilled)
     until = datetime.now(UTC) + timedelta(hours=one.expires_hours)
-    asked: Said = {"approval_id": f"{run_id}/{one.id}", "of": work.question, "asked_at": now()}
+    asked: JsonObject = {"approval_id": f"{run_id}/{one.id}", "of": work.question, "asked_at": now()}
     asked |= {"expires_at": until.isoformat(timespec="milliseconds")}
     asked |= {"state": "pending", "by": None, "reason": None, "decided_at": None}
     span.attributes.setdefault("approval", asked)
     span.status = "waiting"
     await journal.change(span)
     faults.point("asked")
-    asking = asyncio.create_task(_ask(case, span))
+    asking = asyncio.create_task(_notify(context, span))
     try:
-        heard: Said | None = await receive(TOPIC, one.expires_hours * 3600 + _ON_ITS_WAY_S)
+        heard: JsonObject | None = await receive(TOPIC, one.expires_hours * 3600 + _DELIVERY_S)
     finally:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     faults.point("answered")
-    return await _ended(journal, span, heard or {"state": "expired", "by": None, "reason": None})
+    return await _result_of(journal, span, heard or {"state": "expired", "by": None, "reason": None})
 
 
-async def _ask(case: Case, span: Span) -> None:
+async def _notify(context: RunContext, span: Span) -> None:
     """Bring the question before people, unless one has decided while nobody was at work on the run."""
     try:
-        approval = approval_of(case.order, span)
+        approval = approval_of(context.request, span)
         if approval.state == "pending":
-            await case.means.ask(Pending(STEPS, "", approval))
+            await context.resources.notify(DecisionRequest(STEP_QUESTIONS, "", approval))
         else:
-            await tell(executor().database, approval.approval_id, asked_in(span))
+            await deliver(executor().database, approval.approval_id, question_approval(span))
     except Exception:  # the question can still be answered from elsewhere
         logger.exception("a question could not be asked")
 
 
-async def _ended(journal: Journal, span: Span, heard: Said) -> Done:
-    said, state, why = asked_in(span), str(heard["state"]), str(heard["reason"] or "")
+async def _result_of(journal: Journal, span: Span, heard: JsonObject) -> StepResult:
+    said, state, why = question_approval(span), str(heard["state"]), str(heard["reason"] or "")
     span.attributes["approval"] = {**said, **heard, "decided_at": now()}
-    await journal.end(span, _ENDS[state])
+    await journal.end(span, _STATUS[state])
     match state:
         case "approved":
-            return Done("ok", f"Approved by {heard['by']}{why and ': '}{why}")
+            return StepResult("ok", f"Approved by {heard['by']}{why and ': '}{why}")
         case "rejected":
             message = f"{heard['by']} refused it: {why or 'no reason was given'}"
             failure = Failure("approval_rejected", message, "Nothing that needs it was begun.")
@@ -90,7 +90,7 @@ async def _ended(journal: Journal, span: Span, heard: Said) -> Done:
             failure = Failure("approval_expired", message, "Nothing that needs it was begun.")
         case _:
             failure = Failure("withdrawn", "Another step failed before anybody decided.")
-    return Done.failed(span.name, failure)
+    return StepResult.failed(span.name, failure)
 
 
 async def withdraw(name: str) -> None:

@@ -14,22 +14,22 @@ MAX_SUMMARY_CHARS = 2000
 
 
 @dataclass(frozen=True)
-class Work:
+class StepQuestion:
     """A step that asks a person, as its workflow is told."""
 
-    order: RunRequest
-    parent_id: str
+    request: RunRequest
+    parent_span_id: str
     step: Step
     question: str
     """Filled in."""
-    said: dict[str, JsonValue]
+    summaries: dict[str, JsonValue]
     """The summaries of the steps that it needs."""
-    unclear: Failure | None
+    unfilled: Failure | None
     """The question could not be filled in."""
 
 
 @dataclass(frozen=True)
-class Done:
+class StepResult:
     """How a step ended; templates read all but `failure`."""
 
     status: str
@@ -39,15 +39,15 @@ class Done:
     failure: Failure | None = None
 
     @staticmethod
-    def of(step_id: str, result: SessionResult, added: str = "") -> "Done":
+    def from_session(step_id: str, result: SessionResult, added: str = "") -> "StepResult":
         """Of a worker's session; `added` says what its failure does not."""
         if result.failure:
-            return Done.failed(step_id, result.failure, added, result.text)
+            return StepResult.failed(step_id, result.failure, added, result.text)
         text = json.dumps(result.structured, ensure_ascii=False) if result.structured is not None else result.text
-        return Done("ok", cut(text), result.structured)
+        return StepResult("ok", truncated(text), result.structured)
 
     @staticmethod
-    def failed(step_id: str, failure: Failure, added: str = "", text: str = "") -> "Done":
+    def failed(step_id: str, failure: Failure, added: str = "", text: str = "") -> "StepResult":
         """`text` is what was said before it failed."""
         said = f"This step failed ({failure.code}): {failure.message}{added}"
         failed = Failure(
@@ -57,14 +57,14 @@ class Done:
             retryable=failure.retryable,
             details={**failure.details, "step": step_id},
         )
-        return Done("failed", cut(f"{said}\nSo far it had said: {text}" if text else said), failure=failed)
+        return StepResult("failed", truncated(f"{said}\nSo far it had said: {text}" if text else said), failure=failed)
 
     @property
-    def context(self) -> dict[str, JsonValue]:
+    def template_values(self) -> dict[str, JsonValue]:
         return {"status": self.status, "summary": self.summary, "output": self.output}
 
 
-def cut(text: str) -> str:
+def truncated(text: str) -> str:
     """At most 2,000 characters; says so where it is not all."""
     if len(text) <= MAX_SUMMARY_CHARS:
         return text

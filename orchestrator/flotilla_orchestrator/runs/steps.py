@@ -12,105 +12,105 @@ from pydantic import JsonValue
 
 from ..config import template
 from ..config.config import MAX_TASK_CHARS, Playbook, Step
-from ..config.schemas import misfit
-from ..config.steps import needed
-from ..durable.workflow import Handle, first, step
-from ..durable.workflow_store import Said
+from ..config.schemas import schema_problem
+from ..config.steps import needed_steps
+from ..durable.workflow import Handle, first_ended, step
+from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal.allowances import Allowance
-from ..journal.journal import Span, named
+from ..journal.journal import Span, span_id_for
 from ..sessions.types import SessionResult
-from .agent_task import Job
-from .context import Case
-from .delegations import shares
-from .retries import agent
-from .step_questions import question, withdraw
-from .step_result import Done, Work
+from .agent_task import AgentTask
+from .context import RunContext
+from .delegations import reserve_allowances
+from .retries import run_agent
+from .step_questions import ask_question, withdraw
+from .step_result import StepQuestion, StepResult
 
-_TRIES = 3  # of a step with `on_error: retry`
+_MAX_ATTEMPTS = 3  # of a step with `on_error: retry`
 
 
-async def by_steps(case: Case, span: Span, lookups: Said) -> Said:
+async def run_steps(context: RunContext, span: Span, lookups: JsonObject) -> JsonObject:
     """Work through the steps of the run's playbook; its result.
 
     Raises:
         Failure: of the first step that failed and may not; `bad_template`, `invalid_output`: of the result.
     """
 
-    async def began_with() -> Said:
-        return case.playbook.model_dump(mode="json", exclude_unset=True)
+    async def began_with() -> JsonObject:
+        return context.playbook.model_dump(mode="json", exclude_unset=True)
 
     playbook = Playbook.model_validate(await step("playbook", began_with))
-    return await _Steps(case, span, lookups, playbook).run()
+    return await _Steps(context, span, lookups, playbook).run()
 
 
 class _Steps:
-    def __init__(self, case: Case, span: Span, lookups: Said, playbook: Playbook) -> None:
-        self._case, self._span, self._lookups, self._playbook = case, span, lookups, playbook
-        self._going: dict[str, Handle[Any]] = {}
-        self._done: dict[str, Done] = {}
+    def __init__(self, context: RunContext, span: Span, lookups: JsonObject, playbook: Playbook) -> None:
+        self._context, self._span, self._lookups, self._playbook = context, span, lookups, playbook
+        self._running: dict[str, Handle[Any]] = {}
+        self._done: dict[str, StepResult] = {}
 
-    async def run(self) -> Said:
+    async def run(self) -> JsonObject:
         failed: Failure | None = None
         while True:
             if not failed:
-                await self._begin()
-            if not self._going:
+                await self._start_ready()
+            if not self._running:
                 break
-            ended = await first([*self._going.values()])
-            (one,) = [one for one in self._playbook.steps if self._going.get(one.id) is ended]
-            self._done[one.id] = done = self._ended(one, await self._going.pop(one.id).result())
+            ended = await first_ended([*self._running.values()])
+            (one,) = [one for one in self._playbook.steps if self._running.get(one.id) is ended]
+            self._done[one.id] = done = self._result_of(one, await self._running.pop(one.id).result())
             faults.point("step_done")
             if done.failure and one.on_error != "continue" and not failed:
                 failed = done.failure
                 # Workers come to their end, so that nothing is left half done; people are not asked in vain.
-                for step_id in [one.id for one in self._playbook.steps if one.approve and one.id in self._going]:
+                for step_id in [one.id for one in self._playbook.steps if one.approve and one.id in self._running]:
                     await withdraw(self._name(step_id))
         if failed:
             raise failed
         return self._result()
 
-    async def _begin(self) -> None:
+    async def _start_ready(self) -> None:
         """Start what is ready, in the order of the file; what starts together shares evenly."""
-        begun = {*self._going, *self._done}
+        begun = {*self._running, *self._done}
         ready = [one for one in self._playbook.steps if one.id not in begun and {*one.needs} <= {*self._done}]
         texts = {one.id: self._text(one) for one in ready}
         working = [one for one in ready if one.worker and isinstance(texts[one.id], str)]
-        held = await shares(self._case, [(self._name(one.id), str(one.worker)) for one in working])
+        held = await reserve_allowances(self._context, [(self._name(one.id), str(one.worker)) for one in working])
         given = {one.id: share for one, share in zip(working, held, strict=True)}
         for one in ready:
-            self._going[one.id] = await self._started(one, texts[one.id], given.get(one.id))
+            self._running[one.id] = await self._start(one, texts[one.id], given.get(one.id))
         faults.point("steps_started")
 
-    async def _started(self, one: Step, text: str | Failure, share: Allowance | Failure | None) -> Handle[Any]:
+    async def _start(self, one: Step, text: str | Failure, share: Allowance | Failure | None) -> Handle[Any]:
         """`text`: its task or question, filled in, or why it cannot be."""
-        name, order, above = self._name(one.id), self._case.order, self._span.span_id
+        name, request, above = self._name(one.id), self._context.request, self._span.span_id
         unclear = text if isinstance(text, Failure) else None
         said = text if isinstance(text, str) else one.task or one.approve or ""
         if not one.worker:
-            summaries: Said = {need: self._done[need].summary for need in one.needs}
-            return await question.start(name, Work(order, above, one, said, summaries, unclear))
+            summaries: JsonObject = {need: self._done[need].summary for need in one.needs}
+            return await ask_question.start(name, StepQuestion(request, above, one, said, summaries, unclear))
         share = unclear or share
         assert share, "whoever has a task has asked for one"
-        job = Job(
-            *(order, self._lookups, named(name), above, None, one.worker, said, share),
-            output=one.output,
-            about={"step": one.id},
-            tries=_TRIES if one.on_error == "retry" else None,
+        agent_task = AgentTask(
+            *(request, self._lookups, span_id_for(name), above, None, one.worker, said, share),
+            output_schema=one.output,
+            span_attributes={"step": one.id},
+            max_attempts=_MAX_ATTEMPTS if one.on_error == "retry" else None,
         )
-        return await agent.start(name, job)
+        return await run_agent.start(name, agent_task)
 
-    def _ended(self, one: Step, result: SessionResult | Done) -> Done:
-        if isinstance(result, Done):
+    def _result_of(self, one: Step, result: SessionResult | StepResult) -> StepResult:
+        if isinstance(result, StepResult):
             return result
-        return Done.of(one.id, result, _tried(result) if one.on_error == "retry" else "")
+        return StepResult.from_session(one.id, result, _retry_note(result) if one.on_error == "retry" else "")
 
     def _name(self, step_id: str) -> str:
-        return f"{self._case.order.run_id}/step-{step_id}"
+        return f"{self._context.request.run_id}/step-{step_id}"
 
     def _text(self, one: Step) -> str | Failure:
         try:
-            filled = self._filled(one.task or one.approve, needed(self._playbook, one))
+            filled = self._filled(one.task or one.approve, needed_steps(self._playbook, one))
         except template.TemplateError as error:
             return Failure("bad_template", f"{error}.", "Correct the step in the playbook.")
         text = filled if isinstance(filled, str) else json.dumps(filled, ensure_ascii=False)
@@ -120,26 +120,26 @@ class _Steps:
         return text
 
     def _filled(self, value: JsonValue, done: list[str]) -> Any:
-        steps = {step_id: self._done[step_id].context for step_id in done}
-        order = self._case.order
-        known = {"task": order.task, "inputs": order.inputs, "lookups": self._lookups, "steps": steps}
+        steps = {step_id: self._done[step_id].template_values for step_id in done}
+        request = self._context.request
+        known = {"task": request.task, "inputs": request.inputs, "lookups": self._lookups, "steps": steps}
         return template.render(value, known)  # pyright: ignore[reportArgumentType]  # a dict of JSON is JSON
 
-    def _result(self) -> Said:
+    def _result(self) -> JsonObject:
         playbook, last = self._playbook, self._done[self._playbook.steps[-1].id]
         try:
             output = self._filled(playbook.result, [*self._done]) if playbook.result else last.output
         except template.TemplateError as error:
             message = f"The result of {playbook.name}: {error}."
             raise Failure("bad_template", message, "Correct `result` in the playbook.") from error
-        if playbook.output and (problem := misfit(output, playbook.output)):
+        if playbook.output and (problem := schema_problem(output, playbook.output)):
             message = f"The result of {playbook.name}: {problem[:500]}"
             raise Failure("invalid_output", message, "" if output else last.summary)
         return {"summary": last.summary} if output is None else output
 
 
-def _tried(result: SessionResult) -> str:
-    made = [str(call["tool"]).rpartition("__")[2] for call in result.done if call["status"] != "denied"]
+def _retry_note(result: SessionResult) -> str:
+    made = [str(call["tool"]).rpartition("__")[2] for call in result.side_effects if call["status"] != "denied"]
     if made:
         return f" It was not tried again: it may have changed something ({', '.join(made)})."
     count = result.failure.details.get("attempts", 1) if result.failure else 1

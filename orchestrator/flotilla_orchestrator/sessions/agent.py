@@ -11,18 +11,18 @@ from claude_agent_sdk.types import McpHttpServerConfig
 from ..config.config import TOOL_NAME, Config, Worker
 from ..fleet.approvals import Approvals
 from ..fleet.circuit_breaker import Breaker
-from ..fleet.fleet import Connected, Fleet
-from ..fleet.run_mandates import Mandates
+from ..fleet.fleet import Fleet, ServerConnection
+from ..fleet.run_mandates import RunMandates
 from ..journal.journal import Journal, session_id
 from ..provider import Provider
 from .deadline import Deadline
-from .decisions import Ask
-from .delegation_tools import Delegation
-from .types import Delegated, Held, Session
+from .decisions import Notify
+from .delegation_tools import DelegationTools
+from .types import PendingCall, PendingDelegation, Session
 
 
 @dataclass(frozen=True)
-class Means:
+class RunResources:
     """What all agents of a run work with."""
 
     config: Config
@@ -31,13 +31,13 @@ class Means:
     journal: Journal
     folder: Path
     """Private to the run; holds logs."""
-    ask: Ask
+    notify: Notify
     """Brings a call that has to be approved before somebody who may."""
-    hear: Callable[[Session, Message], None] | None = None
+    on_message: Callable[[Session, Message], None] | None = None
     """Told each message of each session."""
 
     @property
-    def breaker(self) -> Breaker:
+    def circuit_breaker(self) -> Breaker:
         return Breaker(self.journal.database, self.config.fleet.limits.breaker)
 
 
@@ -51,15 +51,15 @@ class Agent:
 
     def __init__(
         self,
-        means: Means,
-        mandates: Mandates,
+        resources: RunResources,
+        mandates: RunMandates,
         worker: Worker,
         prompt: str,
         output: Mapping[str, Any] | None,
         span_id: str,
         depth: int = 0,
     ) -> None:
-        self._means, self._mandates, self._worker = means, mandates, worker
+        self._resources, self._mandates, self._worker = resources, mandates, worker
         self._prompt, self.output, self.session_id = prompt, output, session_id(span_id)
         self._depth = depth
 
@@ -69,10 +69,10 @@ class Agent:
         turns: int,
         usd: float,
         deadline: Deadline,
-        decided: Held | None,
+        decided: PendingCall | None,
     ) -> Session:
         """What it may use of its session now, with fresh mandates."""
-        worker, fleet, model = self._worker, self._means.config.fleet, self.model
+        worker, fleet, model = self._worker, self._resources.config.fleet, self.model
         granted = self._mandates.granted(worker)
         delegation = self._delegation(decided) if worker.delegates or worker.transfers else None
         return Session(
@@ -84,9 +84,9 @@ class Agent:
             fallback_model=fleet.models.fallbacks.get(model),
             grants=frozenset([*granted, *(delegation.names if delegation else ())]),
             hidden=self._mandates.hidden(worker),
-            asks={tool: self.approvals(server) for tool in granted if (server := self._asked(tool))},
+            approvals={tool: self.approvals_of(server) for tool in granted if (server := self._approval_server(tool))},
             servers={name: self._server(name) for name in worker.servers},
-            gate=delegation.tools() if delegation else [],
+            gate_tools=delegation.tools() if delegation else [],
             delegation=delegation,
             output_schema=self.output,
             max_turns=turns,
@@ -95,52 +95,55 @@ class Agent:
             model_call_s=fleet.limits.model_call_s,
             retries=fleet.limits.retries,
             environment=self._environment(),
-            folder=self._means.folder,
+            folder=self._resources.folder,
             store=store,
-            decided=decided,
-            changes=frozenset(tool for tool in granted if not self._reads(tool)),
-            prices=self._means.config.prices,
-            hear=self._means.hear,
+            resumed_call=decided,
+            changing_tools=frozenset(tool for tool in granted if not self._reads(tool)),
+            prices=self._resources.config.prices,
+            on_message=self._resources.on_message,
         )
 
     @property
     def model(self) -> str:
-        return self._worker.model or self._means.config.fleet.models.default
+        return self._worker.model or self._resources.config.fleet.models.default
 
-    def approvals(self, server: str) -> Approvals:
+    def approvals_of(self, server: str) -> Approvals:
         """Asks a server in the worker's place."""
-        connected = self._means.fleet.servers[server]
+        connected = self._resources.fleet.servers[server]
         return Approvals(server, lambda: connected.client(self._mandates.approval_token(self._worker, server)))
 
-    def _delegation(self, decided: Held | None) -> Delegation:
-        workers, reports = self._means.config.workers, decided.reports if isinstance(decided, Delegated) else ()
+    def _delegation(self, decided: PendingCall | None) -> DelegationTools:
+        workers, reports = (
+            self._resources.config.workers,
+            decided.reports if isinstance(decided, PendingDelegation) else (),
+        )
         team, heirs = (
             {name: workers[name] for name in names} for names in (self._worker.delegates, self._worker.transfers)
         )
-        may = self._depth < self._means.config.fleet.limits.delegation_depth
-        return Delegation(self._worker.name, team, heirs, reports, may=may)
+        may = self._depth < self._resources.config.fleet.limits.delegation_depth
+        return DelegationTools(self._worker.name, team, heirs, reports, allowed=may)
 
-    def _asked(self, tool: str) -> str | None:
+    def _approval_server(self, tool: str) -> str | None:
         """The server to ask before this tool is called; None where no call of it can need an approval."""
         server, name = self._tool(tool)
-        return server.name if server.asks and not server.tools[name].reads else None
+        return server.name if server.has_approvals and not server.tools[name].reads else None
 
     def _reads(self, tool: str) -> bool:
         server, name = self._tool(tool)
         return server.tools[name].reads
 
-    def _tool(self, tool: str) -> tuple[Connected, str]:
+    def _tool(self, tool: str) -> tuple[ServerConnection, str]:
         name = TOOL_NAME.fullmatch(tool)
         assert name, "the config was checked"
-        return self._means.fleet.servers[name["server"]], name["tool"]
+        return self._resources.fleet.servers[name["server"]], name["tool"]
 
     def _server(self, name: str) -> McpHttpServerConfig:
-        server = self._means.fleet.servers[name]
+        server = self._resources.fleet.servers[name]
         return {"type": "http", "url": server.url, "headers": dict(server.headers)}
 
     def _environment(self) -> dict[str, str]:
         """The provider's variables, and the values that its servers' headers name (so no token is in an argument)."""
-        environment = self._means.provider.environment(self._worker.name)
+        environment = self._resources.provider.environment(self._worker.name)
         for name in self._worker.servers:
-            environment.update(self._means.fleet.servers[name].variables)
+            environment.update(self._resources.fleet.servers[name].variables)
         return {**environment, **self._mandates.tokens(self._worker)}

@@ -11,49 +11,55 @@ from ..config.config import TOOL_NAME
 from ..errors import Failure
 from ..fleet.approvals import Approval, ServerUnavailable
 from .delegation_tools import DELEGATE, TRANSFER
-from .types import Delegated, Held, Paused, Session, Waiting
+from .types import PendingApproval, PendingCall, PendingDelegation, PendingPause, Session
 
 
-class Hold:
+class CallGate:
     """For each call: None lets it run, a Failure refuses it, anything else ends the session in front of it."""
 
     def __init__(self, session: Session) -> None:
-        self.held: Held | None = None
-        self._asks, self._delegation, self._decided = session.asks, session.delegation, session.decided
-        self._steer, self._one_by_one = session.steer, asyncio.Lock()
+        self.pending: PendingCall | None = None
+        self._approvals, self._delegation, self._resumed_call = (
+            session.approvals,
+            session.delegation,
+            session.resumed_call,
+        )
+        self._inbox, self._one_by_one = session.inbox, asyncio.Lock()
 
-    async def verdict(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | Held | None:
-        decided = self._decided
-        if decided and decided.tool_use_id == call_id and not isinstance(decided, Paused):
-            return _outcome(decided.approval) if isinstance(decided, Waiting) else None
+    async def check(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | PendingCall | None:
+        decided = self._resumed_call
+        if decided and decided.tool_use_id == call_id and not isinstance(decided, PendingPause):
+            return _failure_of(decided.approval) if isinstance(decided, PendingApproval) else None
         async with self._one_by_one:
-            if self._steer.paused:
-                found = Paused(call_id)
+            if self._inbox.paused:
+                found = PendingPause(call_id)
             elif tool in (DELEGATE, TRANSFER):
-                found = self._delegated(tool, arguments, call_id)
+                found = self._pending_delegation(tool, arguments, call_id)
             else:
-                found = await self._asked(tool, arguments, call_id)
+                found = await self._check_approval(tool, arguments, call_id)
             if found is None or isinstance(found, Failure):
                 return found
-            if self.held:
+            if self.pending:
                 return Failure(
                     "one_at_a_time",
                     "Another call of this turn has to be waited for; this one was not made.",
                     "Call again once the other one has its result.",
                     retryable=True,
                 )
-            self.held = found
+            self.pending = found
             return found
 
-    def _delegated(self, tool: str, arguments: dict[str, Any], call_id: str) -> Delegated | None:
+    def _pending_delegation(self, tool: str, arguments: dict[str, Any], call_id: str) -> PendingDelegation | None:
         assert self._delegation, "it is granted to leads only"
         try:
-            return Delegated(call_id, self._delegation.tasks(tool, arguments), transfer=tool == TRANSFER)
+            return PendingDelegation(call_id, self._delegation.tasks(tool, arguments), transfer=tool == TRANSFER)
         except Failure:
             return None  # the tool itself says why
 
-    async def _asked(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | Waiting | None:
-        approvals, name = self._asks.get(tool), TOOL_NAME.fullmatch(tool)
+    async def _check_approval(
+        self, tool: str, arguments: dict[str, Any], call_id: str
+    ) -> Failure | PendingApproval | None:
+        approvals, name = self._approvals.get(tool), TOOL_NAME.fullmatch(tool)
         if approvals is None or name is None:
             return None
         try:
@@ -63,11 +69,11 @@ class Hold:
         except Failure:
             return None  # the call itself is refused for the same reason, in the server's words
         if requested.approval is None or requested.status != "pending":
-            return _outcome(requested.approval)
-        return Waiting(approvals.server, tool, call_id, requested.approval)
+            return _failure_of(requested.approval)
+        return PendingApproval(approvals.server, tool, call_id, requested.approval)
 
 
-def _outcome(approval: Approval | None) -> Failure | None:
+def _failure_of(approval: Approval | None) -> Failure | None:
     details = {"approval_id": approval.approval_id} if approval else {}
     match approval and approval.state:
         case "rejected":

@@ -8,17 +8,17 @@ from pydantic import JsonValue
 from ..config.config import GATE, TOOL_NAME
 from ..fleet.approvals import Approval
 from ..fleet.circuit_breaker import Breaker, broken
-from ..journal.journal import Journal, Span, Status, named, now
+from ..journal.journal import Journal, Span, Status, now, span_id_for
 from .delegation_tools import DELEGATE, TRANSFER
 from .types import CallStatus
 
 
-def span_of(session_span: str, call_id: str) -> str:
+def call_span_id(session_span: str, call_id: str) -> str:
     """The id of a call's span."""
-    return named(session_span, call_id)
+    return span_id_for(session_span, call_id)
 
 
-class Calls:
+class CallRecorder:
     """The observer of one agent's session: one for each process that continues it.
 
     Args:
@@ -39,25 +39,25 @@ class Calls:
             kind,
             name,
             attributes,
-            span_id=span_of(self._session.span_id, call_id),
+            span_id=call_span_id(self._session.span_id, call_id),
         )
         self._spans[call_id] = await self._journal.begin(span)
 
-    async def call_waits(self, call_id: str, approval: Approval) -> None:
-        await self._approval(call_id, "waiting", approval)
+    async def call_waiting(self, call_id: str, approval: Approval) -> None:
+        await self._record_approval(call_id, "waiting", approval)
 
     async def call_decided(self, call_id: str, approval: Approval) -> None:
         """A person has decided; the session goes on."""
-        await self._approval(call_id, "running", approval)
+        await self._record_approval(call_id, "running", approval)
 
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
         if span := await self._span(call_id):
             if error:
                 span.attributes["error"] = error[:2000]
-            await self._told(span, status, error or "")
+            await self._report_to_breaker(span, status, error or "")
             await self._journal.end(span, status)
 
-    async def _told(self, span: Span, status: CallStatus, error: str) -> None:
+    async def _report_to_breaker(self, span: Span, status: CallStatus, error: str) -> None:
         tool = TOOL_NAME.fullmatch(str(span.attributes.get("tool")))
         if self._breaker is None or tool is None or tool["server"] == GATE:
             return
@@ -67,7 +67,7 @@ class Calls:
             circuit = await self._breaker.failed(tool["server"], error)
             span.attributes["circuit"] = circuit.as_dict()
 
-    async def catch_up(self, results: Mapping[str, bool]) -> None:
+    async def end_answered_calls(self, results: Mapping[str, bool]) -> None:
         """End the calls whose result an earlier process did not live to hear.
 
         Args:
@@ -78,7 +78,7 @@ class Calls:
             if span.parent_id == self._session.span_id and not span.ended_at and call_id in results:
                 await self._journal.end(span, "failed" if results[call_id] else "ok")
 
-    async def lost(self, kept: Collection[str]) -> int:
+    async def mark_lost_calls(self, kept: Collection[str]) -> int:
         """How many model calls died with an earlier process: that it was in, and those whose answer was not kept.
 
         Args:
@@ -93,7 +93,7 @@ class Calls:
             await (self._journal.change(span) if span.ended_at else self._journal.end(span, "interrupted"))
         return len(gone) + (not in_a_call)
 
-    async def _approval(self, call_id: str, status: Status, approval: Approval) -> None:
+    async def _record_approval(self, call_id: str, status: Status, approval: Approval) -> None:
         span = await self._span(call_id)
         if span and not span.ended_at:  # else an earlier process has seen its end
             before = span.attributes.get("approval")
@@ -111,4 +111,4 @@ class Calls:
 
     async def _span(self, call_id: str) -> Span | None:
         """An earlier process may have begun it."""
-        return self._spans.get(call_id) or await self._journal.span(span_of(self._session.span_id, call_id))
+        return self._spans.get(call_id) or await self._journal.span(call_span_id(self._session.span_id, call_id))

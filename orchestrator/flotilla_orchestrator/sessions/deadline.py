@@ -18,58 +18,58 @@ class Deadline:
     def __init__(
         self,
         seconds: float,
-        above: "Self | None" = None,
+        parent: "Self | None" = None,
         clock: Callable[[], float] = time.monotonic,
         *,
         used: float = 0,
     ) -> None:
         self.seconds = seconds
-        self._above, self._clock, self._used = above, clock, used
-        self._working = 0
-        self._since = 0.0
-        self._over = False
+        self._parent, self._clock, self._used = parent, clock, used
+        self._running_count = 0
+        self._started_at = 0.0
+        self._expired = False
         self._scopes: set[asyncio.Timeout] = set()
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds, 0 at least; no more than what this is a part of has."""
-        return min(self._own_left, self._above.left) if self._above else self._own_left
+        return min(self._own_remaining, self._parent.remaining) if self._parent else self._own_remaining
 
     @property
     def used(self) -> float:
         """Seconds worked so far; what works side by side counts once."""
-        return self._used + (self._clock() - self._since if self._working else 0)
+        return self._used + (self._clock() - self._started_at if self._running_count else 0)
 
     @property
-    def _own_left(self) -> float:
-        return 0.0 if self._over else max(0.0, self.seconds - self.used)
+    def _own_remaining(self) -> float:
+        return 0.0 if self._expired else max(0.0, self.seconds - self.used)
 
-    def take_up(self, used: float) -> None:
+    def advance_to(self, used: float) -> None:
         """Other processes have worked, too: so much is used up at least."""
         self._used += max(0.0, used - self.used)
 
-    def cut(self) -> None:
+    def expire(self) -> None:
         """The time is up now."""
-        self._over = True
+        self._expired = True
         for scope in self._scopes:
             if not scope.expired():
                 scope.reschedule(0)
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncGenerator[None]:
+    async def running(self) -> AsyncGenerator[None]:
         """The time passes during the block, which ends with TimeoutError when it is up, here or above."""
-        async with self._above.at_work() if self._above else nullcontext():
-            if not self._working:
-                self._since = self._clock()
-            self._working += 1
+        async with self._parent.running() if self._parent else nullcontext():
+            if not self._running_count:
+                self._started_at = self._clock()
+            self._running_count += 1
             try:
-                async with asyncio.timeout(self._own_left) as scope:
+                async with asyncio.timeout(self._own_remaining) as scope:
                     self._scopes.add(scope)
                     try:
                         yield
                     finally:
                         self._scopes.remove(scope)
             finally:
-                self._working -= 1
-                if not self._working:
-                    self._used += self._clock() - self._since
+                self._running_count -= 1
+                if not self._running_count:
+                    self._used += self._clock() - self._started_at

@@ -13,11 +13,11 @@ _LOOKS_A_SECOND = 5  # of all that wait in this process
 _waiting: dict[asyncio.Future[None], bool] = {}  # whether a server has said that nobody has decided yet
 
 
-STEPS = ""  # in place of a server: a step of the playbook asks, and the journal keeps the decision
+STEP_QUESTIONS = ""  # in place of a server: a step of the playbook asks, and the journal keeps the decision
 
 
 @dataclass(frozen=True)
-class Pending:
+class DecisionRequest:
     """What a person is asked, and where a decision is taken."""
 
     server: str
@@ -25,16 +25,16 @@ class Pending:
     approval: Approval
 
 
-Ask = Callable[[Pending], Awaitable[None]]
+Notify = Callable[[DecisionRequest], Awaitable[None]]
 """Brings a request before whoever may decide. It may return before they have, and is cancelled once they have."""
 
 
-def undecided() -> int:
+def awaiting_people() -> int:
     """How many calls wait in this process, as far as is known for people only."""
     return sum(_waiting.values())
 
 
-async def decision(approvals: Approvals, pending: Pending, ask: Ask) -> Approval:
+async def wait_for_decision(approvals: Approvals, pending: DecisionRequest, ask: Notify) -> Approval:
     """The approval once it is no longer pending, whoever decided, from wherever.
 
     Raises:

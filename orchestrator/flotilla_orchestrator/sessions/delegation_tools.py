@@ -22,19 +22,19 @@ TRANSFER = f"mcp__{GATE}__transfer_case"
 MAX_TASKS = 8  # in one call: more reports than that crowd out the lead's own context
 MAX_REPORT_CHARS = 20_000
 
-_TASK = {
+_TASK_SCHEMA = {
     "type": "object",
     "required": ["worker", "task"],
     "additionalProperties": False,
     "properties": {"worker": {"type": "string"}, "task": {"type": "string"}},
 }
-_SCHEMA = {
+_DELEGATE_SCHEMA = {
     "type": "object",
     "required": ["tasks"],
     "additionalProperties": False,
-    "properties": {"tasks": {"type": "array", "items": _TASK}},
+    "properties": {"tasks": {"type": "array", "items": _TASK_SCHEMA}},
 }
-_HANDED = {
+_TRANSFER_SCHEMA = {
     "type": "object",
     "required": ["worker", "note"],
     "additionalProperties": False,
@@ -48,7 +48,7 @@ class Task:
     task: str
 
 
-class Delegation:
+class DelegationTools:
     """The tools of one lead's session.
 
     Args:
@@ -62,17 +62,23 @@ class Delegation:
         self,
         lead: str,
         team: Mapping[str, Worker],
-        heirs: Mapping[str, Worker],
+        successors: Mapping[str, Worker],
         reports: Sequence[Mapping[str, JsonValue]] = (),
         *,
-        may: bool = True,
+        allowed: bool = True,
     ) -> None:
-        self._lead, self._team, self._heirs, self._reports, self._may = lead, team, heirs, list(reports), may
+        self._lead, self._team, self._successors, self._reports, self._allowed = (
+            lead,
+            team,
+            successors,
+            list(reports),
+            allowed,
+        )
 
     @property
     def names(self) -> list[str]:
         """The full names of its tools."""
-        return [*([DELEGATE] if self._team else []), *([TRANSFER] if self._heirs else [])]
+        return [*([DELEGATE] if self._team else []), *([TRANSFER] if self._successors else [])]
 
     def tools(self) -> list[SdkMcpTool[Any]]:
         delegate = SdkMcpTool(
@@ -80,18 +86,18 @@ class Delegation:
             "Give tasks to workers and get their reports. Tasks of one call run in parallel, "
             f"at most {MAX_TASKS}; what depends on a report goes into a later call. "
             f"A worker sees only its task text.\n{_described(self._team)}",
-            _SCHEMA,
+            _DELEGATE_SCHEMA,
             self._delegate,
             ToolAnnotations(maxResultSizeChars=2 * MAX_TASKS * MAX_REPORT_CHARS),
         )
         transfer = SdkMcpTool(
             "transfer_case",
             "Hand your whole case over to a worker for good: you end here, and its result takes the place of yours. "
-            f"It sees your task and the note.\n{_described(self._heirs)}",
-            _HANDED,
+            f"It sees your task and the note.\n{_described(self._successors)}",
+            _TRANSFER_SCHEMA,
             self._transfer,
         )
-        return [*([delegate] if self._team else []), *([transfer] if self._heirs else [])]
+        return [*([delegate] if self._team else []), *([transfer] if self._successors else [])]
 
     def tasks(self, tool: str, arguments: Mapping[str, Any]) -> list[Task]:
         """What a call asks for; of a transfer, the task is the note.
@@ -99,16 +105,16 @@ class Delegation:
         Raises:
             Failure: `invalid_arguments`, `unknown_worker`, `too_deep`: nothing may be started.
         """
-        if not self._may:
+        if not self._allowed:
             message = f"{self._lead} is as many delegations away from the run's lead as the limits allow."
             raise Failure("too_deep", message, "Nothing was delegated; do it yourself, or report what is missing.")
         transfer = tool == TRANSFER
         try:
-            jsonschema.validate(arguments, _HANDED if transfer else _SCHEMA)
+            jsonschema.validate(arguments, _TRANSFER_SCHEMA if transfer else _DELEGATE_SCHEMA)
         except jsonschema.ValidationError as error:
             raise Failure("invalid_arguments", error.message[:500], "Nothing was delegated; call again.") from error
         given = [{"worker": arguments["worker"], "task": arguments["note"]}] if transfer else arguments["tasks"]
-        tasks, known = [Task(**task) for task in given], self._heirs if transfer else self._team
+        tasks, known = [Task(**task) for task in given], self._successors if transfer else self._team
         if not 1 <= len(tasks) <= MAX_TASKS:
             message = f"{len(tasks)} tasks were given; a call takes 1 to {MAX_TASKS}."
             raise Failure("invalid_arguments", message, "Nothing was delegated; split them over several calls.")

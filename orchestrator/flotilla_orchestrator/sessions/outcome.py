@@ -5,7 +5,7 @@ from claude_agent_sdk import ResultMessage
 from ..errors import Failure
 from .types import Session
 
-LOOK = "See claude.log in the run's folder."
+SEE_LOG = "See claude.log in the run's folder."
 
 
 def failure_of(session: Session, message: ResultMessage) -> Failure | None:
@@ -32,7 +32,7 @@ def failure_of(session: Session, message: ResultMessage) -> Failure | None:
             return None
         case subtype, _:
             said = "; ".join(message.errors or ()) or message.result or subtype
-            return Failure("session_failed", f"{agent} ended early: {said[:300]}", LOOK)
+            return Failure("session_failed", f"{agent} ended early: {said[:300]}", SEE_LOG)
 
 
 def _model_error(

@@ -22,9 +22,9 @@ from claude_agent_sdk import (
 
 from ..config.config import GATE
 from ..errors import Failure
-from .events import Talk
-from .outcome import LOOK
-from .types import Observer, Session, SessionResult
+from .events import SessionEvents
+from .outcome import SEE_LOG
+from .types import CallObserver, Session, SessionResult
 
 _CONNECT_S = 15  # how long a session's servers may take to connect
 _HOOK_S = 60  # how long a hook may take; one that asks for an approval gives up long before
@@ -32,21 +32,21 @@ _UNANSWERED = ("server_unavailable", "cli_failed")
 _LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
 
 
-async def run_session(session: Session, observer: Observer) -> SessionResult:
+async def run_session(session: Session, observer: CallObserver) -> SessionResult:
     """Run a session to its end; whatever goes wrong is in `failure`, and the CLI process is gone when this returns."""
     started = time.monotonic()
-    talk = Talk(session, observer)
-    if not session.deadline.left:
+    talk = SessionEvents(session, observer)
+    if not session.deadline.remaining:
         talk.fail(_late(session))
         return talk.result
     client = ClaudeSDKClient(_options(session, talk))
     try:
         try:
-            async with session.deadline.at_work():
+            async with session.deadline.running():
                 await client.connect()
                 await _servers_connected(client, session)
-                if not session.takes_up_a_call:
-                    await client.query(session.go_on if session.goes_on else session.prompt)
+                if not session.resumes_a_call:
+                    await client.query(session.resume_prompt if session.resumes_with else session.prompt)
                 await talk.listen(client)
         except TimeoutError:
             talk.fail(_late(session))
@@ -59,7 +59,7 @@ async def run_session(session: Session, observer: Observer) -> SessionResult:
         except ClaudeSDKError as error:
             talk.log(str(error))
             talk.fail(
-                Failure("cli_failed", f"The Claude CLI of {session.agent} failed ({type(error).__name__}).", LOOK)
+                Failure("cli_failed", f"The Claude CLI of {session.agent} failed ({type(error).__name__}).", SEE_LOG)
             )
     finally:
         await client.disconnect()
@@ -75,7 +75,7 @@ def work_folder(folder: Path) -> Path:
     return folder / "work"
 
 
-def _options(session: Session, talk: Talk) -> ClaudeAgentOptions:
+def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
     config, work = session.folder / "claude", work_folder(session.folder)
     for folder in (config, work):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -97,9 +97,9 @@ def _options(session: Session, talk: Talk) -> ClaudeAgentOptions:
             "CLAUDE_CODE_SDK_READS_SESSION_STATE"]  # fmt: skip
     servers: dict[str, McpServerConfig] = {
         **session.servers,
-        GATE: create_sdk_mcp_server(GATE, tools=list(session.gate)),
+        GATE: create_sdk_mcp_server(GATE, tools=list(session.gate_tools)),
     }
-    resumes = session.takes_up_a_call or bool(session.goes_on)
+    resumes = session.resumes_a_call or bool(session.resumes_with)
     if not resumes:  # a process that died early may have left a file that the CLI would stumble over
         for left in config.glob(f"projects/*/{session.session_id}.jsonl"):
             left.unlink()

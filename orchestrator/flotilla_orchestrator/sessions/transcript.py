@@ -14,7 +14,7 @@ from uuid import uuid4
 from claude_agent_sdk.types import SessionStoreEntry
 
 from ..config.prices import Prices, Tokens
-from ..config.schemas import misfit
+from ..config.schemas import schema_problem
 from .types import SYNTHETIC, SessionResult
 
 STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
@@ -26,7 +26,7 @@ Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Past:
+class Transcript:
     """One session so far; empty if nothing of it was kept."""
 
     entries: Sequence[Entry]
@@ -41,7 +41,7 @@ class Past:
         ]
 
     @property
-    def begun(self) -> bool:
+    def has_prompt(self) -> bool:
         """Its prompt was kept."""
         return any(entry["type"] == "user" for entry in self.entries)
 
@@ -55,7 +55,7 @@ class Past:
         """How often the model has answered."""
         return len({entry["message"]["id"] for entry in self._answers})
 
-    def used(self, prices: Prices, asked: str, after: int = 0) -> SessionResult:
+    def usage(self, prices: Prices, asked: str, after: int = 0) -> SessionResult:
         """The turns, tokens and cost of all of it but its first turns.
 
         Args:
@@ -74,26 +74,26 @@ class Past:
             used.output_tokens += tokens.output
         return used
 
-    def next_cost(self, prices: Prices, asked: str) -> float:
+    def estimated_next_cost(self, prices: Prices, asked: str) -> float:
         """About what the model call after it costs: as much as the one before."""
         if self._answers:
-            return self.used(prices, asked, self.turns - 1).cost_usd or 0
+            return self.usage(prices, asked, self.turns - 1).cost_usd or 0
         prompt = Tokens(input=len(json.dumps(self.entries)) // _BYTES_PER_TOKEN)
         price = prices.of(asked)
         return price.cost(prompt, prompt.prompt) if price else prices.dearest(prompt)
 
-    def calls(self) -> set[str]:
+    def call_ids(self) -> set[str]:
         """The ids of all calls that the model asked for."""
         blocks = [block for answer in self._answers for block in answer["message"]["content"]]
         return {block["id"] for block in blocks if block["type"] == "tool_use"}
 
-    def unanswered(self) -> Mapping[str, Any] | None:
+    def unanswered_call(self) -> Mapping[str, Any] | None:
         """The first call of the last answer that has no result, as its `tool_use` block."""
         return next((block for block in self._last_calls() if block["id"] not in self.results()), None)
 
-    def deferral(self) -> SessionStoreEntry | None:
+    def deferral_entry(self) -> SessionStoreEntry | None:
         """The line by which the CLI takes up the unanswered call again, if it is not there yet."""
-        call = self.unanswered()
+        call = self.unanswered_call()
         marks = [entry["attachment"] for entry in self.entries if entry.get("attachment", {}).get("type") == _DEFERRED]
         if call is None or any(mark["toolUseID"] == call["id"] for mark in marks):
             return None
@@ -105,7 +105,7 @@ class Past:
         line |= {"type": "attachment", "uuid": str(uuid4()), "parentUuid": last, "attachment": mark}
         return cast("SessionStoreEntry", line)
 
-    def ended(self, schema: Mapping[str, Any] | None) -> SessionResult | None:
+    def final_result(self, schema: Mapping[str, Any] | None) -> SessionResult | None:
         """Its result, if it came to its end; what it has used is not in it.
 
         Args:
@@ -134,6 +134,6 @@ class Past:
 
 
 def _structured(block: Mapping[str, Any], schema: Mapping[str, Any]) -> SessionResult | None:
-    if block["name"] != STRUCTURED_OUTPUT or misfit(block["input"], schema):
+    if block["name"] != STRUCTURED_OUTPUT or schema_problem(block["input"], schema):
         return None
     return SessionResult(structured=block["input"])

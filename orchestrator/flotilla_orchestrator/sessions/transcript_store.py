@@ -36,19 +36,19 @@ _lines = Table(
 )
 
 
-class Transcripts(SessionStore):
+class TranscriptStore(SessionStore):
     """One object for each process that continues a session; `append` returns once the lines are durable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._calls: set[str] = set()
-        self._more = asyncio.Condition()
+        self._call_ids: set[str] = set()
+        self._changed = asyncio.Condition()
         self._frozen = False
 
     async def append(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         if entries and not self._frozen:
             await self._database.write(_append, key, entries)
-            await self._heard(entries)
+            await self._note_calls(entries)
 
     def freeze(self) -> None:
         """Keep nothing more."""
@@ -56,7 +56,7 @@ class Transcripts(SessionStore):
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         entries = await self._database.read(_load, key)
-        await self._heard(entries)
+        await self._note_calls(entries)
         return entries or None
 
     async def list_sessions(self, project_key: str) -> list[SessionStoreListEntry]:
@@ -68,22 +68,22 @@ class Transcripts(SessionStore):
     async def delete(self, key: SessionKey) -> None:
         await self._database.write(_delete, key)
 
-    async def recorded(self, call_id: str) -> bool:
+    async def wait_until_recorded(self, call_id: str) -> bool:
         """Whether a call is in the transcript; waits for it."""
         try:
-            async with asyncio.timeout(_RECORD_S), self._more:
-                await self._more.wait_for(lambda: call_id in self._calls)
+            async with asyncio.timeout(_RECORD_S), self._changed:
+                await self._changed.wait_for(lambda: call_id in self._call_ids)
         except TimeoutError:
             return False
         return True
 
-    async def _heard(self, entries: Sequence[SessionStoreEntry]) -> None:
+    async def _note_calls(self, entries: Sequence[SessionStoreEntry]) -> None:
         for entry in entries:
             line: Any = entry  # its shape is the CLI's own
             if line["type"] == "assistant":
-                self._calls |= {block["id"] for block in line["message"]["content"] if block["type"] == "tool_use"}
-        async with self._more:
-            self._more.notify_all()
+                self._call_ids |= {block["id"] for block in line["message"]["content"] if block["type"] == "tool_use"}
+        async with self._changed:
+            self._changed.notify_all()
 
 
 def _which(key: SessionKey) -> ColumnElement[bool]:

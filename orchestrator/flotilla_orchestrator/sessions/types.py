@@ -13,7 +13,7 @@ from ..config.prices import Prices, shipped
 from ..errors import Failure
 from ..fleet.approvals import Approval, Approvals
 from .deadline import Deadline
-from .delegation_tools import Delegation, Task
+from .delegation_tools import DelegationTools, Task
 
 SYNTHETIC = "<synthetic>"
 """The "model" of what the CLI says itself, such as an API error."""
@@ -22,12 +22,12 @@ CallStatus = Literal["ok", "failed", "denied", "interrupted"]
 """How a call ended: `failed` is the tool's own word, a `denied` one never ran."""
 
 
-class Observer(Protocol):
+class CallObserver(Protocol):
     """Hears of each tool call as it happens."""
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None: ...
 
-    async def call_waits(self, call_id: str, approval: Approval) -> None:
+    async def call_waiting(self, call_id: str, approval: Approval) -> None:
         """A person has to approve it first; it ends, or runs and ends, when the session goes on."""
         ...
 
@@ -35,7 +35,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingApproval:
     """A call in front of which a session has ended, until a person decides about its approval."""
 
     server: str
@@ -46,7 +46,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Delegated:
+class PendingDelegation:
     """A call of `delegate` in front of which a session has ended, until its workers have reported; or for good, in
     front of one of `transfer_case`."""
 
@@ -58,38 +58,38 @@ class Delegated:
 
 
 @dataclass(frozen=True)
-class Paused:
+class PendingPause:
     """A call in front of which a session has ended because its run was paused."""
 
     tool_use_id: str
 
 
-Held = Waiting | Delegated | Paused
+PendingCall = PendingApproval | PendingDelegation | PendingPause
 """A call in front of which a session has ended; it goes on with it later."""
 
 
-class Steer(Protocol):
+class Inbox(Protocol):
     """What people say to a run while a session is at work."""
 
     @property
     def paused(self) -> bool: ...
 
-    def told(self) -> str:
+    def take_messages(self) -> str:
         """What they have said to this agent since it was last asked; empty if nothing."""
         ...
 
 
 @dataclass(frozen=True)
-class Unsteered:
+class EmptyInbox:
     """Nobody says anything."""
 
     paused: bool = False
 
-    def told(self) -> str:
+    def take_messages(self) -> str:
         return ""
 
 
-async def _recorded(_call_id: str) -> bool:
+async def _always_recorded(_call_id: str) -> bool:
     return True
 
 
@@ -107,12 +107,12 @@ class Session:
     """Full names of its tools. (What their arguments may be, each server checks by the mandate.)"""
     hidden: Sequence[str]
     """Other tools that its servers list."""
-    asks: Mapping[str, Approvals]
+    approvals: Mapping[str, Approvals]
     """Full name of each tool that may need an approval, to where to ask for it."""
     servers: Mapping[str, McpHttpServerConfig]
-    gate: Sequence[SdkMcpTool[Any]]
+    gate_tools: Sequence[SdkMcpTool[Any]]
     """Tools that run in this process."""
-    delegation: Delegation | None
+    delegation: DelegationTools | None
     output_schema: Mapping[str, Any] | None
     max_turns: int
     budget_usd: float
@@ -125,25 +125,25 @@ class Session:
     """Private to the run: configuration and logs of the CLI; its path is a part of what `store` knows sessions by."""
     store: SessionStore
     """Keeps the transcript."""
-    decided: Held | None = None
+    resumed_call: PendingCall | None = None
     """The session goes on with this call, decided or reported meanwhile; `prompt` was given when it began."""
-    goes_on: Literal["", "with_call", "with_prompt"] = ""
+    resumes_with: Literal["", "with_call", "with_prompt"] = ""
     """An earlier process has left it in front of a call, or elsewhere."""
-    go_on: str = "You were interrupted. Go on where you left off."
+    resume_prompt: str = "You were interrupted. Go on where you left off."
     """What it is told if it goes on with a prompt."""
-    changes: Collection[str] = ()
+    changing_tools: Collection[str] = ()
     """Full names of the tools that may change something: a call of one is made once it is `recorded`."""
-    recorded: Callable[[str], Awaitable[bool]] = _recorded
+    wait_until_recorded: Callable[[str], Awaitable[bool]] = _always_recorded
     """Whether a call is in the transcript for good."""
-    steer: Steer = Unsteered()
+    inbox: Inbox = EmptyInbox()
     prices: Prices = field(default_factory=shipped)
-    hear: "Callable[[Session, Message], None] | None" = None
+    on_message: "Callable[[Session, Message], None] | None" = None
     """Told each message of the session, before anything is made of it."""
 
     @property
-    def takes_up_a_call(self) -> bool:
+    def resumes_a_call(self) -> bool:
         """The CLI does so by itself, and wants no prompt for it."""
-        return self.decided is not None or self.goes_on == "with_call"
+        return self.resumed_call is not None or self.resumes_with == "with_call"
 
 
 @dataclass
@@ -160,18 +160,18 @@ class SessionResult:
     duration_s: float = 0
     model: str = ""
     failure: Failure | None = None
-    waiting: Waiting | None = None
-    delegated: Delegated | None = None
-    paused: Paused | None = None
-    done: list[dict[str, JsonValue]] = field(default_factory=list[dict[str, JsonValue]])
+    pending_approval: PendingApproval | None = None
+    pending_delegation: PendingDelegation | None = None
+    pending_pause: PendingPause | None = None
+    side_effects: list[dict[str, JsonValue]] = field(default_factory=list[dict[str, JsonValue]])
     """Of a task that failed: the calls by which something was, or may have been, changed."""
 
     @property
-    def held(self) -> Held | None:
+    def pending_call(self) -> PendingCall | None:
         """The call in front of which it has ended."""
-        return self.waiting or self.delegated or self.paused
+        return self.pending_approval or self.pending_delegation or self.pending_pause
 
-    def then(self, later: "SessionResult") -> "SessionResult":
+    def merge(self, later: "SessionResult") -> "SessionResult":
         """The result of the session that went on as `later`: what it used is added up."""
         known = [cost for cost in (self.cost_usd, later.cost_usd) if cost is not None]
         return replace(

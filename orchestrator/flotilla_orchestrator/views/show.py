@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ..journal.allowances import Entry
+from ..journal.allowances import LedgerEntry
 from ..journal.journal import Run, Span, seconds_between
-from .values import written
+from .values import value_text
 
 MARKS = {
     "queued": ("⋯", "dim"),
@@ -153,7 +153,7 @@ def totals(spans: list[Span]) -> dict[str, float]:
     }
 
 
-def as_record(run: Run, spans: list[Span], entries: Sequence[Entry]) -> dict[str, object]:
+def as_record(run: Run, spans: list[Span], entries: Sequence[LedgerEntry]) -> dict[str, object]:
     """A run as `--json` tells it."""
     found = {"versions": versions(spans), "totals": totals(spans), "ledger": ledger(entries)}
     return {**asdict(run), **found, "after": calls_after(spans)}
@@ -173,7 +173,7 @@ def calls_after(spans: Sequence[Span]) -> list[dict[str, JsonValue]]:
     ]
 
 
-def ledger(entries: Sequence[Entry]) -> dict[str, JsonValue] | None:
+def ledger(entries: Sequence[LedgerEntry]) -> dict[str, JsonValue] | None:
     """What the run and each of its agents were allowed, used, and used too much; None where nothing was reserved."""
     run = next((entry for entry in entries if entry.worker is None), None)
     agents = [entry for entry in entries if entry.worker]
@@ -209,9 +209,9 @@ def _output(output: Mapping[str, JsonValue]) -> RenderableType:
     letters: list[RenderableType] = []
     for name, value in output.items():
         if (isinstance(value, str) and "\n" in value) or (value and isinstance(value, list | dict)):
-            letters.append(Panel(Text(written(value)), title=name.replace("_", " ")))
+            letters.append(Panel(Text(value_text(value)), title=name.replace("_", " ")))
         else:
-            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(written(value)))
+            facts.add_row(Text(name.replace("_", " "), style="cyan"), Text(value_text(value)))
     return Group(Panel(facts, title="result", border_style="green"), *letters)
 
 

@@ -11,16 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config.config import Config, Playbook, Worker
-from ..fleet.fleet import Connected, Fleet
-from ..fleet.run_mandates import Mandates
-from ..mandates.claims import APPROVAL_TOOLS, Detail
+from ..fleet.fleet import Fleet, ServerConnection
+from ..fleet.run_mandates import RunMandates
+from ..mandates.claims import APPROVAL_TOOLS, AuthorizationDetail
 
 if TYPE_CHECKING:
     from mcp.types import Tool as Listed
 
 
 @dataclass(frozen=True)
-class ToolShown:
+class ToolView:
     tool: str
     effect: Literal["reads", "changes"]
     bounds: Mapping[str, JsonValue]
@@ -31,12 +31,12 @@ class ToolShown:
 
 
 @dataclass(frozen=True)
-class ServerShown:
+class ServerView:
     server: str
     mandates: bool
     """False: the server checks none; only the session keeps the worker from its other tools."""
     scope: Mapping[str, str]
-    tools: Sequence[ToolShown]
+    tools: Sequence[ToolView]
     resources: Sequence[str]
     denied: Sequence[str]
     """Its file names them, and a rule of fleet.yaml takes them away."""
@@ -45,10 +45,10 @@ class ServerShown:
 
 
 @dataclass(frozen=True)
-class Shown:
+class MandateView:
     worker: Worker
     playbook: str | None
-    servers: Sequence[ServerShown]
+    servers: Sequence[ServerView]
     unreached: Sequence[str]
     """Servers of the fleet that it has no tool of."""
 
@@ -83,28 +83,30 @@ class Shown:
         return Group(*parts)
 
 
-async def show(config: Config, worker: Worker, playbook: Playbook | None, fleet: Fleet, mandates: Mandates) -> Shown:
+async def show(
+    config: Config, worker: Worker, playbook: Playbook | None, fleet: Fleet, mandates: RunMandates
+) -> MandateView:
     """Ask each of the worker's servers what it lists for the worker's mandate."""
     tokens = mandates.tokens(worker)
-    servers: list[ServerShown] = []
+    servers: list[ServerView] = []
     for name, details in mandates.details(worker).items():
         server = fleet.servers[name]
         listed = await server.listed(tokens.get(server.variable, ""))
         servers.append(_shown(worker, server, details, listed, mandates.scopes.get(name, {})))
     unreached = sorted(set(config.fleet.servers) - set(worker.servers))
-    return Shown(worker, playbook.name if playbook else None, servers, unreached)
+    return MandateView(worker, playbook.name if playbook else None, servers, unreached)
 
 
 def _shown(
     worker: Worker,
-    server: Connected,
-    details: Sequence[Detail],
+    server: ServerConnection,
+    details: Sequence[AuthorizationDetail],
     listed: "Sequence[Listed]",
     scope: Mapping[str, str],
-) -> ServerShown:
+) -> ServerView:
     granted = {str(detail["tool"]): detail for detail in details if detail["type"] == "mcp_tool"}
     own = worker.tools_on(server.name)
-    return ServerShown(
+    return ServerView(
         server=server.name,
         mandates=server.minter is not None,
         scope=scope,
@@ -115,7 +117,7 @@ def _shown(
     )
 
 
-def _tool(server: Connected, tool: "Listed", detail: Detail) -> ToolShown:
+def _tool(server: ServerConnection, tool: "Listed", detail: AuthorizationDetail) -> ToolView:
     reads = server.tools[tool.name].reads
     shown = {
         "name": f"mcp__{server.name}__{tool.name}",
@@ -123,7 +125,7 @@ def _tool(server: Connected, tool: "Listed", detail: Detail) -> ToolShown:
         "input_schema": tool.input_schema,
     }
     bounds: Any = detail.get("arguments", {})
-    return ToolShown(
+    return ToolView(
         tool=tool.name,
         effect="reads" if reads else "changes",
         bounds=bounds.get("properties", {}),
@@ -132,7 +134,7 @@ def _tool(server: Connected, tool: "Listed", detail: Detail) -> ToolShown:
     )
 
 
-def _server(server: ServerShown) -> list[RenderableType]:
+def _server(server: ServerView) -> list[RenderableType]:
     heading = Text(server.server, style="bold cyan")
     for key, value in server.scope.items():
         heading.append(f"  only records of {key}={value}", "yellow")

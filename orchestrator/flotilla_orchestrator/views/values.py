@@ -3,7 +3,7 @@
 from pydantic import JsonValue
 
 
-def written(value: JsonValue) -> str:
+def value_text(value: JsonValue) -> str:
     """Lists as bullets, objects as lines `name: value`, what is inside them indented."""
     match value:
         case None:
@@ -13,7 +13,7 @@ def written(value: JsonValue) -> str:
         case list() | dict() if not value:
             return "—"
         case list():
-            return "\n".join(f"- {_inside(written(item))}" for item in value)
+            return "\n".join(f"- {_inside(value_text(item))}" for item in value)
         case dict():
             return "\n".join(f"{name.replace('_', ' ')}:{_after_name(item)}" for name, item in value.items())
         case _:
@@ -24,7 +24,7 @@ def _after_name(value: JsonValue) -> str:
     """On the same line if it is one; so are lists of ids."""
     if isinstance(value, list) and value and all(isinstance(item, str) and " " not in item for item in value):
         return f" {', '.join(map(str, value))}"
-    text = _inside(written(value))
+    text = _inside(value_text(value))
     return f"\n  {text}" if "\n" in text else f" {text}"
 
 
