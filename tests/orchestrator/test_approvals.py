@@ -49,7 +49,7 @@ async def resumed(
     """The session's continuation, after the approver's decision."""
     assert result.pending_approval
     decided = await bank.deciding().decide(result.pending_approval.approval.approval_id, decision, "as the policy says")
-    return await run_session(replace(stopped, decided=replace(result.pending_approval, approval=decided)), heard)
+    return await run_session(replace(stopped, resumed_call=replace(result.pending_approval, approval=decided)), heard)
 
 
 @pytest.mark.real_cli
@@ -181,7 +181,7 @@ async def test_a_decision_whose_call_is_never_made_is_a_failure(tmp_path: Path, 
         assert first.pending_approval
         heard = Heard()
         await heard.call_started("toolu_another", REFUND, {})
-        other = replace(first, waiting=replace(first.pending_approval, tool_use_id="toolu_another"))
+        other = replace(first, pending_approval=replace(first.pending_approval, tool_use_id="toolu_another"))
         result = await resumed(waits, other, bank, "approve", heard)
     assert result.failure
     assert result.failure.code == "approval_lost"

@@ -57,7 +57,7 @@ async def test_every_deferred_call_is_executed_once(tmp_path: Path) -> None:
             async def go_on(call: Call, resumers: int) -> list[str]:
                 async with slots:
                     decided = await bank.deciding().decide(call.waiting.approval.approval_id, "approve")
-                    resumed = replace(call.session, decided=replace(call.waiting, approval=decided))
+                    resumed = replace(call.session, resumed_call=replace(call.waiting, approval=decided))
                     results = await asyncio.gather(*[run_session(resumed, announced(call)) for _ in range(resumers)])
                 return [result.failure.code if result.failure else result.text for result in results]
 

@@ -279,7 +279,7 @@ async def _connect(
         message = f"The server {name} does not answer: {said}"
         raise Failure("server_failed", message, _advice(server), retryable=True) from error
     tools = {tool.name: Tool(tool.input_schema, _reads(tool)) for tool in listed}
-    return replace(found, tools=tools, asks=APPROVAL_TOOLS[0] in tools)
+    return replace(found, tools=tools, has_approvals=APPROVAL_TOOLS[0] in tools)
 
 
 async def _listed(server: ServerConnection, names: Sequence[str]) -> "list[Listed]":

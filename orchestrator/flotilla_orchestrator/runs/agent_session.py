@@ -64,17 +64,17 @@ class _AgentSession:
         self._name, self._agent = name, agent
 
     async def run(self) -> SessionResult:
-        total, number, say = SessionResult(), 0, self._task.prompt
+        total, number, prompt = SessionResult(), 0, self._task.prompt
         try:
             while True:
                 number += 1
                 await self._context.steering.wait_while_paused()
-                total = total.merge(await (await self._start_part(number, total, say)).result())
+                total = total.merge(await (await self._start_part(number, total, prompt)).result())
                 faults.point("part_recorded")
                 await self._record_usage(total)
                 if not total.pending_call:
-                    say = await self._unread_messages(total)
-                    if not say:
+                    prompt = await self._unread_messages(total)
+                    if not prompt:
                         return total
                 if total.pending_delegation and total.pending_delegation.transfer:
                     await CallRecorder(process().journal, self._span).call_ended(
@@ -83,52 +83,52 @@ class _AgentSession:
                     return total
                 self._task.allowance.remaining(total.turns, total.cost_usd)  # before anybody is asked in vain
                 if total.pending_approval:
-                    total = replace(total, waiting=await self._wait_for_decision(total.pending_approval))
+                    total = replace(total, pending_approval=await self._wait_for_decision(total.pending_approval))
                 elif total.pending_delegation:
-                    total = replace(total, delegated=await self._collect_reports(total.pending_delegation))
+                    total = replace(total, pending_delegation=await self._collect_reports(total.pending_delegation))
         except Failure as failure:
-            return replace(total, failure=failure, waiting=None, delegated=None)
+            return replace(total, failure=failure, pending_approval=None, pending_delegation=None)
 
-    async def _start_part(self, number: int, total: SessionResult, say: str) -> Handle[SessionResult]:
+    async def _start_part(self, number: int, total: SessionResult, prompt: str) -> Handle[SessionResult]:
         """The next part."""
         name, queue = f"{self._name}#{number}", process().session_queue
         if queue is None:
-            return await session_part.start(name, self._task, total, say)
+            return await session_part.start(name, self._task, total, prompt)
         first = number == 1 and self._task.awaited_by is None  # what has begun is finished before more is begun
-        return await session_part.enqueue(queue, name, first, self._task, total, say)
+        return await session_part.enqueue(queue, name, first, self._task, total, prompt)
 
     async def _unread_messages(self, total: SessionResult) -> str:
         """What people have said to a lead that came to its end before it could hear it: it goes on with that."""
 
-        async def told() -> str:
+        async def unread() -> str:
             return "" if total.failure else (await inbox_of(self._context, self._task)).take_messages()
 
-        return await step("told", told) if self._task.gives_run_result else ""
+        return await step("messages", unread) if self._task.gives_run_result else ""
 
     async def _record_usage(self, total: SessionResult) -> None:
         copy_usage(self._span, total)
         await process().journal.change(self._span)
-        used = Usage(total.turns, total.input_tokens, total.output_tokens, total.cost_usd)
-        await self._context.ledger.record_usage(self._task.span_id, used)
+        usage = Usage(total.turns, total.input_tokens, total.output_tokens, total.cost_usd)
+        await self._context.ledger.record_usage(self._task.span_id, usage)
 
-    async def _wait_for_decision(self, waiting: PendingApproval) -> PendingApproval:
-        context, url = self._context, self._context.resources.fleet.servers[waiting.server].url
+    async def _wait_for_decision(self, pending: PendingApproval) -> PendingApproval:
+        context, url = self._context, self._context.resources.fleet.servers[pending.server].url
 
-        async def decided() -> Approval:
-            asks = context.agent(self._task).approvals_of(waiting.server)
-            pending = DecisionRequest(waiting.server, url, waiting.approval)
+        async def wait() -> Approval:
+            approvals = context.agent(self._task).approvals_of(pending.server)
+            request = DecisionRequest(pending.server, url, pending.approval)
             faults.point("waiting")
-            decided = wait_for_decision(asks, pending, context.resources.notify)
-            return await context.steering.unless_cancelled(decided)
+            wait = wait_for_decision(approvals, request, context.resources.notify)
+            return await context.steering.unless_cancelled(wait)
 
-        found = await step("decision", decided)
+        found = await step("decision", wait)
         faults.point("decided")
-        await CallRecorder(process().journal, self._span).call_decided(waiting.tool_use_id, found)
-        return replace(waiting, approval=found)
+        await CallRecorder(process().journal, self._span).call_decided(pending.tool_use_id, found)
+        return replace(pending, approval=found)
 
-    async def _collect_reports(self, delegated: PendingDelegation) -> PendingDelegation:
+    async def _collect_reports(self, delegation: PendingDelegation) -> PendingDelegation:
         return replace(
-            delegated, reports=await run_tasks(self._context, self._task, self._name, delegated, self._agent)
+            delegation, reports=await run_tasks(self._context, self._task, self._name, delegation, self._agent)
         )
 
 

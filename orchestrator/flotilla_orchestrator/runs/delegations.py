@@ -20,21 +20,21 @@ AgentWorkflow = Workflow[[AgentTask], SessionResult]
 
 
 async def run_tasks(
-    context: RunContext, agent_task: AgentTask, lead: str, delegated: PendingDelegation, agent: AgentWorkflow
+    context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation, agent: AgentWorkflow
 ) -> list[JsonObject]:
     """Have the tasks of a call of `delegate` done side by side.
 
     Args:
-        job: of the lead.
+        agent_task: of the lead.
         lead: the name of its workflow.
     """
-    call, tasks = call_span_id(agent_task.span_id, delegated.tool_use_id), delegated.tasks
+    call, tasks = call_span_id(agent_task.span_id, delegation.tool_use_id), delegation.tasks
     names = [f"{lead}/{call[:8]}.{number}" for number in range(len(tasks))]
     faults.point("delegated")
-    held = await reserve_allowances(
+    allowances = await reserve_allowances(
         context, [(name, task.worker) for name, task in zip(names, tasks, strict=True)], agent_task.span_id
     )
-    given = [
+    agent_tasks = [
         AgentTask(
             agent_task.request,
             agent_task.lookups,
@@ -43,59 +43,59 @@ async def run_tasks(
             agent_task.span_id,
             task.worker,
             task.task,
-            share,
+            allowance,
             depth=agent_task.depth + 1,
         )
-        for name, task, share in zip(names, tasks, held, strict=True)
+        for name, task, allowance in zip(names, tasks, allowances, strict=True)
     ]
-    going = [await agent.start(name, one) for name, one in zip(names, given, strict=True)]
+    handles = [await agent.start(name, each) for name, each in zip(names, agent_tasks, strict=True)]
     faults.point("workers_started")
-    found = [await handle.result() for handle in going]
+    results = [await handle.result() for handle in handles]
     faults.point("reported")
-    return [report_of(task, result) for task, result in zip(tasks, found, strict=True)]
+    return [report_of(task, result) for task, result in zip(tasks, results, strict=True)]
 
 
 async def run_transfer(
-    context: RunContext, agent_task: AgentTask, lead: str, delegated: PendingDelegation, agent: AgentWorkflow
+    context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation, agent: AgentWorkflow
 ) -> SessionResult:
     """What the worker makes of a case that its lead has handed over; it takes the lead's place.
 
     Args:
-        job: of the lead, which has ended.
+        agent_task: of the lead, which has ended.
     """
-    call, (task,) = call_span_id(agent_task.span_id, delegated.tool_use_id), delegated.tasks
+    call, (task,) = call_span_id(agent_task.span_id, delegation.tool_use_id), delegation.tasks
     name = f"{lead}/{call[:8]}"
-    (share,) = await reserve_allowances(context, [(name, task.worker)])
-    heir = replace(
+    (allowance,) = await reserve_allowances(context, [(name, task.worker)])
+    successor = replace(
         agent_task,
         span_id=span_id_for(name),
-        parent_id=call,
+        parent_span_id=call,
         worker=task.worker,
         task=f"{agent_task.task}\n\nHanded over by {agent_task.worker}: {task.task}",
-        share=share,
+        allowance_or_failure=allowance,
         depth=agent_task.depth + 1,
         model=None,
         attempt=1,
-        why="",
+        attempt_reason="",
     )
-    return await (await agent.start(name, heir)).result()
+    return await (await agent.start(name, successor)).result()
 
 
 async def reserve_allowances(
-    context: RunContext, workers: list[tuple[str, str]], above: str | None = None
+    context: RunContext, workers: list[tuple[str, str]], awaited_by: str | None = None
 ) -> list[Allowance | Failure]:
     """An allowance for each of the named sessions, or why it gets none; they share evenly.
 
     Args:
-        above: the session that waits for them.
+        awaited_by: the session that waits for them.
     """
 
     async def reserve() -> list[Allowance | Failure]:
         session, known = context.resources.config.fleet.limits.session, context.resources.config.workers
         wanted = [
-            Reservation(span_id_for(name), worker, known[worker].limits.over(session), above)
+            Reservation(span_id_for(name), worker, known[worker].limits.over(session), awaited_by)
             for name, worker in workers
         ]
         return await context.ledger.reserve(context.request.run_id, context.limits, wanted)
 
-    return await step("shares", reserve)
+    return await step("allowances", reserve)

@@ -46,9 +46,9 @@ async def run_agent(agent_task: AgentTask) -> SessionResult:
             return SessionResult(failure=internal_error())
 
 
-async def _record_refusal(context: RunContext, agent_task: AgentTask, why: Failure) -> SessionResult:
+async def _record_refusal(context: RunContext, agent_task: AgentTask, reason: Failure) -> SessionResult:
     """There was nothing left for it to work with, or it could not be told what to do."""
-    result = SessionResult(failure=why, cost_usd=0.0)
+    result = SessionResult(failure=reason, cost_usd=0.0)
     attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
     span = Span(
         context.request.run_id, agent_task.parent_span_id, "session", agent_task.worker, attributes, agent_task.span_id
@@ -78,13 +78,13 @@ class _Retries:
             name = f"{self._name}~{agent_task.attempt}" if agent_task.attempt > 1 else self._name
             result = await run_session(self._context, agent_task, name, run_agent)
             total = total.merge(result)
-            found = await step("next", self._next, result) if result.failure else None
-            if found is None:
+            next_attempt = await step("next", self._next, result) if result.failure else None
+            if next_attempt is None:
                 await ledger.settle(agent_task.span_id)
                 break
-            self._adopt(found)
+            self._adopt(next_attempt)
             await ledger.transfer(agent_task.span_id, self._task.span_id, self._task.worker, self._task.allowance)
-            await sleep(found.pause_s)
+            await sleep(next_attempt.pause_s)
         if result.pending_delegation:
             total = total.merge(
                 await run_transfer(self._context, self._task, name, result.pending_delegation, run_agent)
@@ -92,45 +92,50 @@ class _Retries:
         if total.failure:
             if self._task.attempt > 1:
                 total.failure.details["attempts"] = self._task.attempt
-            total = replace(total, done=await step("done", self._side_effects))
+            total = replace(total, side_effects=await step("done", self._side_effects))
         return total
 
-    def _adopt(self, found: _NextAttempt) -> None:
+    def _adopt(self, next_attempt: _NextAttempt) -> None:
         """Go on as was decided, in this process or an earlier one."""
-        self._task = found.agent_task
+        self._task = next_attempt.agent_task
         self._sessions.append(self._task.span_id)
-        self._attempts_of_worker = self._attempts_of_worker + 1 if found.pause_s else 1
+        self._attempts_of_worker = self._attempts_of_worker + 1 if next_attempt.pause_s else 1
 
     async def _next(self, result: SessionResult) -> _NextAttempt | None:
         """The attempt that follows one that has failed, if one does."""
         assert result.failure
-        way = self._choose(result.failure)
-        if way is None or may_have_changed(await changing_calls(self._context, [self._task.span_id])):
+        choice = self._choose(result.failure)
+        if choice is None or may_have_changed(await changing_calls(self._context, [self._task.span_id])):
             return None
-        why, changed, pause_s = way
-        left = await self._remaining_allowance(result, changed.worker, pause_s)
-        if left is None:
+        reason, changed_task, pause_s = choice
+        remaining = await self._remaining_allowance(result, changed_task.worker, pause_s)
+        if remaining is None:
             return None
         count = self._task.attempt + 1
-        span_id, why = span_id_for(f"{self._name}~{count}"), f"{why} after {result.failure.code}"
-        return _NextAttempt(replace(changed, span_id=span_id, attempt=count, why=why, share=left), pause_s)
+        span_id, reason = span_id_for(f"{self._name}~{count}"), f"{reason} after {result.failure.code}"
+        return _NextAttempt(
+            replace(
+                changed_task, span_id=span_id, attempt=count, attempt_reason=reason, allowance_or_failure=remaining
+            ),
+            pause_s,
+        )
 
     def _choose(self, failure: Failure) -> tuple[str, AgentTask, float] | None:
         """Why and how to try again, and after how many seconds."""
         agent_task, config = self._task, self._context.resources.config
         worker = config.workers[agent_task.worker]
         models = config.fleet.models
-        again = (failure.retryable and failure.code != "server_circuit_open") or failure.code == "cli_failed"
-        again = again or (agent_task.max_attempts is not None and failure.code not in _NEVER_RETRIED)
+        may_retry = (failure.retryable and failure.code != "server_circuit_open") or failure.code == "cli_failed"
+        may_retry = may_retry or (agent_task.max_attempts is not None and failure.code not in _NEVER_RETRIED)
         if (
-            again
+            may_retry
             and self._attempts_of_worker < (agent_task.max_attempts or worker.attempts)
             and agent_task.model is None
         ):
             return "retry", agent_task, min(_PAUSE_S * 2 ** (self._attempts_of_worker - 1), _LONGEST_S)
-        other = models.fallbacks.get(worker.model or models.default)
-        if failure.code in _MODEL_FAILURES and other and agent_task.model is None:
-            return f"fallback model {other}", replace(agent_task, model=other), 0
+        fallback_model = models.fallbacks.get(worker.model or models.default)
+        if failure.code in _MODEL_FAILURES and fallback_model and agent_task.model is None:
+            return f"fallback model {fallback_model}", replace(agent_task, model=fallback_model), 0
         if failure.code in _WORKER_FAILURES and worker.fallback:
             return f"fallback for {worker.name}", _for_fallback_worker(worker.fallback, agent_task, worker, failure), 0
         return None
@@ -138,22 +143,24 @@ class _Retries:
     async def _remaining_allowance(self, result: SessionResult, worker: str, pause_s: float) -> Allowance | None:
         """What the attempts so far have left, and a worker's own limits let it use; None: nothing."""
         entry = await self._context.ledger.entry(self._task.span_id)
-        given, config = self._task.allowance, self._context.resources.config
+        allowance, config = self._task.allowance, self._context.resources.config
         own = config.workers[worker].limits.over(config.fleet.limits.session)
-        turns = given.max_turns - result.turns - entry.lost_turns
-        usd = given.budget_usd - (given.budget_usd if result.cost_usd is None else result.cost_usd + entry.lost_usd)
-        seconds = given.wall_clock_s - entry.active_s - pause_s
-        left = Allowance(
+        turns = allowance.max_turns - result.turns - entry.lost_turns
+        usd = allowance.budget_usd - (
+            allowance.budget_usd if result.cost_usd is None else result.cost_usd + entry.lost_usd
+        )
+        seconds = allowance.wall_clock_s - entry.active_s - pause_s
+        remaining = Allowance(
             min(turns, own.max_turns or turns),
             min(usd, own.budget_usd or usd),
             min(seconds, own.wall_clock_s or seconds),
         )
-        return left if min(left.max_turns, left.budget_usd, left.wall_clock_s) > 0 else None
+        return remaining if min(remaining.max_turns, remaining.budget_usd, remaining.wall_clock_s) > 0 else None
 
     async def _side_effects(self) -> list[JsonObject]:
         return summaries(await changing_calls(self._context, self._sessions))
 
 
 def _for_fallback_worker(fallback: str, agent_task: AgentTask, worker: Worker, failure: Failure) -> AgentTask:
-    said = f"{worker.name} was to do this and failed, without having changed anything: {failure.message[:300]}"
-    return replace(agent_task, worker=fallback, model=None, task=f"{agent_task.task}\n\n{said}")
+    note = f"{worker.name} was to do this and failed, without having changed anything: {failure.message[:300]}"
+    return replace(agent_task, worker=fallback, model=None, task=f"{agent_task.task}\n\n{note}")

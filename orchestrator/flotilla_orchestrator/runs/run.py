@@ -81,7 +81,7 @@ async def _follow_up(context: RunContext, span: Span, lead: str, lookups: JsonOb
     name, turns = f"{workflow_id()}/lead", await step("before", turns_so_far, context, first)
     (share,) = await reserve_allowances(context, [(name, lead)])
     agent_task = AgentTask(context.request, lookups, span_id_for(name), span.span_id, None, lead, text, share, True)
-    return await _lead_result(name, replace(agent_task, session_of=first, say=text, before=turns))
+    return await _lead_result(name, replace(agent_task, continues_span_id=first, prompt=text, turns_before=turns))
 
 
 async def _lookups(context: RunContext) -> JsonObject:

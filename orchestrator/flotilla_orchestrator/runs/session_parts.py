@@ -26,7 +26,7 @@ _RECORD_TIME_S = 5  # so often is the time at work noted; that much a crash can 
 
 
 @workflow("session")
-async def session_part(agent_task: AgentTask, counted: SessionResult, say: str) -> SessionResult:
+async def session_part(agent_task: AgentTask, so_far: SessionResult, prompt: str) -> SessionResult:
     """The next part of a session.
 
     Args:
@@ -37,7 +37,7 @@ async def session_part(agent_task: AgentTask, counted: SessionResult, say: str) 
             span = await context.resources.journal.span(agent_task.span_id)
             assert span, "it began before its first part"
             faults.point("part_begins")
-            return await _SessionPart(context, agent_task, span, counted).run(say)
+            return await _SessionPart(context, agent_task, span, so_far).run(prompt)
         except Failure as failure:
             return SessionResult(failure=failure)
 
@@ -54,11 +54,11 @@ async def turns_so_far(context: RunContext, span_id: str) -> int:
     return Transcript(await store.load(key) or []).turns
 
 
-def _store(context: RunContext, known_as: str) -> tuple[TranscriptStore, SessionKey]:
+def _store(context: RunContext, session_id: str) -> tuple[TranscriptStore, SessionKey]:
     """Where a session's transcript is."""
     project = project_key_for_directory(work_folder(context.resources.folder))
     store = TranscriptStore(context.resources.journal.database)  # pyright: ignore[reportAbstractUsage]  # a method it lacks is optional
-    return store, {"project_key": project, "session_id": known_as}
+    return store, {"project_key": project, "session_id": session_id}
 
 
 class _SessionPart:
@@ -68,97 +68,113 @@ class _SessionPart:
         counted: the parts before this one; ``held`` is the call to go on with, decided meanwhile.
     """
 
-    def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, counted: SessionResult) -> None:
-        self._context, self._task, self._so_far, self._agent = context, agent_task, counted, context.agent(agent_task)
+    def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, so_far: SessionResult) -> None:
+        self._context, self._task, self._so_far, self._agent = context, agent_task, so_far, context.agent(agent_task)
         self._recorder = CallRecorder(context.resources.journal, span, context.resources.circuit_breaker)
         self._store, self._key = _store(context, self._agent.session_id)
 
-    async def run(self, say: str) -> SessionResult:
+    async def run(self, prompt: str) -> SessionResult:
         """Its result; whatever goes wrong is in it, and so is what an earlier process could not report."""
-        past = await self._transcript()
-        lost = self._usage(past, self._so_far.turns)
-        if lost.turns and (ended := past.final_result(self._agent.output)):
-            await self._recorder.end_answered_calls(past.results())
-            return lost.merge(ended)
-        say = "" if lost.turns else say  # else it had come to its end, and nothing is lost
-        past = await self._repaired(past, lost, said=bool(say))
-        entry, so_far = await self._context.ledger.entry(self._task.span_id), self._so_far.merge(lost)
+        transcript = await self._transcript()
+        unreported = self._usage(transcript, self._so_far.turns)
+        if unreported.turns and (ended := transcript.final_result(self._agent.output)):
+            await self._recorder.end_answered_calls(transcript.results())
+            return unreported.merge(ended)
+        prompt = "" if unreported.turns else prompt  # else it had come to its end, and nothing is lost
+        transcript = await self._repaired(transcript, unreported, has_new_prompt=bool(prompt))
+        ledger_entry, so_far = await self._context.ledger.entry(self._task.span_id), self._so_far.merge(unreported)
         try:
-            turns, usd = entry.remaining(so_far.turns, so_far.cost_usd)
+            turns, usd = ledger_entry.remaining(so_far.turns, so_far.cost_usd)
         except Failure as failure:  # an earlier process had used it up, and did not live to say so
-            return replace(lost, failure=failure)
+            return replace(unreported, failure=failure)
         async with _time_recorded(self._context):
-            result = await _run_uninterrupted(await self._session(past, say, turns, usd), self._recorder, self._store)
+            result = await _run_uninterrupted(
+                await self._session(transcript, prompt, turns, usd), self._recorder, self._store
+            )
         if result.cost_usd is None:  # it ended without a word of that
             used = self._usage(await self._transcript(), so_far.turns)
             tokens = {"input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
             result = replace(result, cost_usd=used.cost_usd, **tokens)
         if self._context.steering.cancelled:
-            result = replace(result, failure=cancellation(), waiting=None, delegated=None, paused=None)
+            result = replace(
+                result, failure=cancellation(), pending_approval=None, pending_delegation=None, pending_pause=None
+            )
         faults.point("part_ends")
         if result.failure and result.failure.code in ("turns_exceeded", "budget_exceeded"):
             total = so_far.merge(result)
-            result.failure = entry.exceeded(result.failure.code, total.turns, total.cost_usd)
-        return lost.merge(result) if lost.turns else result
+            result.failure = ledger_entry.exceeded(result.failure.code, total.turns, total.cost_usd)
+        return unreported.merge(result) if unreported.turns else result
 
     async def _transcript(self) -> Transcript:
         return Transcript(await self._store.load(self._key) or [])
 
-    def _usage(self, past: Transcript, turns: int) -> SessionResult:
+    def _usage(self, transcript: Transcript, turns: int) -> SessionResult:
         """What was used after so many turns of this job."""
-        return past.usage(self._context.resources.config.prices, self._agent.model, self._task.turns_before + turns)
+        return transcript.usage(
+            self._context.resources.config.prices, self._agent.model, self._task.turns_before + turns
+        )
 
-    async def _repaired(self, past: Transcript, lost: SessionResult, said: bool) -> Transcript:
+    async def _repaired(self, transcript: Transcript, unreported: SessionResult, has_new_prompt: bool) -> Transcript:
         """The transcript, so that the CLI goes on where it broke off, with what was lost made good in the records."""
-        if past.has_prompt and not said and (in_vain := await self._recorder.mark_lost_calls(past.call_ids())):
-            usd = in_vain * past.estimated_next_cost(self._context.resources.config.prices, self._agent.model)
-            await self._context.ledger.record_lost(self._task.span_id, in_vain, usd)
-        if lost.turns:
-            await self._recorder.end_answered_calls(past.results())
-        if past.has_prompt and not past.turns:  # as if it had not begun
+        if (
+            transcript.has_prompt
+            and not has_new_prompt
+            and (lost_calls := await self._recorder.mark_lost_calls(transcript.call_ids()))
+        ):
+            usd = lost_calls * transcript.estimated_next_cost(self._context.resources.config.prices, self._agent.model)
+            await self._context.ledger.record_lost(self._task.span_id, lost_calls, usd)
+        if unreported.turns:
+            await self._recorder.end_answered_calls(transcript.results())
+        if transcript.has_prompt and not transcript.turns:  # as if it had not begun
             await self._store.delete(self._key)
             return Transcript([])
-        if mark := past.deferral_entry():
-            await self._store.append(self._key, [mark])
-        return past
+        if deferral := transcript.deferral_entry():
+            await self._store.append(self._key, [deferral])
+        return transcript
 
-    async def _session(self, past: Transcript, say: str, turns: int, usd: float) -> Session:
+    async def _session(self, transcript: Transcript, prompt: str, turns: int, usd: float) -> Session:
         """What it may use now; it goes on with the call that it waited for, one that was cut off, or a prompt."""
-        call, decided = past.unanswered_call(), self._so_far.pending_call
-        if decided and (call is None or call["id"] != decided.tool_use_id):
-            decided = None  # an earlier process went on with it
+        call, resumed_call = transcript.unanswered_call(), self._so_far.pending_call
+        if resumed_call and (call is None or call["id"] != resumed_call.tool_use_id):
+            resumed_call = None  # an earlier process went on with it
         session = self._agent.session(
-            self._store, turns, usd, await self._context.deadline_of(self._task.span_id), decided
+            self._store, turns, usd, await self._context.deadline_of(self._task.span_id), resumed_call
         )
-        if past.has_prompt and not decided:
+        if transcript.has_prompt and not resumed_call:
             session = replace(
-                session, goes_on="with_call" if call else "with_prompt", go_on=say or session.resume_prompt
+                session,
+                resumes_with="with_call" if call else "with_prompt",
+                resume_prompt=prompt or session.resume_prompt,
             )
-        heard = past.text if self._task.gives_run_result else None
-        return replace(session, steer=self._context.steering.inbox_for(heard), recorded=self._store.wait_until_recorded)
+        delivered_to = transcript.text if self._task.gives_run_result else None
+        return replace(
+            session,
+            inbox=self._context.steering.inbox_for(delivered_to),
+            wait_until_recorded=self._store.wait_until_recorded,
+        )
 
 
 @asynccontextmanager
 async def _time_recorded(context: RunContext) -> AsyncGenerator[None]:
     """The ledger hears of the time at work, and this process of that of others."""
 
-    async def now_and_then() -> None:
+    async def record_regularly() -> None:
         while True:
             await asyncio.sleep(_RECORD_TIME_S)
             await context.record_time()
 
-    noting = asyncio.create_task(now_and_then())
+    recording = asyncio.create_task(record_regularly())
     try:
         yield
     finally:
-        noting.cancel()
-        await asyncio.gather(noting, return_exceptions=True)
+        recording.cancel()
+        await asyncio.gather(recording, return_exceptions=True)
         await context.record_time()
 
 
-async def _run_uninterrupted(session: Session, calls: CallRecorder, store: TranscriptStore) -> SessionResult:
+async def _run_uninterrupted(session: Session, recorder: CallRecorder, store: TranscriptStore) -> SessionResult:
     """Cut off, the session shall go on later with the call that it is in: how it ends now is not kept."""
-    running = asyncio.create_task(run_session(session, calls))
+    running = asyncio.create_task(run_session(session, recorder))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
