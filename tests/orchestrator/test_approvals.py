@@ -38,7 +38,7 @@ def clerk(rehearsal: Rehearsal, folder: Path, bank: Teller, **changes: Any) -> S
         "grants": {REFUND},
         "hidden": [],
         "servers": {"billing": bank.config(bank.mandate("issue_refund"))},
-        "asks": {REFUND: bank.asking()},
+        "approvals": {REFUND: bank.asking()},
     }
     return session(rehearsal, folder, wall_clock_s=40, **{**fields, **changes})
 
@@ -144,7 +144,7 @@ async def test_a_call_whose_server_cannot_be_asked_is_not_made(tmp_path: Path, o
     nobody = over_http("billing", "http://127.0.0.1:9/mcp", lambda: "token", local=True)  # the discard port
     async with scripted(refund(4000), {"say": "{{ errors.refund }}"}) as rehearsal:
         heard = Heard()
-        result = await run_session(clerk(rehearsal, tmp_path, open_teller, asks={REFUND: nobody}), heard)
+        result = await run_session(clerk(rehearsal, tmp_path, open_teller, approvals={REFUND: nobody}), heard)
     assert "server_unavailable" in result.text
     assert heard.ended == [(REFUND, "denied")]
     assert open_teller.refunds() == []
@@ -155,7 +155,7 @@ async def test_a_session_that_asks_nobody_is_stopped_by_the_server(tmp_path: Pat
     turns = [refund(), refund(10000), {"say": "{{ errors.refund }}"}]
     async with scripted(*turns) as rehearsal:
         heard = Heard()
-        result = await run_session(clerk(rehearsal, tmp_path, bank, asks={}), heard)
+        result = await run_session(clerk(rehearsal, tmp_path, bank, approvals={}), heard)
     assert "approval_required" in result.text
     assert heard.ended == [(REFUND, "failed")] * 2
     assert bank.refunds() == []
@@ -168,7 +168,7 @@ async def test_what_was_approved_cannot_be_changed_afterwards(tmp_path: Path, ba
     await bank.deciding().decide(result.pending_approval.approval.approval_id, "approve")
     changed = [refund(24500), {"say": "{{ errors.refund.code }}"}]
     async with scripted(*changed) as rehearsal:
-        hostile = await run_session(clerk(rehearsal, tmp_path / "two", bank, asks={}), Heard())
+        hostile = await run_session(clerk(rehearsal, tmp_path / "two", bank, approvals={}), Heard())
     assert hostile.text == "approval_mismatch"
     assert bank.refunds() == []
 

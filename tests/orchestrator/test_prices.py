@@ -44,7 +44,7 @@ async def test_the_shipped_prices_are_those_of_the_cli(model: str, tmp_path: Pat
             told.append(message)
 
     async with scripted({"say": "Hello. " * 50}) as rehearsal:
-        result = await run_session(session(rehearsal, tmp_path, model=model, hear=hear), Heard())
+        result = await run_session(session(rehearsal, tmp_path, model=model, on_message=hear), Heard())
     (message,) = told
     assert message.total_cost_usd
     assert result.cost_usd == pytest.approx(message.total_cost_usd)

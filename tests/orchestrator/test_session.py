@@ -84,7 +84,7 @@ async def test_a_tool_of_the_gate_runs_in_this_process(tmp_path: Path) -> None:
     gate = [SdkMcpTool("echo", "Says it again.", schema, handler)]
     name = "mcp__gate__echo"
     async with scripted({"call": name, "arguments": {"word": "ahoy"}}, {"say": "{{ last.heard }}"}) as rehearsal:
-        result = await run_session(session(rehearsal, tmp_path, gate=gate, grants={name}), Heard())
+        result = await run_session(session(rehearsal, tmp_path, gate_tools=gate, grants={name}), Heard())
     assert result.text == "ahoy"
     assert rehearsal.requests[0].tools == (name,)
 

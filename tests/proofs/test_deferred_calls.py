@@ -47,7 +47,7 @@ async def test_every_deferred_call_is_executed_once(tmp_path: Path) -> None:
                     grants={REFUND},
                     hidden=[],
                     servers={"billing": bank.config(mandate)},
-                    asks={REFUND: bank.asking(run, approval="required")},
+                    approvals={REFUND: bank.asking(run, approval="required")},
                 )
                 async with slots:
                     result = await run_session(stopped, Heard())

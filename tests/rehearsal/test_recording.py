@@ -97,7 +97,7 @@ async def record(
 ) -> list[Played]:
     """A session for each task that gives these answers, recorded together."""
     recorder = Recorder(file, Secrets(values))
-    ended = [await play(desk, file.parent, scripted(*turns), task, hear=recorder, **changes) for task in tasks]
+    ended = [await play(desk, file.parent, scripted(*turns), task, on_message=recorder, **changes) for task in tasks]
     recorder.write("test", "a test")
     return ended
 

@@ -57,18 +57,20 @@ def executor_id() -> str:
 class QueueWorker:
     """This process at work on the shared queue."""
 
-    def __init__(self, name: str, home: Path, journal: Journal, held: LeaseCheck) -> None:
+    def __init__(self, name: str, home: Path, journal: Journal, has_lease: LeaseCheck) -> None:
         self.name = name
-        self._home, self._journal, self._has_lease = home, journal, held
+        self._home, self._journal, self._has_lease = home, journal, has_lease
 
     async def waiting_if_idle(self) -> list[str] | None:
         """The runs that wait for a person, once there is nothing else to do, here or in another process."""
-        found = await queues.unfinished("PENDING", "ENQUEUED")
-        if any(workflow.name == "session" or workflow.status == "ENQUEUED" for workflow in found):
+        workflows = await queues.unfinished("PENDING", "ENQUEUED")
+        if any(workflow.name == "session" or workflow.status == "ENQUEUED" for workflow in workflows):
             return None
-        if executor().watch.count() + awaiting_people() < sum(workflow.executor_id == self.name for workflow in found):
+        if executor().watch.count() + awaiting_people() < sum(
+            workflow.executor_id == self.name for workflow in workflows
+        ):
             return None  # one of ours has something to do
-        runs = {str(workflow.workflow_id).partition("/")[0] for workflow in found}
+        runs = {str(workflow.workflow_id).partition("/")[0] for workflow in workflows}
         if runs != await self._journal.query(_waiting_runs, runs):
             return None
         if any(request["setting"]["yes"] for request in await queues.inputs(sorted(runs))):
@@ -110,11 +112,13 @@ async def queue_worked(
     """
     name, url = executor_id(), database_url(home)
     async with AsyncExitStack() as stack:
-        held = await _acquire_name(stack, home, url, name)
+        has_lease = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
-        stack.enter_context(process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS)))
+        stack.enter_context(
+            process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS))
+        )
         await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
-        yield QueueWorker(name, home, journal, held)
+        yield QueueWorker(name, home, journal, has_lease)
 
 
 async def _acquire_name(stack: AsyncExitStack, home: Path, url: str, name: str) -> LeaseCheck:

@@ -41,8 +41,8 @@ async def follow(request: RunRequest, text: str) -> Status:
 async def _run_recorded(request: RunRequest, text: str | None) -> Status:
     journal = process().journal
     record = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
-    if text is not None and (before := await journal.run(request.run_id)):
-        record.output = before.output  # which stays if the further turn fails
+    if text is not None and (earlier := await journal.run(request.run_id)):
+        record.output = earlier.output  # which stays if the further turn fails
     await journal.begin_run(record)
     span = Span(request.run_id, None, "run", request.playbook, {"model": request.model}, span_id_for(request.run_id))
     await journal.begin(span)
@@ -79,8 +79,8 @@ async def _follow_up(context: RunContext, span: Span, lead: str, lookups: JsonOb
     first = span_id_for(f"{context.request.run_id}/lead")
 
     name, turns = f"{workflow_id()}/lead", await step("before", turns_so_far, context, first)
-    (share,) = await reserve_allowances(context, [(name, lead)])
-    agent_task = AgentTask(context.request, lookups, span_id_for(name), span.span_id, None, lead, text, share, True)
+    (allowance,) = await reserve_allowances(context, [(name, lead)])
+    agent_task = AgentTask(context.request, lookups, span_id_for(name), span.span_id, None, lead, text, allowance, True)
     return await _lead_result(name, replace(agent_task, continues_span_id=first, prompt=text, turns_before=turns))
 
 
@@ -88,23 +88,23 @@ async def _lookups(context: RunContext) -> JsonObject:
     request, playbook = context.request, context.playbook
     context.resources.fleet.require(context.resources.config.team(playbook), [playbook])
 
-    async def lookups() -> JsonObject:
-        found = dict((await look_up(playbook, context.resources.fleet, request.inputs)).lookups)
-        context.check_mandates(found)
-        return found
+    async def answered() -> JsonObject:
+        lookups = dict((await look_up(playbook, context.resources.fleet, request.inputs)).lookups)
+        context.check_mandates(lookups)
+        return lookups
 
-    found = await step("lookups", lookups)
+    lookups = await step("lookups", answered)
     faults.point("run_begun")
-    return found
+    return lookups
 
 
-async def _lead(context: RunContext, span: Span, lead: str, found: JsonObject) -> JsonObject:
+async def _lead(context: RunContext, span: Span, lead: str, lookups: JsonObject) -> JsonObject:
     request = context.request
     inputs = "\n".join(f"- {name}: {json.dumps(value)}" for name, value in request.inputs.items())
     prompt = f"{request.task.strip()}\n\nInputs:\n{inputs}" if inputs else request.task.strip()
     name = f"{request.run_id}/lead"
-    (share,) = await reserve_allowances(context, [(name, lead)])
-    agent_task = AgentTask(request, found, span_id_for(name), span.span_id, None, lead, prompt, share, True)
+    (allowance,) = await reserve_allowances(context, [(name, lead)])
+    agent_task = AgentTask(request, lookups, span_id_for(name), span.span_id, None, lead, prompt, allowance, True)
     return await _lead_result(name, agent_task)
 
 

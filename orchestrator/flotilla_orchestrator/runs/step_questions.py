@@ -30,37 +30,37 @@ logger = logging.getLogger(__name__)
 
 
 @workflow("question")
-async def ask_question(work: StepQuestion) -> StepResult:
+async def ask_question(step_question: StepQuestion) -> StepResult:
     """A step that asks a person to its end."""
-    async with process().contexts.use(work.request) as context:
-        return await _question(context, work)
+    async with process().contexts.use(step_question.request) as context:
+        return await _question(context, step_question)
 
 
-async def _question(context: RunContext, work: StepQuestion) -> StepResult:
-    one, journal, run_id = work.step, context.resources.journal, context.request.run_id
-    attributes: JsonObject = {"step": one.id, "question": work.question, "said": work.summaries}
-    span = Span(run_id, work.parent_span_id, "approval", one.id, attributes, span_id_for(workflow_id()))
+async def _question(context: RunContext, step_question: StepQuestion) -> StepResult:
+    one_step, journal, run_id = step_question.step, context.resources.journal, context.request.run_id
+    attributes: JsonObject = {"step": one_step.id, "question": step_question.question, "said": step_question.summaries}
+    span = Span(run_id, step_question.parent_span_id, "approval", one_step.id, attributes, span_id_for(workflow_id()))
     await journal.begin(span)
-    if work.unfilled:
-        span.attributes["error"] = work.unfilled.as_dict()
+    if step_question.unfilled:
+        span.attributes["error"] = step_question.unfilled.as_dict()
         await journal.end(span, "failed")
-        return StepResult.failed(one.id, work.unfilled)
-    until = datetime.now(UTC) + timedelta(hours=one.expires_hours)
-    asked: JsonObject = {"approval_id": f"{run_id}/{one.id}", "of": work.question, "asked_at": now()}
-    asked |= {"expires_at": until.isoformat(timespec="milliseconds")}
-    asked |= {"state": "pending", "by": None, "reason": None, "decided_at": None}
-    span.attributes.setdefault("approval", asked)
+        return StepResult.failed(one_step.id, step_question.unfilled)
+    until = datetime.now(UTC) + timedelta(hours=one_step.expires_hours)
+    approval: JsonObject = {"approval_id": f"{run_id}/{one_step.id}", "of": step_question.question, "asked_at": now()}
+    approval |= {"expires_at": until.isoformat(timespec="milliseconds")}
+    approval |= {"state": "pending", "by": None, "reason": None, "decided_at": None}
+    span.attributes.setdefault("approval", approval)
     span.status = "waiting"
     await journal.change(span)
     faults.point("asked")
-    asking = asyncio.create_task(_notify(context, span))
+    notifying = asyncio.create_task(_notify(context, span))
     try:
-        heard: JsonObject | None = await receive(TOPIC, one.expires_hours * 3600 + _DELIVERY_S)
+        decision: JsonObject | None = await receive(TOPIC, one_step.expires_hours * 3600 + _DELIVERY_S)
     finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        notifying.cancel()
+        await asyncio.gather(notifying, return_exceptions=True)
     faults.point("answered")
-    return await _result_of(journal, span, heard or {"state": "expired", "by": None, "reason": None})
+    return await _result_of(journal, span, decision or {"state": "expired", "by": None, "reason": None})
 
 
 async def _notify(context: RunContext, span: Span) -> None:
@@ -75,18 +75,18 @@ async def _notify(context: RunContext, span: Span) -> None:
         logger.exception("a question could not be asked")
 
 
-async def _result_of(journal: Journal, span: Span, heard: JsonObject) -> StepResult:
-    said, state, why = question_approval(span), str(heard["state"]), str(heard["reason"] or "")
-    span.attributes["approval"] = {**said, **heard, "decided_at": now()}
+async def _result_of(journal: Journal, span: Span, decision: JsonObject) -> StepResult:
+    approval, state, reason = question_approval(span), str(decision["state"]), str(decision["reason"] or "")
+    span.attributes["approval"] = {**approval, **decision, "decided_at": now()}
     await journal.end(span, _STATUS[state])
     match state:
         case "approved":
-            return StepResult("ok", f"Approved by {heard['by']}{why and ': '}{why}")
+            return StepResult("ok", f"Approved by {decision['by']}{reason and ': '}{reason}")
         case "rejected":
-            message = f"{heard['by']} refused it: {why or 'no reason was given'}"
+            message = f"{decision['by']} refused it: {reason or 'no reason was given'}"
             failure = Failure("approval_rejected", message, "Nothing that needs it was begun.")
         case "expired":
-            message = f"Nobody decided until {said['expires_at']}."
+            message = f"Nobody decided until {approval['expires_at']}."
             failure = Failure("approval_expired", message, "Nothing that needs it was begun.")
         case _:
             failure = Failure("withdrawn", "Another step failed before anybody decided.")

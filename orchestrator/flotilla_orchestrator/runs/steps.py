@@ -57,14 +57,18 @@ class _Steps:
                 await self._start_ready()
             if not self._running:
                 break
-            ended = await first_ended([*self._running.values()])
-            (one,) = [one for one in self._playbook.steps if self._running.get(one.id) is ended]
-            self._done[one.id] = done = self._result_of(one, await self._running.pop(one.id).result())
+            handle = await first_ended([*self._running.values()])
+            (one_step,) = [one_step for one_step in self._playbook.steps if self._running.get(one_step.id) is handle]
+            self._done[one_step.id] = done = self._result_of(one_step, await self._running.pop(one_step.id).result())
             faults.point("step_done")
-            if done.failure and one.on_error != "continue" and not failed:
+            if done.failure and one_step.on_error != "continue" and not failed:
                 failed = done.failure
                 # Workers come to their end, so that nothing is left half done; people are not asked in vain.
-                for step_id in [one.id for one in self._playbook.steps if one.approve and one.id in self._running]:
+                for step_id in [
+                    one_step.id
+                    for one_step in self._playbook.steps
+                    if one_step.approve and one_step.id in self._running
+                ]:
                     await withdraw(self._name(step_id))
         if failed:
             raise failed
@@ -72,45 +76,53 @@ class _Steps:
 
     async def _start_ready(self) -> None:
         """Start what is ready, in the order of the file; what starts together shares evenly."""
-        begun = {*self._running, *self._done}
-        ready = [one for one in self._playbook.steps if one.id not in begun and {*one.needs} <= {*self._done}]
-        texts = {one.id: self._text(one) for one in ready}
-        working = [one for one in ready if one.worker and isinstance(texts[one.id], str)]
-        held = await reserve_allowances(self._context, [(self._name(one.id), str(one.worker)) for one in working])
-        given = {one.id: share for one, share in zip(working, held, strict=True)}
-        for one in ready:
-            self._running[one.id] = await self._start(one, texts[one.id], given.get(one.id))
+        started = {*self._running, *self._done}
+        ready = [
+            one_step
+            for one_step in self._playbook.steps
+            if one_step.id not in started and {*one_step.needs} <= {*self._done}
+        ]
+        texts = {one_step.id: self._text(one_step) for one_step in ready}
+        agent_steps = [one_step for one_step in ready if one_step.worker and isinstance(texts[one_step.id], str)]
+        allowances = await reserve_allowances(
+            self._context, [(self._name(one_step.id), str(one_step.worker)) for one_step in agent_steps]
+        )
+        allowance_of = {one_step.id: allowance for one_step, allowance in zip(agent_steps, allowances, strict=True)}
+        for one_step in ready:
+            self._running[one_step.id] = await self._start(one_step, texts[one_step.id], allowance_of.get(one_step.id))
         faults.point("steps_started")
 
-    async def _start(self, one: Step, text: str | Failure, share: Allowance | Failure | None) -> Handle[Any]:
+    async def _start(self, one_step: Step, text: str | Failure, allowance: Allowance | Failure | None) -> Handle[Any]:
         """`text`: its task or question, filled in, or why it cannot be."""
-        name, request, above = self._name(one.id), self._context.request, self._span.span_id
-        unclear = text if isinstance(text, Failure) else None
-        said = text if isinstance(text, str) else one.task or one.approve or ""
-        if not one.worker:
-            summaries: JsonObject = {need: self._done[need].summary for need in one.needs}
-            return await ask_question.start(name, StepQuestion(request, above, one, said, summaries, unclear))
-        share = unclear or share
-        assert share, "whoever has a task has asked for one"
+        name, request, parent_span_id = self._name(one_step.id), self._context.request, self._span.span_id
+        unfilled = text if isinstance(text, Failure) else None
+        task = text if isinstance(text, str) else one_step.task or one_step.approve or ""
+        if not one_step.worker:
+            summaries: JsonObject = {need: self._done[need].summary for need in one_step.needs}
+            return await ask_question.start(
+                name, StepQuestion(request, parent_span_id, one_step, task, summaries, unfilled)
+            )
+        allowance = unfilled or allowance
+        assert allowance, "whoever has a task has asked for one"
         agent_task = AgentTask(
-            *(request, self._lookups, span_id_for(name), above, None, one.worker, said, share),
-            output_schema=one.output,
-            span_attributes={"step": one.id},
-            max_attempts=_MAX_ATTEMPTS if one.on_error == "retry" else None,
+            *(request, self._lookups, span_id_for(name), parent_span_id, None, one_step.worker, task, allowance),
+            output_schema=one_step.output,
+            span_attributes={"step": one_step.id},
+            max_attempts=_MAX_ATTEMPTS if one_step.on_error == "retry" else None,
         )
         return await run_agent.start(name, agent_task)
 
-    def _result_of(self, one: Step, result: SessionResult | StepResult) -> StepResult:
+    def _result_of(self, one_step: Step, result: SessionResult | StepResult) -> StepResult:
         if isinstance(result, StepResult):
             return result
-        return StepResult.from_session(one.id, result, _retry_note(result) if one.on_error == "retry" else "")
+        return StepResult.from_session(one_step.id, result, _retry_note(result) if one_step.on_error == "retry" else "")
 
     def _name(self, step_id: str) -> str:
         return f"{self._context.request.run_id}/step-{step_id}"
 
-    def _text(self, one: Step) -> str | Failure:
+    def _text(self, one_step: Step) -> str | Failure:
         try:
-            filled = self._filled(one.task or one.approve, needed_steps(self._playbook, one))
+            filled = self._filled(one_step.task or one_step.approve, needed_steps(self._playbook, one_step))
         except template.TemplateError as error:
             return Failure("bad_template", f"{error}.", "Correct the step in the playbook.")
         text = filled if isinstance(filled, str) else json.dumps(filled, ensure_ascii=False)
@@ -139,8 +151,8 @@ class _Steps:
 
 
 def _retry_note(result: SessionResult) -> str:
-    made = [str(call["tool"]).rpartition("__")[2] for call in result.side_effects if call["status"] != "denied"]
-    if made:
-        return f" It was not tried again: it may have changed something ({', '.join(made)})."
+    changing = [str(call["tool"]).rpartition("__")[2] for call in result.side_effects if call["status"] != "denied"]
+    if changing:
+        return f" It was not tried again: it may have changed something ({', '.join(changing)})."
     count = result.failure.details.get("attempts", 1) if result.failure else 1
     return f" It was tried {count} times." if count != 1 else ""

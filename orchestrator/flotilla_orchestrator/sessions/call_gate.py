@@ -27,18 +27,18 @@ class CallGate:
         self._inbox, self._one_by_one = session.inbox, asyncio.Lock()
 
     async def check(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | PendingCall | None:
-        decided = self._resumed_call
-        if decided and decided.tool_use_id == call_id and not isinstance(decided, PendingPause):
-            return _failure_of(decided.approval) if isinstance(decided, PendingApproval) else None
+        resumed_call = self._resumed_call
+        if resumed_call and resumed_call.tool_use_id == call_id and not isinstance(resumed_call, PendingPause):
+            return _failure_of(resumed_call.approval) if isinstance(resumed_call, PendingApproval) else None
         async with self._one_by_one:
             if self._inbox.paused:
-                found = PendingPause(call_id)
+                pending_or_failure = PendingPause(call_id)
             elif tool in (DELEGATE, TRANSFER):
-                found = self._pending_delegation(tool, arguments, call_id)
+                pending_or_failure = self._pending_delegation(tool, arguments, call_id)
             else:
-                found = await self._check_approval(tool, arguments, call_id)
-            if found is None or isinstance(found, Failure):
-                return found
+                pending_or_failure = await self._check_approval(tool, arguments, call_id)
+            if pending_or_failure is None or isinstance(pending_or_failure, Failure):
+                return pending_or_failure
             if self.pending:
                 return Failure(
                     "one_at_a_time",
@@ -46,8 +46,8 @@ class CallGate:
                     "Call again once the other one has its result.",
                     retryable=True,
                 )
-            self.pending = found
-            return found
+            self.pending = pending_or_failure
+            return pending_or_failure
 
     def _pending_delegation(self, tool: str, arguments: dict[str, Any], call_id: str) -> PendingDelegation | None:
         assert self._delegation, "it is granted to leads only"
@@ -63,14 +63,14 @@ class CallGate:
         if approvals is None or name is None:
             return None
         try:
-            requested = await approvals.request(name["tool"], arguments, call_id)
+            answer = await approvals.request(name["tool"], arguments, call_id)
         except ServerUnavailable as failure:
             return failure
         except Failure:
             return None  # the call itself is refused for the same reason, in the server's words
-        if requested.approval is None or requested.status != "pending":
-            return _failure_of(requested.approval)
-        return PendingApproval(approvals.server, tool, call_id, requested.approval)
+        if answer.approval is None or answer.status != "pending":
+            return _failure_of(answer.approval)
+        return PendingApproval(approvals.server, tool, call_id, answer.approval)
 
 
 def _failure_of(approval: Approval | None) -> Failure | None:

@@ -71,10 +71,10 @@ class SessionEvents:
         """Keep the first failure: what follows from it says less."""
         self.result.failure = self.result.failure or failure
 
-    async def before_call(self, asked: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
+    async def before_call(self, requested: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         """Let a call run only if its tool is granted and no person has to approve it first."""
-        assert asked["hook_event_name"] == "PreToolUse"
-        tool, arguments, call_id = asked["tool_name"], asked["tool_input"], asked["tool_use_id"]
+        assert requested["hook_event_name"] == "PreToolUse"
+        tool, arguments, call_id = requested["tool_name"], requested["tool_input"], requested["tool_use_id"]
         if tool == STRUCTURED_OUTPUT and self.session.output_schema:
             return {}
         await self._call_started(call_id, tool, arguments)
@@ -109,9 +109,9 @@ class SessionEvents:
         faults.point("call_done")
         await self._call_ended(done["tool_use_id"], "ok")
         # A session ends with its structured output: nobody would read on.
-        if done["tool_name"] == STRUCTURED_OUTPUT or not (said := self.session.inbox.take_messages()):
+        if done["tool_name"] == STRUCTURED_OUTPUT or not (messages := self.session.inbox.take_messages()):
             return {}
-        return {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": said}}
+        return {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": messages}}
 
     async def after_failed_call(self, done: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         assert done["hook_event_name"] == "PostToolUseFailure"
@@ -136,8 +136,8 @@ class SessionEvents:
 
     async def close(self) -> None:
         """End the calls that the session did not live to see the end of; one that waits goes on later."""
-        if held := self.result.pending_call:
-            self._open.discard(held.tool_use_id)
+        if pending := self.result.pending_call:
+            self._open.discard(pending.tool_use_id)
         for call_id in sorted(self._open):
             await self._call_ended(call_id, "interrupted")
 
@@ -154,8 +154,8 @@ class SessionEvents:
             case AssistantMessage():
                 if message.model != SYNTHETIC:
                     self._answer_ids.add(message.message_id)
-                    said = [block.text for block in message.content if isinstance(block, TextBlock)]
-                    self.result.text = "".join(said) or self.result.text  # as far as it gets
+                    messages = [block.text for block in message.content if isinstance(block, TextBlock)]
+                    self.result.text = "".join(messages) or self.result.text  # as far as it gets
                     self.result.turns = len(self._answer_ids)
                     self.result.model = message.model
                     prompt = Tokens.of_answer(message.usage or {}).prompt
@@ -172,12 +172,12 @@ class SessionEvents:
             case _:
                 pass
 
-    async def _record_refused(self, answered: ToolResultBlock) -> None:
+    async def _record_refused(self, result_block: ToolResultBlock) -> None:
         """A call that the CLI refused before any hook heard of it, because no such tool is on offer."""
-        asked = self._requested.get(answered.tool_use_id)
-        if asked and asked.name != STRUCTURED_OUTPUT and asked.id not in self._announced:
-            await self._call_started(asked.id, asked.name, asked.input)
-            await self._call_ended(asked.id, "denied", "unknown_tool")
+        requested = self._requested.get(result_block.tool_use_id)
+        if requested and requested.name != STRUCTURED_OUTPUT and requested.id not in self._announced:
+            await self._call_started(requested.id, requested.name, requested.input)
+            await self._call_ended(requested.id, "denied", "unknown_tool")
 
     async def _call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         if call_id in self._announced:
@@ -197,15 +197,19 @@ class SessionEvents:
         self.result.cost_usd, self.result.input_tokens, self.result.output_tokens = used
         if not message.is_error:
             self.result.text = message.result or ""
-        deferred, held, decided = message.deferred_tool_use, self._gate.pending, self.session.resumed_call
-        if decided and decided.tool_use_id in self._open and not (held and held.tool_use_id == decided.tool_use_id):
-            lost = f"The call that {self.session.agent} was to go on with was neither made nor refused."
-            self.fail(Failure("approval_lost", lost, SEE_LOG))
-        if deferred and held and deferred.id == held.tool_use_id:
+        deferred, pending, resumed_call = message.deferred_tool_use, self._gate.pending, self.session.resumed_call
+        if (
+            resumed_call
+            and resumed_call.tool_use_id in self._open
+            and not (pending and pending.tool_use_id == resumed_call.tool_use_id)
+        ):
+            said = f"The call that {self.session.agent} was to go on with was neither made nor refused."
+            self.fail(Failure("approval_lost", said, SEE_LOG))
+        if deferred and pending and deferred.id == pending.tool_use_id:
             if self.result.failure is None:
-                self.result.pending_approval = held if isinstance(held, PendingApproval) else None
-                self.result.pending_delegation = held if isinstance(held, PendingDelegation) else None
-                self.result.pending_pause = held if isinstance(held, PendingPause) else None
+                self.result.pending_approval = pending if isinstance(pending, PendingApproval) else None
+                self.result.pending_delegation = pending if isinstance(pending, PendingDelegation) else None
+                self.result.pending_pause = pending if isinstance(pending, PendingPause) else None
         elif failure := failure_of(self.session, message):
             self.fail(failure)
         elif self.session.output_schema is not None:
