@@ -23,11 +23,11 @@ from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.engine.launch import run_playbook
 from flotilla_orchestrator.order import Order, new_run_id
 from flotilla_orchestrator.records.journal import Journal, Span
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
 from flotilla_orchestrator.sessions.waiting import Pending
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.server import Rehearsal
 
 ROUNDS = 3
 WORKERS = 3

@@ -12,15 +12,15 @@ from datetime import datetime
 from pathlib import Path
 
 from flotilla_orchestrator import provider
+from flotilla_orchestrator.cli.approver_process import approving
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.engine.launch import run_playbook
 from flotilla_orchestrator.order import Order, new_run_id
 from flotilla_orchestrator.records.journal import Journal
-from flotilla_orchestrator.rehearsal.script import load as load_script
-from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.rehearsal.standin import approving
 from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
+from flotilla_rehearsal.script import load as load_script
+from flotilla_rehearsal.server import Rehearsal
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PLAYBOOK = "billing-dispute"

@@ -16,11 +16,11 @@ from flotilla_orchestrator.order import Order, new_run_id
 from flotilla_orchestrator.records.allowances import Entry
 from flotilla_orchestrator.records.journal import Journal, Run, Span
 from flotilla_orchestrator.records.ledger import Ledger
-from flotilla_orchestrator.rehearsal.script import load as load_script
-from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
 from flotilla_orchestrator.servers.fleet import running
 from flotilla_orchestrator.sessions.agent import Means
 from flotilla_orchestrator.sessions.waiting import Ask, Pending
+from flotilla_rehearsal.script import load as load_script
+from flotilla_rehearsal.server import Rehearsal, Shown
 
 from support import homes, programs
 from support.processes import clean_environment

@@ -41,7 +41,7 @@ def rehearsed(ask: "Ask", journal: "Journal", home: Path) -> "Ask":
     """The approver of a rehearsal also says yes to what steps ask."""
     from ..engine import answers
     from ..engine.kept import database_url
-    from ..rehearsal.standin import NAME
+    from .approver_process import NAME
 
     async def answer(pending: "Pending") -> None:
         if pending.server != STEPS:

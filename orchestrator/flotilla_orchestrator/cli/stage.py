@@ -11,17 +11,20 @@ from .. import provider
 from ..config.config import Config
 from ..errors import Failure
 from ..order import Order, check_inputs
-from ..rehearsal.standin import approving
 from ..servers.fleet import Fleet, Servers
+from .approver_process import approving
 from .arguments import environ_of, keys_folder
 from .asking import AtTerminal, Notice, Ways
 from .decide import rehearsed
 
 if TYPE_CHECKING:
+    from claude_agent_sdk import Message
+    from flotilla_rehearsal.recorder import Recorder
+
     from ..provider import Provider
     from ..records.journal import Journal
-    from ..rehearsal.recorder import Recorder
     from ..sessions.agent import Means
+    from ..sessions.types import Session
     from ..sessions.waiting import Ask
     from ..views.show import Progress
 
@@ -108,7 +111,7 @@ class Stage:
             ask = rehearsed(await self._standin.get(data), journal, self._home)
         else:
             ask = _asking(self._ways(data), progress)
-        yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, self._recorder)
+        yield Means(config, fleet, model, journal, run_folder(self._home, order.run_id), ask, _hear(self._recorder))
 
     async def _fleet(self, order: Order) -> Fleet:
         servers = await self._servers.get(_servers_of(order))
@@ -148,15 +151,23 @@ def _asking(ways: Ways, progress: "Progress | None") -> "Ask":
     return AtTerminal(ways, progress.aside) if progress and has_person() else Notice(ways)
 
 
+def _hear(recorder: "Recorder | None") -> "Callable[[Session, Message], None] | None":
+    if recorder is None:
+        return None
+    from .recording import message_listener
+
+    return message_listener(recorder)
+
+
 @asynccontextmanager
 async def model_of(model: str, name: str, script: Path) -> "AsyncGenerator[Provider]":
     """Claude, or a script in its place."""
     if model != "rehearsal":
         yield provider.live(os.environ)
         return
-    from ..rehearsal.script import ScriptError
-    from ..rehearsal.script import load as load_script
-    from ..rehearsal.server import Rehearsal
+    from flotilla_rehearsal.script import ScriptError
+    from flotilla_rehearsal.script import load as load_script
+    from flotilla_rehearsal.server import Rehearsal
 
     try:
         scripts = load_script(script)

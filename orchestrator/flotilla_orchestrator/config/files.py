@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import yaml
+from flotilla_rehearsal.suggestions import did_you_mean
+from flotilla_rehearsal.yaml_loader import LOADER
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..names import did_you_mean
 from .config import Config, ConfigError, Fleet, Playbook, Problem, Worker
 from .prices import Prices, shipped
-from .yaml_loader import LOADER
 
 Place = tuple[str | int, ...]
 Kind = TypeVar("Kind", bound=BaseModel)

@@ -9,9 +9,9 @@ import logging
 
 from dbos import DBOS
 from flotilla_kit.effects import faults
+from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config import template
 from ..config.config import ToolCall
 from ..errors import Failure
 from ..records.journal import Span, named

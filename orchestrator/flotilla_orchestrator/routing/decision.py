@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from flotilla_kit.terminal.output import visible
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from ..config.config import Config, Playbook
 from ..errors import Failure
-from ..names import did_you_mean
 from ..order import check_values, given_inputs
 from ..records.journal import Run
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from flotilla_kit.identity.keys import KeyRing, KeyRingError, SigningKey, write_jwks
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
-from ..names import did_you_mean
 from .approvals import answered, refusal
 from .connecting import connected
 from .mandate import APPROVAL_TOOLS, ISSUER, Detail, Minter, Tool, tool_details
