@@ -114,9 +114,7 @@ async def queue_worked(
     async with AsyncExitStack() as stack:
         has_lease = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
-        stack.enter_context(
-            process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS))
-        )
+        stack.enter_context(process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS)))
         await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
         yield QueueWorker(name, home, journal, has_lease)
 
