@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-MEMBERS := servers/kit servers/billing servers/crm servers/k8s servers/memory orchestrator
+MEMBERS := servers/kit servers/billing servers/crm servers/k8s servers/memory rehearsal orchestrator
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 CLIENTS := tests/clients/node_modules/.ready
@@ -53,7 +53,7 @@ $(CLIENTS) $(PEER): %/node_modules/.ready: %/package-lock.json $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres --extra semantic \
-		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit -o requirements.lock
+		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit --no-emit-package flotilla-rehearsal -o requirements.lock
 
 clean:
 	rm -rf $(VENV) tests/clients/node_modules benchmarks/node_modules

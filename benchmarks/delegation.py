@@ -22,12 +22,12 @@ from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.journal.journal import Journal, Span
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.runs.launch import run_playbook
 from flotilla_orchestrator.sessions.agent import RunResources
 from flotilla_orchestrator.sessions.decisions import DecisionRequest
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.server import Rehearsal
 
 ROUNDS = 3
 WORKERS = 3

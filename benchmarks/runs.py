@@ -12,15 +12,15 @@ from datetime import datetime
 from pathlib import Path
 
 from flotilla_orchestrator import provider
+from flotilla_orchestrator.cli.approver_process import approving
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.journal.journal import Journal
-from flotilla_orchestrator.rehearsal.script import load as load_script
-from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.rehearsal.standin import approving
 from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.runs.launch import run_playbook
 from flotilla_orchestrator.sessions.agent import RunResources
+from flotilla_rehearsal.script import load as load_script
+from flotilla_rehearsal.server import Rehearsal
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 PLAYBOOK = "billing-dispute"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jsonschema
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from .config.config import MAX_TASK_CHARS, Config, Playbook
 from .errors import Failure
-from .names import did_you_mean
 
 
 def new_run_id() -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import claude_agent_sdk
 import pytest
-from flotilla_orchestrator.rehearsal.script import load
-from flotilla_orchestrator.rehearsal.server import Rehearsal
+from flotilla_rehearsal.script import load
+from flotilla_rehearsal.server import Rehearsal
 from support.processes import BIN, clean_environment
 from support.terminal import at_terminal
 

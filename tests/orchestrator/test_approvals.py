@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pytest
 from flotilla_orchestrator.fleet.approvals import over_http
-from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import Session, SessionResult
+from flotilla_rehearsal.server import Rehearsal
 from support.sessions import Heard, claude_processes, scripted, session
 from support.teller import CHARGE, REFUND, Teller, refund, teller
 

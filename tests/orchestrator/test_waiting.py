@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from flotilla_orchestrator.rehearsal.standin import approving
+from flotilla_orchestrator.cli.approver_process import approving
 from flotilla_orchestrator.sessions.decisions import DecisionRequest
 from support.processes import clean_environment
 from support.stage import Stage, answer, delegate

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from flotilla_orchestrator.config.prices import Tokens, shipped
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.sessions.types import SYNTHETIC
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.server import Rehearsal
 from support.proofs import FULL
 from support.runs import LOOK, READ, Killed
 from support.stage import OUTPUT

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from flotilla_orchestrator.rehearsal.model import Request, Text, ToolUse, content, next_step
-from flotilla_orchestrator.rehearsal.script import Script, ScriptError
+from flotilla_rehearsal.model import Request, Text, ToolUse, content, next_step
+from flotilla_rehearsal.script import Script, ScriptError
 from pydantic import JsonValue
 
 Messages = list[dict[str, JsonValue]]

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from flotilla_orchestrator.config import template
-from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.rehearsal.recorder import Recorder
-from flotilla_orchestrator.rehearsal.script import load
-from flotilla_orchestrator.rehearsal.secrets import Secrets
-from flotilla_orchestrator.rehearsal.server import Rehearsal
-from flotilla_orchestrator.rehearsal.tokens import Sources
+from flotilla_orchestrator.cli.recording import message_listener
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import SessionResult
+from flotilla_rehearsal import template
+from flotilla_rehearsal.recorder import Recorder, RecordingError
+from flotilla_rehearsal.script import load
+from flotilla_rehearsal.secrets import Secrets
+from flotilla_rehearsal.server import Rehearsal
+from flotilla_rehearsal.tokens import Sources
 from support.commands import flotilla
 from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, scripted, session
@@ -97,7 +97,10 @@ async def record(
 ) -> list[Played]:
     """A session for each task that gives these answers, recorded together."""
     recorder = Recorder(file, Secrets(values))
-    ended = [await play(desk, file.parent, scripted(*turns), task, on_message=recorder, **changes) for task in tasks]
+    ended = [
+        await play(desk, file.parent, scripted(*turns), task, on_message=message_listener(recorder), **changes)
+        for task in tasks
+    ]
     recorder.write("test", "a test")
     return ended
 
@@ -242,5 +245,5 @@ def test_a_template_renders_to_the_text_it_was_made_of(text: str, expected: str)
 
 
 def test_a_recorder_that_cannot_write_says_so_before_anything_runs(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="There is no folder"):
+    with pytest.raises(RecordingError, match="There is no folder"):
         Recorder(tmp_path / "no" / "x.yaml", Secrets())

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from flotilla_orchestrator.rehearsal.script import ScriptError, load
+from flotilla_rehearsal.script import ScriptError, load
 
 HEAD = "name: test\nagents:\n  worker:\n    - turns:\n"
 

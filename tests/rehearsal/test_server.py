@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import httpx2
 import pytest
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.server import Rehearsal
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.server import Rehearsal
 
 ASK = {"model": "haiku", "max_tokens": 1, "messages": [{"role": "user", "content": "Hello."}]}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from claude_agent_sdk import McpSdkServerConfig, create_sdk_mcp_server, tool
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.server import Rehearsal
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.server import Rehearsal
 from pydantic import JsonValue
 from support.claude import play
 

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
 import pytest
-from flotilla_orchestrator.config.template import TemplateError, check, render
+from flotilla_rehearsal.template import TemplateError, check, render
 from pydantic import JsonValue
 
 PAGE: JsonValue = {"items": [{"id": "a", "amount_minor": 4900}, {"id": "b", "amount_minor": 100}], "count": 2}

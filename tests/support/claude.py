@@ -12,7 +12,7 @@ from claude_agent_sdk import (
     McpSdkServerConfig,
     ResultMessage,
 )
-from flotilla_orchestrator.rehearsal.server import Rehearsal
+from flotilla_rehearsal.server import Rehearsal
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 from claude_agent_sdk import InMemorySessionStore
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.fleet.approvals import Approval
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.server import Rehearsal
 from flotilla_orchestrator.sessions.deadline import Deadline
 from flotilla_orchestrator.sessions.types import CallStatus, Session
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.server import Rehearsal
 
 from .desk import GRANTED, HIDDEN, Desk
 

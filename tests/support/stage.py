@@ -15,12 +15,12 @@ from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.journal.allowances import LedgerEntry
 from flotilla_orchestrator.journal.journal import Journal, Run, Span
 from flotilla_orchestrator.journal.ledger import Ledger
-from flotilla_orchestrator.rehearsal.script import load as load_script
-from flotilla_orchestrator.rehearsal.server import Rehearsal, Shown
 from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.runs.launch import run_playbook
 from flotilla_orchestrator.sessions.agent import RunResources
 from flotilla_orchestrator.sessions.decisions import DecisionRequest, Notify
+from flotilla_rehearsal.script import load as load_script
+from flotilla_rehearsal.server import Rehearsal, Shown
 
 from support import homes, programs
 from support.processes import clean_environment

@@ -68,7 +68,7 @@ def new_check_id() -> str:
 
 def named_playbook(config: Config, name: str) -> Playbook:
     if name not in config.playbooks:
-        from ..names import did_you_mean
+        from flotilla_rehearsal.suggestions import did_you_mean
 
         known = did_you_mean(name, config.playbooks)
         raise Failure("unknown_playbook", f"There is no playbook `{name}`{known}", f"See {config.folder}/playbooks.")

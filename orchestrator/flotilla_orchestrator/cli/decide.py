@@ -40,8 +40,8 @@ async def decide(arguments: argparse.Namespace) -> int:
 def with_step_approvals(ask: "Notify", journal: "Journal", home: Path) -> "Notify":
     """The approver of a rehearsal also says yes to what steps ask."""
     from ..durable.workflow_store import database_url
-    from ..rehearsal.standin import NAME
     from ..runs import step_answers
+    from .approver_process import NAME
 
     async def approve(pending: "DecisionRequest") -> None:
         if pending.server != STEP_QUESTIONS:

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flotilla_rehearsal.suggestions import did_you_mean
+
 from ..config.config import Config, Playbook, Worker
 from ..config.files import load
 from ..errors import Failure
-from ..names import did_you_mean
 from .arguments import (
     config_folder,
     environ_of,

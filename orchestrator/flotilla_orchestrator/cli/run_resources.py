@@ -11,18 +11,21 @@ from .. import provider
 from ..config.config import Config
 from ..errors import Failure
 from ..fleet.fleet import Fleet, Servers
-from ..rehearsal.standin import approving
 from ..run_request import RunRequest, check_inputs
+from .approver_process import approving
 from .arguments import environ_of, keys_folder
 from .decide import with_step_approvals
 from .decision_prompts import DecisionCommands, DecisionNotice, TerminalPrompt
 
 if TYPE_CHECKING:
+    from claude_agent_sdk import Message
+    from flotilla_rehearsal.recorder import Recorder
+
     from ..journal.journal import Journal
     from ..provider import Provider
-    from ..rehearsal.recorder import Recorder
     from ..sessions.agent import RunResources
     from ..sessions.decisions import Notify
+    from ..sessions.types import Session
     from ..views.show import Progress
 
 _LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
@@ -112,7 +115,15 @@ class ProcessResources:
             ask = with_step_approvals(await self._demo_approver.get(data), journal, self._home)
         else:
             ask = _notify_of(self._commands(data), progress)
-        yield RunResources(config, fleet, model, journal, run_folder(self._home, request.run_id), ask, self._recorder)
+        yield RunResources(
+            config,
+            fleet,
+            model,
+            journal,
+            run_folder(self._home, request.run_id),
+            ask,
+            _message_listener(self._recorder),
+        )
 
     async def _fleet(self, request: RunRequest) -> Fleet:
         servers = await self._servers.get(_servers_of(request))
@@ -152,15 +163,23 @@ def _notify_of(ways: DecisionCommands, progress: "Progress | None") -> "Notify":
     return TerminalPrompt(ways, progress.aside) if progress and has_person() else DecisionNotice(ways)
 
 
+def _message_listener(recorder: "Recorder | None") -> "Callable[[Session, Message], None] | None":
+    if recorder is None:
+        return None
+    from .recording import message_listener
+
+    return message_listener(recorder)
+
+
 @asynccontextmanager
 async def model_of(model: str, name: str, script: Path) -> "AsyncGenerator[Provider]":
     """Claude, or a script in its place."""
     if model != "rehearsal":
         yield provider.live(os.environ)
         return
-    from ..rehearsal.script import ScriptError
-    from ..rehearsal.script import load as load_script
-    from ..rehearsal.server import Rehearsal
+    from flotilla_rehearsal.script import ScriptError
+    from flotilla_rehearsal.script import load as load_script
+    from flotilla_rehearsal.server import Rehearsal
 
     try:
         scripts = load_script(script)

@@ -30,8 +30,9 @@ from .arguments import (
 )
 
 if TYPE_CHECKING:
+    from flotilla_rehearsal.recorder import Recorder
+
     from ..durable.workflow_store import FollowUp
-    from ..rehearsal.recorder import Recorder
 
 
 async def demo(arguments: argparse.Namespace) -> int:
@@ -240,8 +241,6 @@ def _recorder(arguments: argparse.Namespace, config: Config) -> "Recorder | None
     file: Path | None = getattr(arguments, "record", None)
     if file is None:
         return None
-    from ..rehearsal.recorder import Recorder
-    from ..rehearsal.secrets import Secrets
+    from .recording import open_recorder
 
-    named = [name for server in config.fleet.servers.values() for name in (*server.variables, *server.env)]
-    return Recorder(file, Secrets.of(os.environ, named))
+    return open_recorder(file, config)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 import jsonschema
+from flotilla_rehearsal import template
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from ..names import did_you_mean
-from . import template
 from .config import GATE, ROUTER, TOOL_NAME, Fleet, FleetLimits, Playbook, Rule, ToolCall, Worker
 from .source import Files, Place, Source
 from .steps import check_after, check_steps, find_cycle, step_templates

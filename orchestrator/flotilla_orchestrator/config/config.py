@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from flotilla_rehearsal import template
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from . import schemas, template
+from . import schemas
 from .prices import Prices, shipped
 from .schemas import ObjectSchema, OutputSchema
 

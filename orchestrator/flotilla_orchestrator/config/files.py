@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..names import did_you_mean
 from .checks import check
 from .config import Config, ConfigError, Fleet, Playbook, Problem, Worker
 from .prices import Prices, shipped

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from flotilla_rehearsal.yaml_loader import LOADER
 from pydantic import BaseModel, ConfigDict, Field
-
-from .yaml_loader import LOADER
 
 _SHIPPED = Path(__file__).parent / "prices.yaml"
 _FREE = 0.001  # of the list price: what costs nothing is bounded all the same

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import yaml
+from flotilla_rehearsal.yaml_loader import LOADER
 from pydantic import BaseModel
 
 from .config import Problem
-from .yaml_loader import LOADER
 
 Place = tuple[str | int, ...]
 Kind = TypeVar("Kind", bound=BaseModel)

@@ -4,10 +4,10 @@ read before it is there.
 
 from collections.abc import Callable, Iterable, Iterator
 
+from flotilla_rehearsal import template
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from ..names import did_you_mean
-from . import template
 from .config import Playbook, Step
 from .source import Place, Source
 

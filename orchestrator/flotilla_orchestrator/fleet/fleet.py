@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from flotilla_kit.identity.keys import KeyRing, KeyRingError, SigningKey, write_jwks
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from ..config.config import VARIABLE, Config, Playbook, Server, Worker
 from ..errors import Failure, innermost
 from ..mandates.claims import APPROVAL_TOOLS, ISSUER, AuthorizationDetail, Minter, Tool, tool_details
-from ..names import did_you_mean
 from .approvals import answered, refusal
 from .http_client import connected
 from .processes import Process, started

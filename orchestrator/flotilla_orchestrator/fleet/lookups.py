@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from flotilla_rehearsal.template import TemplateError
 from pydantic import JsonValue
 
 from ..config.config import Playbook, ToolCall
-from ..config.template import TemplateError
 from ..errors import Failure
 from ..mandates.claims import RunFacts, tool_details
 from .fleet import Fleet

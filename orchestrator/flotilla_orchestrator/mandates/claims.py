@@ -17,9 +17,9 @@ from typing import Any, Literal, cast
 
 from flotilla_kit.identity.keys import SigningKey
 from flotilla_kit.identity.mandate import MandateError, check_bound
+from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config import template
 from ..config.config import Playbook, Rule, Worker
 from ..errors import Failure
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from flotilla_kit.terminal.output import visible
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from ..config.config import Config, Playbook
 from ..errors import Failure
 from ..journal.journal import Run
-from ..names import did_you_mean
 from ..run_request import check_values, given_inputs
 
 SURE = 0.6  # below, a person is asked

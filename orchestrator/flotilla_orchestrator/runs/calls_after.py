@@ -8,9 +8,9 @@ import asyncio
 import logging
 
 from flotilla_kit.effects import faults
+from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config import template
 from ..config.config import ToolCall
 from ..durable.workflow import step, workflow_id
 from ..durable.workflow_store import JsonObject

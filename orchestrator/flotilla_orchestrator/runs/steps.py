@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 from flotilla_kit.effects import faults
+from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config import template
 from ..config.config import MAX_TASK_CHARS, Playbook, Step
 from ..config.schemas import schema_problem
 from ..config.steps import needed_steps

@@ -11,11 +11,11 @@ from typing import Any
 
 import jsonschema
 from claude_agent_sdk import SdkMcpTool, ToolAnnotations
+from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from ..config.config import GATE, MAX_TASK_CHARS, Worker
 from ..errors import Failure
-from ..names import did_you_mean
 
 DELEGATE = f"mcp__{GATE}__delegate"
 TRANSFER = f"mcp__{GATE}__transfer_case"

@@ -1,6 +1,6 @@
 """The approver of a rehearsal: a process of its own, because whoever runs a playbook must not be able to approve.
 
-    python -m flotilla_orchestrator.rehearsal.approver --jwks FILE --name demo-approver
+    python -m flotilla_orchestrator.cli.demo_approver --jwks FILE --name demo-approver
 
 Its key is made here and never leaves; FILE has the public half before anything is answered. What each line
 `{"server", "url", "approval_id"}` on stdin names is approved, and answered by a line `{"state", "decided_by"}` or

@@ -23,7 +23,7 @@ async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[No
     """
     _make_room(jwks)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "flotilla_orchestrator.rehearsal.approver", "--jwks", jwks, "--name", NAME),
+        *(sys.executable, "-m", "flotilla_orchestrator.cli.demo_approver", "--jwks", jwks, "--name", NAME),
         env=server_environment(environ, "approver", []),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

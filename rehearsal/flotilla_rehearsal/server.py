@@ -21,9 +21,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from flotilla_orchestrator.names import did_you_mean
-from flotilla_orchestrator.rehearsal import model, stream
-from flotilla_orchestrator.rehearsal.script import Misbehaviour, Script, ScriptError, Scripts
+from flotilla_rehearsal import model, stream
+from flotilla_rehearsal.script import Misbehaviour, Script, ScriptError, Scripts
+from flotilla_rehearsal.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)

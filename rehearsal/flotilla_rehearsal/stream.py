@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from flotilla_orchestrator.rehearsal.model import NAME, Text, ToolUse
+from flotilla_rehearsal.model import NAME, Text, ToolUse
 
 ERROR_TYPES = {
     400: "invalid_request_error",

@@ -18,9 +18,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from flotilla_orchestrator.config import template
-from flotilla_orchestrator.config.yaml_loader import LOADER
-from flotilla_orchestrator.names import did_you_mean
+from flotilla_rehearsal import template
+from flotilla_rehearsal.suggestions import did_you_mean
+from flotilla_rehearsal.yaml_loader import LOADER
 
 Misbehaviour = Literal["never", "malformed", "truncated", "bad_arguments", 401, 429, 500, 529]
 

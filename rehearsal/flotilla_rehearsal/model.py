@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, JsonValue
 
-from flotilla_orchestrator.config import template
-from flotilla_orchestrator.rehearsal.script import Script, ScriptError, Turn
+from flotilla_rehearsal import template
+from flotilla_rehearsal.script import Script, ScriptError, Turn
 
 NAME = "rehearsal"
 _NO_ANSWER = "No response requested."  # the CLI's own words between what was interrupted and the prompt to go on

@@ -18,13 +18,12 @@ from claude_agent_sdk import (
 )
 from pydantic import JsonValue
 
-from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.rehearsal.model import RESULT_TOOL, parsed
-from flotilla_orchestrator.rehearsal.script import Scripts
-from flotilla_orchestrator.rehearsal.secrets import REMOVED, Secrets
-from flotilla_orchestrator.rehearsal.tokens import TOKEN, Sources, as_template
-from flotilla_orchestrator.sessions.types import SYNTHETIC, Session
+from flotilla_rehearsal.model import RESULT_TOOL, parsed
+from flotilla_rehearsal.script import Scripts
+from flotilla_rehearsal.secrets import REMOVED, Secrets
+from flotilla_rehearsal.tokens import TOKEN, Sources, as_template
 
+_SYNTHETIC = "<synthetic>"  # the "model" of what the CLI says itself, such as an API error
 _WHEN_WORDS = 6  # so many words of a task are enough to recognise it by, for a person reading the script
 
 
@@ -43,51 +42,66 @@ class _Answer:
         return "\n".join(text for text in self.texts.values() if text.strip())
 
 
-@dataclass
-class _Heard:
-    """One session."""
-
-    agent: str
-    task: str
-    structured: bool
-    answers: dict[str, _Answer] = field(default_factory=dict[str, _Answer])
-    results: dict[str, ToolResultBlock] = field(default_factory=dict[str, ToolResultBlock])
+class RecordingError(ValueError):
+    """A recording that cannot be written where it should go."""
 
 
-class Recorder:
-    """Hears every session of one run (`Session.hear`), also the ones that go on after waiting.
+class RecordedSession:
+    """What is recorded of one session; `Recorder.session` makes it."""
 
-    Args:
-        file: where the script goes.
+    def __init__(self, agent: str, task: str, structured_output: bool) -> None:
+        self.agent = agent
+        self.task = task
+        self.structured_output = structured_output
+        self.answers: dict[str, _Answer] = {}
+        self.results: dict[str, ToolResultBlock] = {}
 
-    Raises:
-        Failure: `bad_record_file`: the file is there already, or has no folder.
-    """
-
-    def __init__(self, file: Path, secrets: Secrets) -> None:
-        if file.exists() or not file.parent.is_dir():
-            message = f"{file} is there already." if file.exists() else f"There is no folder {file.parent}."
-            raise Failure("bad_record_file", message, "Name a new file; nothing was started.")
-        self.file = file
-        self._secrets = secrets
-        self._sessions: dict[str, _Heard] = {}
-
-    def __call__(self, session: Session, message: Message) -> None:
-        new = _Heard(session.agent, session.prompt, session.output_schema is not None)
-        heard = self._sessions.setdefault(session.session_id, new)
+    def add(self, message: Message) -> None:
+        """Record a message, as the Agent SDK yields it."""
         match message:
-            case AssistantMessage() if message.model != SYNTHETIC:
-                answer = heard.answers.setdefault(message.message_id or message.uuid or "", _Answer())
+            case AssistantMessage() if message.model != _SYNTHETIC:
+                answer = self.answers.setdefault(message.message_id or message.uuid or "", _Answer())
                 texts = [block.text for block in message.content if isinstance(block, TextBlock)]
                 answer.texts.update({f"{message.uuid}/{at}": text for at, text in enumerate(texts)})
                 answer.calls.update({block.id: block for block in message.content if isinstance(block, ToolUseBlock)})
             case UserMessage(content=list() as blocks):
                 answered = [block for block in blocks if isinstance(block, ToolResultBlock)]
-                heard.results.update({block.tool_use_id: block for block in answered})
-            case ResultMessage() if heard.answers:
-                list(heard.answers.values())[-1].last = True
+                self.results.update({block.tool_use_id: block for block in answered})
+            case ResultMessage() if self.answers:
+                list(self.answers.values())[-1].last = True
             case _:
                 pass
+
+
+class Recorder:
+    """Collects the sessions of one run and writes them as a script.
+
+    Args:
+        file: where the script goes.
+        secrets: what is removed from it.
+
+    Raises:
+        RecordingError: the file is there already, or has no folder.
+    """
+
+    def __init__(self, file: Path, secrets: Secrets) -> None:
+        if file.exists():
+            raise RecordingError(f"{file} is there already.")
+        if not file.parent.is_dir():
+            raise RecordingError(f"There is no folder {file.parent}.")
+        self.file = file
+        self._secrets = secrets
+        self._sessions: dict[str, RecordedSession] = {}
+
+    def session(self, session_id: str, *, agent: str, task: str, structured_output: bool = False) -> RecordedSession:
+        """The recording of a session: a new one, or that of the same id, which goes on.
+
+        Args:
+            session_id: any name that no other session of the run has.
+            task: the session's first prompt.
+            structured_output: the session was given an output format.
+        """
+        return self._sessions.setdefault(session_id, RecordedSession(agent, task, structured_output))
 
     def write(self, name: str, origin: str) -> str:
         """Write the script.
@@ -117,7 +131,7 @@ class Recorder:
         self.file.write_text(head + text, encoding="utf-8")
         return f"{self.file} (removed: {removed})"
 
-    def _turns(self, heard: _Heard) -> list[JsonValue]:
+    def _turns(self, heard: RecordedSession) -> list[JsonValue]:
         sources = Sources(heard.task)
         turns: list[JsonValue] = []
         taken: set[str] = set()
@@ -126,7 +140,7 @@ class Recorder:
         for answer in answers:
             calls = [call for call in answer.calls.values() if call.id in heard.results or answer is answers[-1]]
             said = f"{said}{answer.text}"
-            if not calls and answer is not answers[-1] and not (answer.last or heard.structured):
+            if not calls and answer is not answers[-1] and not (answer.last or heard.structured_output):
                 continue  # cut off on its way: the next answer goes on from here
             turn: dict[str, JsonValue] = {"say": self._clean(said, sources)} if said else {}
             said = ""
@@ -153,7 +167,7 @@ class Recorder:
         known = _each(value, self._secrets.without_credentials, self._secrets)
         return _each(as_template(known, sources), self._secrets.without_any, self._secrets)
 
-    def _when(self, heard: _Heard, others: list[_Heard]) -> str:
+    def _when(self, heard: RecordedSession, others: list[RecordedSession]) -> str:
         """How this task begins, up to where no other one of the agent begins so; ids may differ in a replay."""
         own, *rest = [self._secrets.without_any(session.task).split() for session in (heard, *others)]
         enough = max(_WHEN_WORDS, *(_shared(own, other) + 1 for other in rest))
@@ -175,7 +189,7 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
-def _distinct(sessions: list[_Heard]) -> list[_Heard]:
+def _distinct(sessions: list[RecordedSession]) -> list[RecordedSession]:
     """One for each task of an agent: the last, which is what the run went on with when a task was tried again."""
     return list({(heard.agent, heard.task): heard for heard in sessions}.values())
 

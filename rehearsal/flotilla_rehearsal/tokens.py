@@ -11,7 +11,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from flotilla_orchestrator.rehearsal.secrets import EMAIL
+from flotilla_rehearsal.secrets import EMAIL
 
 # `rf_12ab`, `ch_maya_feb_2`, a UUID, an e-mail address. An id has a digit, which tells it from a word like `no_refund`.
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

@@ -1,0 +1,1 @@
+"""A scripted model in place of Claude, for tests and demos of applications on the Claude Agent SDK."""
