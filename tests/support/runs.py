@@ -28,9 +28,13 @@ class Killed:
     Args:
         environment: on top of a clean one.
         flags: of the billing server.
+        session_wait_s: how long a session keeps its process while its calls wait; 0: it ends in front of each.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, *flags: str) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *flags: str, session_wait_s: float = 0
+    ) -> None:
+        self._session_wait_s = session_wait_s
         self.home, self.configs = folder / "home", folder / "configs"
         self.home.mkdir(parents=True)
         homes.prepare(self.home)
@@ -131,7 +135,7 @@ class Killed:
     def _fleet(self, flags: tuple[str, ...]) -> dict[str, Any]:
         return {
             "servers": {"billing": {"command": [*programs.command("flotilla-billing"), "--demo-data", *flags]}},
-            "limits": {"retries": 0},
+            "limits": {"retries": 0, "session_wait_s": self._session_wait_s},
         }
 
     def _worker(self, name: str, **front: Any) -> None:
