@@ -1,6 +1,7 @@
 """The arrows of ARCHITECTURE.md: who may import whom, and how long a file may be."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -149,6 +150,15 @@ def test_the_sandbox_is_another_program_than_the_kubernetes_server() -> None:
             assert inside <= {"sandbox"}, path
         else:
             assert "sandbox" not in inside or path.name == "__main__.py", path
+
+
+def test_a_script_is_played_without_the_sdk_and_without_pytest() -> None:
+    """They are extras of flotilla-rehearsal, each for one module."""
+    extras = {"recorder": {"claude_agent_sdk"}, "pytest_plugin": {"pytest"}}
+    always = {"anyio", "flotilla_rehearsal", "jinja2", "pydantic", "pydantic_core", "starlette", "uvicorn", "yaml"}
+    for path in files("flotilla_rehearsal"):
+        needed = {module.split(".")[0] for module in imports("flotilla_rehearsal", path)} - sys.stdlib_module_names
+        assert needed <= always | extras.get(path.stem, set()), path
 
 
 def test_only_one_folder_knows_dbos() -> None:

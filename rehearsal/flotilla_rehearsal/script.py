@@ -1,7 +1,7 @@
-"""Scripts of the scripted model: what their YAML may say. `docs/rehearsal.md` is the reference."""
+"""Scripts: what the scripted model answers, as YAML or as data. `docs/rehearsal.md` is the reference."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -33,26 +33,26 @@ Value = TypeVar("Value", bound=JsonValue)
 Item = TypeVar("Item")
 
 
-def _parses(value: Value) -> Value:
+def _check_templates(value: Value) -> Value:
     template.check(value)
     return value
 
 
-def _object(value: JsonValue) -> JsonValue:
+def _mapping_or_template(value: JsonValue) -> JsonValue:
     if not isinstance(value, dict | str):
         raise ValueError("a mapping, or a template that yields one")
     return value
 
 
-def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+def _not_empty(items: tuple[Item, ...]) -> tuple[Item, ...]:
     if not items:
         raise ValueError("at least one is needed")
     return items
 
 
-Template = Annotated[str, AfterValidator(_parses)]
-Arguments = Annotated[dict[str, JsonValue], AfterValidator(_parses)]
-Result = Annotated[JsonValue, AfterValidator(_object), AfterValidator(_parses)]
+Template = Annotated[str, AfterValidator(_check_templates)]
+Arguments = Annotated[dict[str, JsonValue], AfterValidator(_check_templates)]
+Result = Annotated[JsonValue, AfterValidator(_mapping_or_template), AfterValidator(_check_templates)]
 
 
 class _Strict(BaseModel):
@@ -79,7 +79,7 @@ class Turn(_Strict):
     call: str | None = Field(default=None, min_length=1)
     id: str | None = Field(default=None, pattern=r"^\w+$")
     arguments: Arguments | None = None
-    calls: Annotated[tuple[Call, ...], AfterValidator(_some)] = ()
+    calls: Annotated[tuple[Call, ...], AfterValidator(_not_empty)] = ()
     result: Result = None
     misbehave: Misbehaviour | None = None
     times: int | None = Field(default=None, ge=1)
@@ -115,7 +115,7 @@ class Script(_Strict):
     """What one agent does with a task that matches `when` (any task, when that is absent)."""
 
     when: str | None = None
-    turns: Annotated[tuple[Turn, ...], AfterValidator(_some)]
+    turns: Annotated[tuple[Turn, ...], AfterValidator(_not_empty)]
 
     @field_validator("when")
     @classmethod
@@ -131,29 +131,67 @@ class Scripts(_Strict):
     """The scripts of one rehearsal, by agent; an agent's first match wins."""
 
     name: str = Field(min_length=1)
-    agents: dict[str, Annotated[tuple[Script, ...], AfterValidator(_some)]]
+    agents: dict[str, Annotated[tuple[Script, ...], AfterValidator(_not_empty)]]
+
+
+ScriptSource = str | Path | Mapping[str, object] | Scripts
+"""YAML text, a file of it, or the same as data."""
+
+
+def read(source: ScriptSource) -> Scripts:
+    """Scripts from any of their forms.
+
+    Raises:
+        ScriptError: with every problem found, one a line.
+    """
+    match source:
+        case Scripts():
+            return source
+        case Path():
+            return load(source)
+        case str():
+            return parse(source)
+        case _:
+            try:
+                return Scripts.model_validate(source)
+            except ValidationError as error:
+                raise ScriptError("\n".join(map(_describe, error.errors()))) from error
 
 
 def load(path: Path) -> Scripts:
-    """Read a file of scripts.
+    """Scripts from a file.
 
     Raises:
         ScriptError: with every problem found, one a line, each as `file:line: problem; fix`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        data: object = yaml.load(text, LOADER)
+        return parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise ScriptError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ScriptError(f"{path}: not valid YAML: {error}") from error
+
+
+def parse(text: str, name: str = "script") -> Scripts:
+    """Scripts from YAML text.
+
+    Args:
+        name: what problems call the text.
+
+    Raises:
+        ScriptError: with every problem found, one a line, each as `name:line: problem; fix`.
+    """
+    try:
+        data: object = yaml.load(text, LOADER)
+    except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        place = f"{path}:{mark.line + 1}" if mark else path
+        place = f"{name}:{mark.line + 1}" if mark else name
         raise ScriptError(f"{place}: not valid YAML: {getattr(error, 'problem', error)}") from error
     try:
         return Scripts.model_validate(data)
     except ValidationError as error:
         tree = yaml.compose(text, LOADER)
-        lines = [f"{path}:{_line(tree, problem['loc'])}: {_describe(problem)}" for problem in error.errors()]
+        lines = [f"{name}:{_line(tree, problem['loc'])}: {_describe(problem)}" for problem in error.errors()]
         raise ScriptError("\n".join(lines)) from error
 
 

@@ -1,15 +1,17 @@
-"""The loopback Messages API that plays a rehearsal, in the caller's own event loop.
+"""A Messages API on 127.0.0.1 that answers from scripts, in the caller's own event loop.
 
-Every agent has its own base URL, so a request says who is asking: `ANTHROPIC_BASE_URL=rehearsal.url("researcher")`.
+Every agent has its own base URL, by which a request says who is asking.
 """
 
 import asyncio
+import os
 import socket
 from collections import Counter, defaultdict, deque
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 from typing import Self
 
@@ -21,26 +23,38 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from flotilla_rehearsal import model, stream
+from flotilla_rehearsal import responses
+from flotilla_rehearsal.environment import session_environment
+from flotilla_rehearsal.messages_api import MessagesRequest
 from flotilla_rehearsal.script import Misbehaviour, Script, ScriptError, Scripts
+from flotilla_rehearsal.scripted_model import ScriptedTurn, answer_content, next_turn
 from flotilla_rehearsal.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One request: what the model was shown, and its answer."""
+class RecordedRequest:
+    """One request for an answer."""
 
     at: datetime
     agent: str
     session_id: str
+    """Of the Claude CLI; empty for other clients."""
     tools: tuple[str, ...]
+    """Names of the tools that the model saw."""
     messages: int
-    answer: str  # "turn 2", "turn 2: 529", or what is wrong with the script
-    model: str  # that was asked for
+    """How many there were."""
+    answer: str
+    """`turn 2`, `turn 2: 529`, or what is wrong with the script."""
+    model: str
+    """The one that was asked for."""
+    task: str
+    """Text of the first user message."""
+    system: str
+    """Text of the system prompt."""
 
 
 class Rehearsal:
-    """Plays `scripts` while its context is open.
+    """A Messages API that answers from `scripts`, as long as its context is open.
 
     Attributes:
         requests: the last 1,000 requests for an answer, oldest first.
@@ -48,7 +62,7 @@ class Rehearsal:
     """
 
     def __init__(self, scripts: Scripts) -> None:
-        self.requests: deque[Shown] = deque(maxlen=1000)
+        self.requests: deque[RecordedRequest] = deque(maxlen=1000)
         self.model_seconds: defaultdict[str, float] = defaultdict(float)
         self._agents = scripts.agents
         self._misbehaved: Counter[tuple[str, int, int]] = Counter()
@@ -90,6 +104,23 @@ class Rehearsal:
         """The base URL for one agent's sessions."""
         return f"http://127.0.0.1:{self._port}/{agent}"
 
+    def environment(self, config_folder: Path, agent: str = "") -> dict[str, str]:
+        """Variables that have a session answered here: `ClaudeAgentOptions(env=…)`.
+
+        The SDK adds them to those of the process, so credentials, providers and proxies found there are overridden.
+
+        Args:
+            config_folder: where the CLI keeps its settings and transcripts; never the one of a person.
+            agent: whose script it is; may be left out where there is only one.
+
+        Raises:
+            ValueError: the scripts have no such agent, or several and none is named.
+        """
+        name = agent or (next(iter(self._agents)) if len(self._agents) == 1 else "")
+        if name not in self._agents:
+            raise ValueError(f"there is no agent {name!r}{did_you_mean(name, self._agents)}")
+        return session_environment(self.url(name), config_folder, os.environ)
+
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = perf_counter()
         try:
@@ -102,49 +133,58 @@ class Rehearsal:
         agent: str = request.path_params["agent"]
         body = await request.body()
         try:
-            asked = model.Request.model_validate_json(body)
+            asked = MessagesRequest.model_validate_json(body)
         except ValidationError as error:
-            return _refusal(400, f"not a Messages API request: {error}")
+            return _error_response(400, f"not a Messages API request: {error}")
         try:
             scripts = self._scripts(agent)
-            step = model.next_step(scripts, asked)
-            fault = self._fault(agent, step)
-            content = model.content(step, asked)
+            scripted = next_turn(scripts, asked)
+            fault = self._fault(agent, scripted)
+            content = answer_content(scripted, asked)
         except ScriptError as error:
             self._record(request, agent, asked, str(error))
-            return _refusal(400, f"rehearsal script of {agent}: {error}")
-        self._record(request, agent, asked, f"turn {step.number}" + (f": {fault}" if fault else ""))
+            return _error_response(400, f"rehearsal script of {agent}: {error}")
+        self._record(request, agent, asked, f"turn {scripted.number}" + (f": {fault}" if fault else ""))
         if fault == "never":
             await self._wait(request, None)
-            return _refusal(500, "the rehearsal is over")
-        if step.turn.delay_s:
-            await self._wait(request, step.turn.delay_s)
+            return _error_response(500, "the rehearsal is over")
+        if scripted.turn.delay_s:
+            await self._wait(request, scripted.turn.delay_s)
         if isinstance(fault, int):
-            return _refusal(fault, f"rehearsal: {agent} misbehaves with {fault}")
-        tokens = stream.tokens(len(body))
+            return _error_response(fault, f"rehearsal: {agent} misbehaves with {fault}")
+        tokens = responses.token_estimate(len(body))
         if asked.stream:
-            return StreamingResponse(stream.events(content, tokens, fault), media_type="text/event-stream")
-        return Response(stream.body(content, tokens, fault), media_type="application/json")
+            return StreamingResponse(responses.events(content, tokens, fault), media_type="text/event-stream")
+        return Response(responses.json_body(content, tokens, fault), media_type="application/json")
 
     def _scripts(self, agent: str) -> tuple[Script, ...]:
         if agent not in self._agents:
             raise ScriptError(f"the rehearsal has no agent {agent}{did_you_mean(agent, self._agents)}")
         return self._agents[agent]
 
-    def _fault(self, agent: str, step: model.Step) -> Misbehaviour | None:
-        """How this request fails; a turn with `times` fails that often, over all sessions of the agent."""
-        turn = step.turn
-        key = (agent, step.script, step.number)
+    def _fault(self, agent: str, scripted: ScriptedTurn) -> Misbehaviour | None:
+        """How this request is to fail; a turn with `times` fails that often, over all sessions of the agent."""
+        turn = scripted.turn
+        key = (agent, scripted.script_index, scripted.number)
         if turn.misbehave is None or (turn.times and self._misbehaved[key] >= turn.times):
             return None
         self._misbehaved[key] += 1
         return turn.misbehave
 
-    def _record(self, request: Request, agent: str, asked: model.Request, answer: str) -> None:
+    def _record(self, request: Request, agent: str, asked: MessagesRequest, answer: str) -> None:
         session_id = request.headers.get("x-claude-code-session-id", "")
-        tools = tuple(tool.name for tool in asked.tools if not tool.defer_loading)
         self.requests.append(
-            Shown(datetime.now(UTC), agent, session_id, tools, len(asked.messages), answer, asked.model)
+            RecordedRequest(
+                at=datetime.now(UTC),
+                agent=agent,
+                session_id=session_id,
+                tools=tuple(tool.name for tool in asked.tools if not tool.defer_loading),
+                messages=len(asked.messages),
+                answer=answer,
+                model=asked.model,
+                task=asked.task,
+                system=asked.system_text,
+            )
         )
 
     async def _wait(self, request: Request, seconds: float | None) -> None:
@@ -172,8 +212,8 @@ class _Server(uvicorn.Server):
 
 
 async def _count_tokens(request: Request) -> Response:
-    return JSONResponse({"input_tokens": stream.tokens(len(await request.body()))})
+    return JSONResponse({"input_tokens": responses.token_estimate(len(await request.body()))})
 
 
-def _refusal(status: int, message: str) -> Response:
-    return JSONResponse(stream.error(status, message), status)
+def _error_response(status: int, message: str) -> Response:
+    return JSONResponse(responses.error(status, message), status)

@@ -1,4 +1,4 @@
-"""Names a person or a model got wrong, and the one that was probably meant."""
+"""The known name that is closest to a misspelt one, for error messages."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Templates in the orchestrator's YAML: sandboxed Jinja2 that keeps values, not only text.
+"""The template language of scripts and playbooks: sandboxed Jinja2 that keeps values, not only text.
 
 A string that is exactly one `{{ expression }}` yields the expression's own value; any other string renders
 to text. Data is never a template: what an expression yields is not rendered again.

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from flotilla_rehearsal.model import Request, Text, ToolUse, content, next_step
+from flotilla_rehearsal.messages_api import MessagesRequest, Text, ToolUse
 from flotilla_rehearsal.script import Script, ScriptError
+from flotilla_rehearsal.scripted_model import answer_content, next_turn
 from pydantic import JsonValue
 
 Messages = list[dict[str, JsonValue]]
@@ -17,8 +18,8 @@ def scripts(*turns: Mapping[str, object], when: str | None = None) -> tuple[Scri
 
 
 def answer(played: tuple[Script, ...], messages: Messages, *tools: str) -> list[Text | ToolUse]:
-    request = Request.model_validate({"messages": messages, "tools": [{"name": name} for name in tools]})
-    return content(next_step(played, request), request)
+    request = MessagesRequest.model_validate({"messages": messages, "tools": [{"name": name} for name in tools]})
+    return answer_content(next_turn(played, request), request)
 
 
 def said(played: tuple[Script, ...], messages: Messages) -> str:

@@ -12,11 +12,11 @@ from flotilla_orchestrator.cli.recording import message_listener
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import SessionResult
 from flotilla_rehearsal import template
+from flotilla_rehearsal.ids import IdSources
 from flotilla_rehearsal.recorder import Recorder, RecordingError
 from flotilla_rehearsal.script import load
-from flotilla_rehearsal.secrets import Secrets
+from flotilla_rehearsal.secret_filter import SecretFilter
 from flotilla_rehearsal.server import Rehearsal
-from flotilla_rehearsal.tokens import Sources
 from support.commands import flotilla
 from support.desk import GRANTED, Desk, running_desk
 from support.sessions import Heard, scripted, session
@@ -96,7 +96,7 @@ async def record(
     **changes: Any,
 ) -> list[Played]:
     """A session for each task that gives these answers, recorded together."""
-    recorder = Recorder(file, Secrets(values))
+    recorder = Recorder(file, SecretFilter(values))
     ended = [
         await play(desk, file.parent, scripted(*turns), task, on_message=message_listener(recorder), **changes)
         for task in tasks
@@ -185,7 +185,7 @@ def test_values_of_secret_variables_are_removed_from_a_command_s_recording(tmp_p
 
 @pytest.mark.parametrize("number", ["4242 4242 4242 4243", "1234567890123", "2026-11-21 09:14:03.123"])
 def test_a_number_that_is_no_card_stays(number: str) -> None:
-    assert Secrets().without_any(f"It is {number}.") == f"It is {number}."
+    assert SecretFilter().without_secrets(f"It is {number}.") == f"It is {number}."
 
 
 @pytest.mark.real_cli
@@ -238,12 +238,12 @@ RESULTS: dict[str, Any] = {"page": {"items": [{"id": "in_7", "note": "see rf_1a 
     ],
 )
 def test_a_template_renders_to_the_text_it_was_made_of(text: str, expected: str) -> None:
-    sources = Sources("Case t_3.")
+    sources = IdSources("Case t_3.")
     sources.add("results.page", RESULTS["page"])
-    assert sources.templated(text) == expected
+    assert sources.as_template(text) == expected
     assert template.render(expected, {"task": "Case t_3.", "results": RESULTS}) == text
 
 
 def test_a_recorder_that_cannot_write_says_so_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="There is no folder"):
-        Recorder(tmp_path / "no" / "x.yaml", Secrets())
+        Recorder(tmp_path / "no" / "x.yaml", SecretFilter())

@@ -75,7 +75,7 @@ async def test_model_seconds_include_the_delay() -> None:
     async with rehearsal({"say": "Hi.", "delay_s": 0.05}) as played:
         await ask(played.url("worker"))
     assert played.model_seconds["worker"] >= 0.05
-    assert "turn 1" in [shown.answer for shown in played.requests]
+    assert "turn 1" in [request.answer for request in played.requests]
 
 
 async def test_closing_ends_a_request_that_would_never_be_answered() -> None:

@@ -75,9 +75,9 @@ async def test_an_argument_templated_from_an_earlier_result_reaches_the_tool(des
     assert played.models == {"rehearsal"}
     assert played.result.total_cost_usd
     # Three turns, three requests: the CLI asks for nothing beside the conversation.
-    assert [shown.answer for shown in rehearsal.requests] == ["turn 1", "turn 2", "turn 3"]
-    assert {shown.tools for shown in rehearsal.requests} == {("mcp__desk__find_charge", "mcp__desk__refund")}
-    assert {shown.session_id for shown in rehearsal.requests} == {played.result.session_id}
+    assert [request.answer for request in rehearsal.requests] == ["turn 1", "turn 2", "turn 3"]
+    assert {request.tools for request in rehearsal.requests} == {("mcp__desk__find_charge", "mcp__desk__refund")}
+    assert {request.session_id for request in rehearsal.requests} == {played.result.session_id}
 
 
 async def test_a_result_arrives_as_structured_output(desk: Desk, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_a_result_never_given_is_asked_for_once_and_then_missing(desk: Des
         played = await play(rehearsal, tmp_path, desk.server, schema=SCHEMA)
     assert (played.result.subtype, played.result.is_error) == ("success", False)
     assert played.result.structured_output is None
-    assert [shown.answer for shown in rehearsal.requests] == ["turn 1", "turn 2"]
+    assert [request.answer for request in rehearsal.requests] == ["turn 1", "turn 2"]
 
 
 async def test_a_call_that_cannot_run_comes_back_as_an_error(desk: Desk, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ async def test_failures_that_pass_are_retried_and_no_call_runs_twice(desk: Desk,
         played = await play(rehearsal, tmp_path, desk.server)
     assert played.result.result == "Done."
     assert len(desk.calls) == len(faults)
-    assert [shown.answer for shown in rehearsal.requests if ":" in shown.answer] == [
+    assert [request.answer for request in rehearsal.requests if ":" in request.answer] == [
         f"turn {number}: {fault}" for number, fault in enumerate(faults, 1)
     ]
 

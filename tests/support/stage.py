@@ -20,7 +20,7 @@ from flotilla_orchestrator.runs.launch import run_playbook
 from flotilla_orchestrator.sessions.agent import RunResources
 from flotilla_orchestrator.sessions.decisions import DecisionRequest, Notify
 from flotilla_rehearsal.script import load as load_script
-from flotilla_rehearsal.server import Rehearsal, Shown
+from flotilla_rehearsal.server import RecordedRequest, Rehearsal
 
 from support import homes, programs
 from support.processes import clean_environment
@@ -43,7 +43,7 @@ class Played:
 
     run: Run
     spans: list[Span]
-    requests: list[Shown]
+    requests: list[RecordedRequest]
     ledger: Mapping[str, LedgerEntry] = field(default_factory=dict[str, LedgerEntry])
     """By the session's span."""
 

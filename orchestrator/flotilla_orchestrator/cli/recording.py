@@ -6,7 +6,7 @@ from pathlib import Path
 
 from claude_agent_sdk import Message
 from flotilla_rehearsal.recorder import Recorder, RecordingError
-from flotilla_rehearsal.secrets import Secrets
+from flotilla_rehearsal.secret_filter import SecretFilter
 
 from ..config.config import Config
 from ..errors import Failure
@@ -21,7 +21,7 @@ def open_recorder(file: Path, config: Config) -> Recorder:
     """
     named = [name for server in config.fleet.servers.values() for name in (*server.variables, *server.env)]
     try:
-        return Recorder(file, Secrets.of(os.environ, named))
+        return Recorder(file, SecretFilter.from_environment(os.environ, named))
     except RecordingError as error:
         raise Failure("bad_record_file", str(error), "Name a new file; nothing was started.") from error
 

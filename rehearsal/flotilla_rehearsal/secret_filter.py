@@ -1,4 +1,4 @@
-"""What must not get into a recording: credentials, card numbers and e-mail addresses, known by value or by shape.
+"""Removes credentials, card numbers and e-mail addresses from text, by their values or by their shapes.
 
 Shapes are what vendors publish: Anthropic, OpenAI and Stripe keys (`sk-…`, `sk_live_…`), GitHub, GitLab, Slack, AWS and
 Google tokens, JWTs (RFC 7519), `Authorization` values (RFC 9110), passwords in URLs, PEM private keys; card numbers are
@@ -20,7 +20,7 @@ _SECRET_VARIABLE = re.compile(
 _SECRET_ARGUMENT = re.compile(
     r"(?:^|[_-])(?:passwd|password|secret|token|credentials?|(?:api|access|private)_?key)$", re.I
 )
-_SHORTEST = 6  # a value as short as that is a word, and would be removed from every sentence
+_MIN_CHARS = 6  # a value as short as that is a word, and would be removed from every sentence
 _SHAPES = {
     "private_key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     "jwt": r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?",
@@ -35,7 +35,7 @@ _SHAPE = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.i
 _EMAIL = re.compile(EMAIL)
 
 
-class Secrets:
+class SecretFilter:
     """Removes secrets from text and counts them.
 
     Args:
@@ -45,12 +45,12 @@ class Secrets:
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._found: set[tuple[str, str]] = set()
         # The longest first: one can be a part of another.
-        known = sorted({value for value in values if len(value) >= _SHORTEST}, key=len, reverse=True)
+        known = sorted({value for value in values if len(value) >= _MIN_CHARS}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str], names: Iterable[str]) -> Self:
-        """The values of these variables, and of all whose name says that they are secret (`…_KEY`, `…_TOKEN`, …)."""
+    def from_environment(cls, environ: Mapping[str, str], names: Iterable[str] = ()) -> Self:
+        """A filter for the values of these variables and of all whose names say so (`…_KEY`, `…_TOKEN`, …)."""
         named = set(names)
         return cls(value for name, value in environ.items() if name in named or _SECRET_VARIABLE.search(name))
 
@@ -64,20 +64,21 @@ class Secrets:
         """The text with `[removed:KIND]` for everything but e-mail addresses."""
         if self._known:
             text = self._known.sub(lambda match: self._placeholder("variable", match[0]), text)
-        return _SHAPE.sub(self._shaped, text)
+        return _SHAPE.sub(self._replace_shape, text)
 
-    def without_any(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
+        """The text with `[removed:KIND]` for all of them."""
         return _EMAIL.sub(lambda match: self._placeholder("email", match[0]), self.without_credentials(text))
 
-    def named(self, key: str, value: JsonValue) -> JsonValue:
+    def argument(self, key: str, value: JsonValue) -> JsonValue:
         """The value, unless it is text under a name that says it is a secret."""
         if isinstance(value, str) and value and _SECRET_ARGUMENT.search(key) and not REMOVED.fullmatch(value):
             return self._placeholder("named", value)
         return value
 
-    def _shaped(self, match: re.Match[str]) -> str:
+    def _replace_shape(self, match: re.Match[str]) -> str:
         kind = str(match.lastgroup)
-        if kind == "card" and not _is_card(match[0]):
+        if kind == "card" and not _has_card_check_digit(match[0]):
             return match[0]
         return self._placeholder(kind, match[0])
 
@@ -86,7 +87,7 @@ class Secrets:
         return f"[removed:{kind}]"
 
 
-def _is_card(text: str) -> bool:
+def _has_card_check_digit(text: str) -> bool:
     """The check digit of ISO/IEC 7812 (Luhn)."""
     digits = [int(digit) for digit in text if digit.isdigit()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]

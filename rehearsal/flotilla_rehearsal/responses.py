@@ -1,4 +1,4 @@
-"""An answer on the wire: the Messages API's JSON, its server-sent events, its errors, and how each can go wrong.
+"""Responses of the Messages API: JSON, server-sent events and errors, also malformed ones on request.
 
 The shapes are those of the public Messages API (streaming and errors pages of its reference).
 """
@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pydantic import JsonValue
 
-from flotilla_rehearsal.model import NAME, Text, ToolUse
+from flotilla_rehearsal.messages_api import MODEL_NAME, Text, ToolUse
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -25,7 +25,7 @@ Fault = Literal["malformed", "truncated", "bad_arguments"]
 INVALID_JSON = '{"invalid": '
 
 
-def tokens(size: int) -> int:
+def token_estimate(size: int) -> int:
     """An estimate from bytes: there is no tokenizer here, and four bytes a token is near enough for accounting."""
     return max(1, size // 4)
 
@@ -34,15 +34,15 @@ def error(status: int, message: str) -> JsonObject:
     return {"type": "error", "error": {"type": ERROR_TYPES[status], "message": message}}
 
 
-def message(content: Sequence[Text | ToolUse], input_tokens: int) -> JsonObject:
-    """The whole answer."""
+def answer(content: Sequence[Text | ToolUse], input_tokens: int) -> JsonObject:
+    """An answer as the JSON of a message."""
     blocks: list[JsonValue] = [_block(block) for block in content]
-    usage: JsonObject = {"input_tokens": input_tokens, "output_tokens": tokens(len(json.dumps(blocks)))}
+    usage: JsonObject = {"input_tokens": input_tokens, "output_tokens": token_estimate(len(json.dumps(blocks)))}
     return {
         "id": f"msg_{uuid4().hex}",
         "type": "message",
         "role": "assistant",
-        "model": NAME,
+        "model": MODEL_NAME,
         "content": blocks,
         "stop_reason": "tool_use" if any(isinstance(block, ToolUse) for block in content) else "end_turn",
         "stop_sequence": None,
@@ -50,22 +50,20 @@ def message(content: Sequence[Text | ToolUse], input_tokens: int) -> JsonObject:
     }
 
 
-def body(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None) -> bytes:
-    """The answer to a request without `stream`, with the `fault` asked for."""
+def json_body(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None) -> bytes:
+    """The response to a request without `stream`, with the `fault` asked for."""
     if fault == "malformed":
         return INVALID_JSON.encode()
-    answer = message(content, input_tokens)
+    whole = answer(content, input_tokens)
     if fault == "bad_arguments":
-        answer["content"] = [
-            {**_block(block), "input": INVALID_JSON} for block in content if isinstance(block, ToolUse)
-        ]
-    encoded = json.dumps(answer).encode()
+        whole["content"] = [{**_block(block), "input": INVALID_JSON} for block in content if isinstance(block, ToolUse)]
+    encoded = json.dumps(whole).encode()
     return encoded[: len(encoded) // 2] if fault == "truncated" else encoded
 
 
 def events(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None) -> Iterator[bytes]:
-    """The same answer as server-sent events, with the `fault` asked for."""
-    whole = message(content, input_tokens)
+    """The response to a request with `stream`: server-sent events, with the `fault` asked for."""
+    whole = answer(content, input_tokens)
     yield _event("message_start", {"message": {**whole, "content": [], "stop_reason": None}})
     if fault == "malformed":
         yield f"event: content_block_start\ndata: {INVALID_JSON}\n\n".encode()
@@ -76,12 +74,12 @@ def events(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | 
         else:
             start, kind, field = {**_block(block), "input": {}}, "input_json_delta", "partial_json"
             payload = INVALID_JSON if fault == "bad_arguments" else json.dumps(block.input)
-        cut = fault == "truncated" and index == len(content) - 1
-        if cut:
+        truncated = fault == "truncated" and index == len(content) - 1
+        if truncated:
             payload = payload[: len(payload) // 2]
         yield _event("content_block_start", {"index": index, "content_block": start})
         yield _event("content_block_delta", {"index": index, "delta": {"type": kind, field: payload}})
-        if cut:
+        if truncated:
             return
         yield _event("content_block_stop", {"index": index})
     yield _event("message_delta", {"delta": {"stop_reason": whole["stop_reason"]}, "usage": whole["usage"]})
