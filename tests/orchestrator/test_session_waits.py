@@ -1,4 +1,4 @@
-"""A session whose call waits keeps its process while that is cheap: it goes on at once, or ends in front of the call."""
+"""A session whose call waits keeps its process while that is cheap: it goes on at once, or ends before the call."""
 
 import asyncio
 import sqlite3
@@ -105,6 +105,20 @@ class TestApprovals:
         assert refunds_in(clerk.home / "billing.db") == []
         assert starts(clerk) == 2
 
+    @pytest.mark.real_cli
+    async def test_two_calls_of_one_turn_are_asked_for_and_made_one_after_the_other(
+        self, clerk: Stage, tmp_path: Path
+    ) -> None:
+        person = Person(tmp_path / "person")
+        self.hire(clerk, person)
+        both = {"calls": [{**refund(9000), "id": "first"}, {**refund(9100), "id": "second"}]}
+        turns = [both, {"say": "{{ results.first.status }} {{ results.second.status }}"}]
+        played = await clerk.play({"lead": [delegate(("clerk", "pay")), REPORT], "clerk": turns}, ask=person)
+        assert played.run.output == {"answer": "succeeded succeeded"}, played.run.error
+        assert [approval.word for approval in person.asked] == ["90.00 USD", "91.00 USD"]
+        assert sorted(refunds_in(clerk.home / "billing.db")) == [(CHARGE, 9000), (CHARGE, 9100)]
+        assert starts(clerk) == 2
+
     async def test_the_time_that_a_person_takes_is_nobodys(self, clerk: Stage, tmp_path: Path) -> None:
         person = Person(tmp_path / "person")
         self.hire(clerk, person, wall_clock_s=8)
@@ -126,7 +140,9 @@ async def test_a_session_goes_on_with_new_mandates_before_its_own_expire(
     monkeypatch.setattr(run_mandates, "LONGEST_S", 8)
     stage.worker("lead", "get_ticket")
     look = call("get_ticket", ticket_id="t_1")
-    played = await stage.play({"lead": [look, {**look, "id": "again", "delay_s": 8.5}, answer("{{ last.customer_id }}")]})
+    played = await stage.play(
+        {"lead": [look, {**look, "id": "again", "delay_s": 8.5}, answer("{{ last.customer_id }}")]}
+    )
     assert played.run.output == {"answer": "cust_1"}, played.run.error
     assert [span.status for span in played.spans if span.name == "get_ticket"] == ["ok", "ok"]
     assert starts(stage) == 2

@@ -7,7 +7,8 @@ import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from subprocess import PIPE
+from typing import IO, Any
 
 import yaml
 
@@ -63,10 +64,12 @@ class Killed:
         """The command line that starts the run."""
         return ["run", "case", "Refund it.", "--rehearse", "--configs", str(self.configs), "--json", *more]
 
-    def start(self, *words: str, site: str = "", nth: int = 0) -> Program:
+    def start(self, *words: str, site: str = "", nth: int = 0, stderr: int | IO[str] = PIPE) -> Program:
         """The command in a process group of its own, killed at the nth passing of a site, if one is named."""
         command = ["support.killed_run", site, str(nth)] if site else ["flotilla"]
-        return programs.start(*command, *words, environ=self.environment, folder=self.home, new_session=True)
+        return programs.start(
+            *command, *words, environ=self.environment, folder=self.home, stderr=stderr, new_session=True
+        )
 
     def waiting(self, *words: str) -> tuple[Program, str]:
         """The command, at work until its call waits for an approval, and the approval's id."""
