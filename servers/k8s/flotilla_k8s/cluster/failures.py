@@ -25,6 +25,8 @@ LONGEST = 600  # characters of an API server's message
 MOST_CAUSES = 10
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _MANAGER = re.compile(r'conflict with "([^"]{1,200})"')
+_MISFIT = "failed to create typed patch object"
+"""How an API server says, with status 500, that what is applied does not fit the schema of its kind."""
 _QUOTED = re.compile(r'(Invalid value: |Duplicate value: |Unsupported value: )("(?:[^"\\]|\\.)*"|\S+)')
 
 
@@ -82,7 +84,7 @@ def failure(status: int, body: bytes, asked: Asked, redactor: Redactor) -> Floti
             return InvalidCursor(
                 "That cursor is too old for the API server.", suggestion="Leave it out and start the list over."
             )
-        case 400 | 422:
+        case 400 | 422 | 500 if status != 500 or _MISFIT in message:
             return InvalidObject(
                 message,
                 suggestion="Correct what it names and call again; nothing was changed.",

@@ -140,7 +140,7 @@ def _configuration(write: Write, body: Any) -> Object:
         where = f"{write.namespace}/{write.name}" if write.namespace else f"/{write.name}"
         which = f"{write.kind.api_version}, Kind={write.kind.kind}"
         said = f".{unknown[0]}: field not declared in schema"
-        raise bad_request(f"failed to create typed patch object ({where}; {which}): {said}")
+        raise ApiError(500, "", f"failed to create typed patch object ({where}; {which}): {said}", {})
     body = _decoded(write, {"metadata": {}, **body})
     if write.subresource != "status":
         body.pop("status", None)
