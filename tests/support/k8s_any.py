@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -37,10 +37,14 @@ class AnyCluster:
         return self.made[-1].partition("/")[2]
 
     def kubectl(self, *arguments: str, stdin: Any = None, check: bool = True) -> str:
-        """What `kubectl ARGUMENTS` says, as the administrator; `stdin` is an object that is written as YAML."""
+        """What `kubectl ARGUMENTS` says, as the administrator; `stdin` is an object or objects, as YAML."""
         command = [KUBECTL, "--kubeconfig", self.kubeconfig, "--context", self.context, *arguments]
         environment = os.environ | {"KUBECACHEDIR": str(self.folder / "cache")}
-        text = "" if stdin is None else yaml.safe_dump(stdin)
+        text = (
+            ""
+            if stdin is None
+            else yaml.safe_dump_all(cast("list[Any]", stdin) if isinstance(stdin, list) else [stdin])
+        )
         seconds = _CALL_S + DELETED_S
         done = subprocess.run(command, env=environment, input=text, capture_output=True, text=True, timeout=seconds)
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"

@@ -1,69 +1,33 @@
 """A real Kubernetes control plane of the test run's own, on loopback: etcd, the API server with RBAC, the controllers.
 
-By the command in FLOTILLA_TEST_CONTROL_PLANE, which is run as `COMMAND build FOLDER`, `COMMAND up FOLDER` (prints the
-path of an administrator's kubeconfig) and `COMMAND down FOLDER`; else by the three programs, if they are on PATH.
+The programs are those on PATH, else those that were built before: see `k8s_control_plane_build`.
 """
 
-import os
 import secrets
-import shlex
 import shutil
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
-import platformdirs
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from flotilla_k8s.sandbox.certificates import self_signed
 
-VARIABLE = "FLOTILLA_TEST_CONTROL_PLANE"
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
-UP_S, BUILT_S = 120, 3600
+from .k8s_control_plane_build import PROGRAMS, search_path
 
-
-class NoControlPlane(Exception):
-    """There is nothing to start one with; the message says what was looked for."""
+UP_S = 120
 
 
 @contextmanager
 def control_plane(folder: Path) -> Generator[Path]:
     """The kubeconfig of an administrator of a new control plane, which ends with the block; `viewer.kubeconfig`, of
-    somebody who may only read, is beside it.
-
-    Raises:
-        NoControlPlane: none can be started here.
-    """
-    if said := os.environ.get(VARIABLE):
-        with _by_command(shlex.split(said)) as kubeconfig:
-            yield kubeconfig
-        return
-    if missing := [name for name in PROGRAMS if shutil.which(name) is None]:
-        raise NoControlPlane(f"{VARIABLE} is not set, and PATH has no {', '.join(missing)}")
-    with _by_programs(folder) as kubeconfig:
-        yield kubeconfig
-
-
-@contextmanager
-def _by_command(command: Sequence[str]) -> Generator[Path]:
-    built = platformdirs.user_cache_path("flotilla") / "control-plane"  # kept: a build takes minutes
-    built.mkdir(parents=True, exist_ok=True)
-    subprocess.run([*command, "build", built], check=True, timeout=BUILT_S, stdout=subprocess.DEVNULL)
-    try:
-        said = subprocess.run([*command, "up", built], check=True, timeout=UP_S, stdout=subprocess.PIPE, text=True)
-        yield Path(said.stdout.split()[-1])
-    finally:
-        subprocess.run([*command, "down", built], check=True, timeout=UP_S)
-
-
-@contextmanager
-def _by_programs(folder: Path) -> Generator[Path]:
+    somebody who may only read, is beside it. Its files and logs are in `folder`."""
     api, etcd, peers, controllers = (str(port) for port in _free_ports(4))
     users = {"admin": ("system:masters", secrets.token_hex(16)), "viewer": ("readers", secrets.token_hex(16))}
     tokens = folder / "tokens.csv"
@@ -106,7 +70,7 @@ def _by_programs(folder: Path) -> Generator[Path]:
                 "bind-address": "127.0.0.1", "secure-port": controllers, "kubeconfig": str(admin),
                 "service-account-private-key-file": str(folder / "sa.key"), "leader-elect": "false",
             }  # fmt: skip
-            said = subprocess.run(["kube-controller-manager", "--help"], capture_output=True, text=True, timeout=30)
+            said = subprocess.run([_program(PROGRAMS[2]), "--help"], capture_output=True, text=True, timeout=60)
             # Before 1.24 it also listens without TLS, on all addresses, unless told not to.
             _start(running, folder, PROGRAMS[2], {**flags, **({"port": "0"} if " --port int" in said.stdout else {})})
             _wait(client, "/api/v1/namespaces/default/serviceaccounts/default")
@@ -124,10 +88,16 @@ _VIEWER = {
 def _start(running: ExitStack, folder: Path, program: str, flags: Mapping[str, str]) -> None:
     """Start a program that ends with `running`, by its own pid."""
     with (folder / f"{program}.log").open("w") as log:
-        command = [program, *(f"--{name}={value}" for name, value in flags.items())]
+        command = [_program(program), *(f"--{name}={value}" for name, value in flags.items())]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     running.callback(process.wait, 60)
     running.callback(process.terminate)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=search_path())
+    assert found is not None
+    return found
 
 
 def _wait(client: httpx2.Client, path: str) -> None:
