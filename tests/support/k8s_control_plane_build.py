@@ -46,17 +46,21 @@ def build() -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         raise NoControlPlane(f"PATH has no {', '.join(missing())}, and only on Debian they can be built")
     folder = _folder()
+    _clear(folder)  # what a build that was killed left
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        source = _fetch(folder)
-        _compile(folder, source)
+        _compile(folder, _fetch(folder))
     finally:
-        for each in ("apt", "source", "go", "cache"):
-            shutil.rmtree(folder / each, ignore_errors=True)
+        _clear(folder)
 
 
 def _folder() -> Path:
     return platformdirs.user_cache_path("flotilla") / f"kubernetes-{VERSION}"
+
+
+def _clear(folder: Path) -> None:
+    for each in ("apt", "source", "go", "cache"):
+        shutil.rmtree(folder / each, ignore_errors=True)
 
 
 def _found_in(folder: Path) -> list[str]:
