@@ -127,6 +127,22 @@ async def test_an_approval_is_of_the_object_that_was_there(running: Running) -> 
     assert (await k8s.approved("delete_resource", **what))["result"] == "deleted"
 
 
+async def test_request_approval_knows_that_an_approval_is_of_what_is_gone(running: Running) -> None:
+    _, k8s = running
+    call = {"kind": "ConfigMap", "name": "settings", "namespace": TEAM, "idempotency_key": "d"}
+    await k8s.create(config_map())
+    first = await k8s.call("request_approval", tool="delete_resource", arguments=call)
+    assert await approve_all(k8s.settings) == 1
+    assert (await k8s.call("request_approval", tool="delete_resource", arguments=call))["status"] == "approved"
+    await k8s.delete("ConfigMap", "settings")
+    await k8s.create(config_map())
+    second = await k8s.call("request_approval", tool="delete_resource", arguments=call)
+    assert (first["status"], second["status"]) == ("pending", "pending")
+    assert first["approval"]["facts"]["uid"] != second["approval"]["facts"]["uid"]
+    assert await approve_all(k8s.settings) == 1
+    assert (await k8s.call("delete_resource", **call))["uid"] == second["approval"]["facts"]["uid"]
+
+
 async def test_what_a_finalizer_holds_is_terminating_and_not_deleted(running: Running) -> None:
     _, k8s = running
     held = manifest("v1", "ConfigMap", "held", metadata={"finalizers": ["example.com/hold"]})

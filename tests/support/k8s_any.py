@@ -40,11 +40,8 @@ class AnyCluster:
         """What `kubectl ARGUMENTS` says, as the administrator; `stdin` is an object or objects, as YAML."""
         command = [KUBECTL, "--kubeconfig", self.kubeconfig, "--context", self.context, *arguments]
         environment = os.environ | {"KUBECACHEDIR": str(self.folder / "cache")}
-        text = (
-            ""
-            if stdin is None
-            else yaml.safe_dump_all(cast("list[Any]", stdin) if isinstance(stdin, list) else [stdin])
-        )
+        objects = cast("list[Any]", stdin) if isinstance(stdin, list) else [stdin]
+        text = "" if stdin is None else yaml.safe_dump_all(objects)
         seconds = _CALL_S + DELETED_S
         done = subprocess.run(command, env=environment, input=text, capture_output=True, text=True, timeout=seconds)
         assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
