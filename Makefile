@@ -24,7 +24,7 @@ test: $(READY) $(CLIENTS)
 # The Kubernetes server on any cluster, in namespaces that go again; see CONTRIBUTING.md.
 test-k8s: $(READY)
 	@test -n "$$FLOTILLA_TEST_KUBECONFIG" || { echo "Set FLOTILLA_TEST_KUBECONFIG to an administrator's kubeconfig."; exit 1; }
-	$(BIN)/pytest -rs tests/k8s/test_any_cluster.py $(ARGS)
+	$(BIN)/pytest -rs tests/k8s/any_cluster $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -14,7 +14,7 @@ from support.k8s_control_plane import control_plane
 from support.k8s_control_plane_build import NoControlPlane, build, missing
 from support.proofs import FULL
 
-TESTS = Path(__file__).parent.parent / "k8s" / "test_any_cluster.py"
+TESTS = Path(__file__).parent.parent / "k8s" / "any_cluster"
 
 
 @pytest.mark.prove

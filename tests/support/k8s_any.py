@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import yaml
 
+from .k8s_changes import Changes
 from .k8s_sandbox import KUBECTL, k8s_sandbox
 
 VARIABLE = "FLOTILLA_TEST_KUBECONFIG"
@@ -72,6 +73,19 @@ def _namespaced(kubeconfig: Path, folder: Path) -> Generator[AnyCluster]:
         yield cluster
     finally:
         cluster.kubectl("delete", *cluster.made, "--ignore-not-found", f"--timeout={DELETED_S}s")
+
+
+async def pages(k8s: Changes, tool: str, **arguments: Any) -> list[list[Any]]:
+    """The items of each page of a list."""
+    found: list[list[Any]] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        page = await k8s.call(tool, **arguments, **cursor)
+        assert "items" in page, page
+        found.append(page["items"])
+        if page["next_cursor"] is None:
+            return found
+        cursor = {"cursor": page["next_cursor"]}
 
 
 def _name() -> str:
