@@ -16,6 +16,9 @@ import platformdirs
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
 VERSION = "1.20"
 _PACKAGES = ("golang-go", "dpkg-dev", "etcd-server")
+_NEWER = "golang-github-modern-go-reflect2-dev"
+"""In place of the copy in the sources, which with Go 1.18 and later ends the server at the first custom resource."""
+_REFLECT = "github.com/modern-go/reflect2"
 _SOURCES = (Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d"))
 _STAMPED = "k8s.io/kubernetes/vendor/k8s.io/component-base/version"
 _BUILT = ("kube-apiserver", "kube-controller-manager")
@@ -86,6 +89,7 @@ def _fetch(folder: Path) -> Path:
     _fetched([*command, "update"], apt)
     _fetched([*command, "install", "--download-only", *_PACKAGES], apt)
     _fetched([*command, "source", "--download-only", "kubernetes"], apt)
+    _fetched([*command, "download", _NEWER], apt / "cache" / "archives")  # also where it is installed
     for package in (apt / "cache" / "archives").glob("*.deb"):
         subprocess.run(["dpkg", "-x", package, debian], check=True, timeout=_FETCH_S)
     described = next(apt.glob("kubernetes_*.dsc"))
@@ -95,6 +99,9 @@ def _fetch(folder: Path) -> Path:
     source.parent.mkdir(exist_ok=True)
     unpack = ["dpkg-source", "--no-check", "-x", str(described), str(source)]
     _run(unpack, apt, {"PERL5LIB": str(debian / "usr" / "share" / "perl5")}, _FETCH_S)
+    copy = source / "vendor" / _REFLECT
+    shutil.rmtree(copy)
+    shutil.copytree(debian / "usr" / "share" / "gocode" / "src" / _REFLECT, copy)
     return source
 
 

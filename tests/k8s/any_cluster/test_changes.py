@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from flotilla_kit.effects import faults
 from flotilla_kit.errors import Conflict
 from support.approving import approve_all
 from support.k8s_any import AnyCluster
@@ -116,11 +117,23 @@ async def test_a_write_for_a_version_that_is_gone_changes_nothing(anywhere: AnyC
         await k8s.cluster.apply(kind, "raced", body, anywhere.namespace)
     with pytest.raises(Conflict, match=r"changed|modified"):
         await k8s.cluster.patch(kind, "raced", {"metadata": {"resourceVersion": old}}, anywhere.namespace)
-    body["metadata"]["name"] = "never-there"
-    with pytest.raises(Conflict):
-        await k8s.cluster.apply(kind, "never-there", body, anywhere.namespace)
     live = await k8s.live("ConfigMap", "raced", anywhere.namespace)
     assert live["data"] == {"mode": "a", "other": "b"}
+
+
+async def test_what_was_deleted_in_the_moment_before_the_write_is_not_made_anew(
+    anywhere: AnyCluster, k8s: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await k8s.apply(config_map("short", anywhere.namespace, {"mode": "a"}))
+
+    def point(name: str) -> None:
+        if name == "before_write ConfigMap":
+            anywhere.kubectl("delete", "configmap", "short", "-n", anywhere.namespace, "--ignore-not-found")
+
+    monkeypatch.setattr(faults, "hook", point)
+    answer = await k8s.apply(config_map("short", anywhere.namespace, {"mode": "b"}))
+    assert answer["code"] == "changed_meanwhile" and "was deleted" in answer["message"], answer
+    assert await k8s.live("ConfigMap", "short", anywhere.namespace) == {}
 
 
 async def test_what_is_held_is_terminating_until_it_is_let_go(anywhere: AnyCluster, k8s: Changes) -> None:

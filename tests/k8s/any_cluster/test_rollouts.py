@@ -111,7 +111,17 @@ async def test_what_keeps_its_history_in_controller_revisions_is_taken_back(
 async def test_a_scale_names_the_autoscaler_that_may_change_it_again(anywhere: AnyCluster, k8s: Changes) -> None:
     here = {"namespace": anywhere.namespace}
     await k8s.apply(deployment("auto", anywhere.namespace, replicas=1))
-    anywhere.kubectl("autoscale", "deployment", "auto", "--max=5", "-n", anywhere.namespace)
+    autoscaler = {
+        "apiVersion": "autoscaling/v1" if "autoscaling/v1" in anywhere.kubectl("api-versions") else "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "auto", "namespace": anywhere.namespace},
+        "spec": {
+            "minReplicas": 1,
+            "maxReplicas": 5,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "auto"},
+        },
+    }
+    anywhere.kubectl("create", "-f", "-", stdin=autoscaler)
     done = await k8s.of("scale_workload", "auto", **here, replicas=3)
     assert (done["result"], done["replicas"]) == ("updated", 3)
     assert "HorizontalPodAutoscaler auto (1 to 5 replicas)" in done["note"]
