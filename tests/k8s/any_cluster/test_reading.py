@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.k8s_any import AnyCluster, pages
 from support.k8s_changes import Changes, changing
-from support.k8s_objects import config_map, secret
+from support.k8s_objects import config_map, pod, secret
 
 
 async def test_contexts_and_namespaces_are_listed_with_what_is_protected(anywhere: AnyCluster, k8s: Changes) -> None:
@@ -24,6 +24,16 @@ async def test_a_long_list_comes_in_pages_and_each_object_once(anywhere: AnyClus
     found = await pages(k8s, "list_resources", **which, limit=10)
     assert [len(page) for page in found] == [10, 10, 5]
     assert [row[0] for page in found for row in page] == names
+
+
+async def test_a_pod_is_shown_without_the_token_that_admission_gives_it(anywhere: AnyCluster, k8s: Changes) -> None:
+    what = {"name": "plain", "namespace": anywhere.namespace}
+    await k8s.create(pod("plain", anywhere.namespace))
+    said = await k8s.call("get_resource", kind="Pod", **what)
+    assert said["spec"]["containers"][0]["image"] == "registry.example/web:1", said
+    assert "volumes" not in said["spec"] and "volumeMounts" not in said["spec"]["containers"][0], said
+    whole = await k8s.call("get_resource", kind="Pod", **what, fields=["*"])
+    assert whole["metadata"]["uid"] and len(str(whole)) > len(str(said))
 
 
 async def test_a_kind_that_was_defined_just_now_is_found(anywhere: AnyCluster, k8s: Changes) -> None:

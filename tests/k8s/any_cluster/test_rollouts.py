@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.k8s_any import AnyCluster
 from support.k8s_changes import Changes
-from support.k8s_objects import deployment
+from support.k8s_objects import deployment, pod
 
 Answer = dict[str, Any]
 IMAGE = "spec.template.spec.containers[web].image"
@@ -136,6 +136,23 @@ async def test_a_rollout_that_its_quota_stops_says_so(anywhere: AnyCluster, k8s:
     usage = await k8s.call("get_resource_usage", namespace=name)
     assert usage["quotas"][0]["name"] == "flotilla-quota"
     assert usage["quotas"][0]["used_of_hard"]["limits.cpu"].split()[0].startswith("0"), usage
+
+
+async def test_what_says_no_limits_where_a_quota_wants_them_hears_which(anywhere: AnyCluster, k8s: Changes) -> None:
+    name = anywhere.another()
+    await k8s.approved("provision_namespace", name=name, cpu_limit="1", memory_limit="1Gi")
+    await k8s.delete("LimitRange", "flotilla-limits", name)
+
+    async def is_gone() -> bool:  # also from what the API server keeps in mind of it
+        answer = await k8s.apply(pod("none", name), dry_run=True)
+        return "code" in answer
+
+    await k8s.until(is_gone)
+    refused = await k8s.apply(pod("none", name))
+    assert refused["code"] == "invalid_object" and "must specify limits.cpu" in refused["message"], refused
+    assert "under resources" in refused["suggestion"]
+    await k8s.apply(deployment("silent", name, replicas=1))
+    assert "must specify limits.cpu" in (await stalled(k8s, "silent", name, "quota"))["evidence"]
 
 
 async def test_a_rollout_that_no_node_has_room_for_is_stalled(anywhere: AnyCluster, k8s: Changes) -> None:

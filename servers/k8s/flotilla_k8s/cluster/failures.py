@@ -74,6 +74,11 @@ def failure(status: int, body: bytes, asked: Asked, redactor: Redactor) -> Floti
             )
         case 403 if "exceeded quota" in message:
             return QuotaExceeded(message, suggestion="get_resource_usage shows the namespace's quotas; ask for less.")
+        case 403 if "failed quota" in message:
+            return InvalidObject(
+                message,
+                suggestion="The namespace's quota wants this said of each container: set it under resources.",
+            )
         case 403:
             return _forbidden(message, asked)
         case 404:
@@ -139,9 +144,10 @@ def _forbidden(message: str, asked: Asked) -> Forbidden:
     if "cannot" not in message:  # an admission rule, not RBAC
         return Forbidden(message, suggestion="A rule of the cluster forbids it; whoever runs the cluster can say why.")
     missing = permission(asked.verb, asked.resource, group, asked.namespace)
+    role = "ClusterRole" if asked.namespace is None else "Role"
     return Forbidden(
         message,
-        suggestion=f"It takes a Role with {missing}. Ask whoever runs the cluster for it; check_access says what is "
+        suggestion=f"It takes a {role} with {missing}. Ask whoever runs the cluster for it; check_access says what is "
         "allowed.",
         details={key: value for key, value in details.items() if value is not None},
     )
