@@ -83,7 +83,7 @@ def _fetch(folder: Path) -> Path:
     options = {
         "Dir::Etc::SourceList": "/dev/null", "Dir::Etc::SourceParts": str(apt / "sources"),
         "Dir::State::Lists": str(apt / "lists"), "Dir::Cache": str(apt / "cache"), "Debug::NoLocking": "1",
-        "APT::Sandbox::User": "", "APT::Install-Recommends": "0",
+        "APT::Sandbox::User": "", "APT::Install-Recommends": "0", "APT::Update::Error-Mode": "any",
     }  # fmt: skip
     command = ["apt-get", "-q", "-y", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
     _fetched([*command, "update"], apt)
