@@ -133,6 +133,24 @@ class TestApprovals:
         assert played.run.output == {"answer": "succeeded"}, played.run.error
         assert starts(clerk) == 2
 
+    async def test_who_is_being_asked_when_the_session_ends_is_not_asked_again(
+        self, clerk: Stage, tmp_path: Path
+    ) -> None:
+        person, asked = Person(tmp_path / "person"), list[str]()
+        self.hire(clerk, person)
+        clerk.fleet["limits"]["session_wait_s"] = 0.5
+
+        async def ask(pending: DecisionRequest) -> None:
+            asked.append(pending.approval.word)
+            await asyncio.sleep(2)
+            await person(pending)
+
+        turns = [refund(), {"say": "{{ last.status }}"}]
+        played = await clerk.play({"lead": [delegate(("clerk", "pay")), REPORT], "clerk": turns}, ask=ask)
+        assert played.run.output == {"answer": "succeeded"}, played.run.error
+        assert asked == ["245.00 USD"]
+        assert refunds_in(clerk.home / "billing.db") == [(CHARGE, 24500)]
+
 
 async def test_a_session_goes_on_with_new_mandates_before_its_own_expire(
     stage: Stage, monkeypatch: pytest.MonkeyPatch

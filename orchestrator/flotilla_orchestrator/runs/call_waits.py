@@ -77,7 +77,9 @@ class CallWaits:
     async def _decided(self, call: PendingApproval) -> PendingCall:
         agent, server = self._context.agent(self._task), self._context.resources.fleet.servers[call.server]
         request = DecisionRequest(call.server, server.url, call.approval)
-        approval = await wait_for_decision(agent.approvals_of(call.server), request, self._context.resources.notify)
+        approval = await wait_for_decision(
+            agent.approvals_of(call.server), request, self._context.resources.notify, continued=True
+        )
         await self._recorder.call_decided(call.tool_use_id, approval)
         return replace(call, approval=approval)
 
