@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from ..config.config import Config, Playbook, ToolCall, Worker
+from ..config.config import Config
+from ..config.playbooks import Playbook, ToolCall
+from ..config.workers import Worker
 from ..errors import Failure
 from ..mandates.claims import LONGEST_S, AuthorizationDetail, RunFacts, approval_details, call_detail, details, scopes
 from .fleet import Fleet

@@ -7,7 +7,7 @@ refused there.
 import asyncio
 from typing import Any
 
-from ..config.config import TOOL_NAME
+from ..config.fields import TOOL_NAME
 from ..errors import Failure
 from ..fleet.approvals import Approval, ServerUnavailable
 from .delegation_tools import DELEGATE, TRANSFER
