@@ -73,7 +73,7 @@ async def stats(arguments: argparse.Namespace) -> int:
 
 async def show(arguments: argparse.Namespace) -> int:
     run, spans, entries = await _found(arguments)
-    from ..views.show import as_record, result
+    from ..views.result import as_record, result
 
     if arguments.json:
         print_json(as_record(run, spans, entries))
@@ -91,7 +91,8 @@ async def trace(arguments: argparse.Namespace) -> int:
     run, spans, entries = await _found(arguments)
     if arguments.html:
         return _page(arguments, run, spans)
-    from ..views.show import as_record, took, tree
+    from ..views.result import as_record, took
+    from ..views.tree import tree
 
     if arguments.json:
         print_json(as_record(run, spans, entries) | {"spans": [asdict(span) for span in spans]})

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from .. import provider
-from ..config.config import ROUTER, Config
+from ..config.config import Config
+from ..config.fields import ROUTER
 from ..config.files import load
 from ..errors import Failure
 from ..run_request import RunRequest, check_inputs, check_task, given_inputs, new_run_id
@@ -215,7 +216,8 @@ async def _execute(
             await stage.start(request)  # while they do, the engine is imported
         from ..journal.ledger import Ledger
         from ..runs.launch import run_playbook
-        from ..views.show import Progress, as_record, result
+        from ..views.progress import Progress
+        from ..views.result import as_record, result
 
         progress = None if arguments.json else Progress(console)
         async with await open_journal(arguments, [progress] if progress else []) as journal:

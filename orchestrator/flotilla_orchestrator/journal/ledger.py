@@ -11,7 +11,7 @@ from dataclasses import asdict
 from flotilla_kit.storage import Database
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, MetaData, Table, Text, func, insert, select, update
 
-from ..config.config import Limits
+from ..config.limits import Limits
 from ..errors import Failure
 from .allowances import Allowance, LedgerEntry, Reservation, Usage
 from .journal import RUNS, SPANS, span_id_for

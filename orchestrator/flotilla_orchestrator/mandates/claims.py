@@ -20,7 +20,9 @@ from flotilla_kit.identity.mandate import MandateError, check_bound
 from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config.config import Playbook, Rule, Worker
+from ..config.fleet import Rule
+from ..config.playbooks import Playbook
+from ..config.workers import Worker
 from ..errors import Failure
 
 ISSUER = "flotilla"

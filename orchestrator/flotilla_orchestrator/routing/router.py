@@ -6,7 +6,8 @@ from pathlib import Path
 from claude_agent_sdk import InMemorySessionStore
 from pydantic import JsonValue
 
-from ..config.config import ROUTER, Config
+from ..config.config import Config
+from ..config.fields import ROUTER
 from ..errors import Failure
 from ..journal.journal import Journal, Run, Span, session_id
 from ..provider import Provider

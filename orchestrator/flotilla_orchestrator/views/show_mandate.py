@@ -10,8 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..config.config import Config, Playbook, Worker
-from ..fleet.fleet import Fleet, ServerConnection
+from ..config.config import Config
+from ..config.playbooks import Playbook
+from ..config.workers import Worker
+from ..fleet.connection import ServerConnection
+from ..fleet.fleet import Fleet
 from ..fleet.run_mandates import RunMandates
 from ..mandates.claims import APPROVAL_TOOLS, AuthorizationDetail
 

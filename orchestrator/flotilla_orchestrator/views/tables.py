@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..journal.runs_list import Listed
-from .show import MARKS, cost, duration
+from .tree import MARKS
+from .values import cost, duration
 
 Column = tuple[str, Callable[[Mapping[str, Any]], str]]
 

@@ -10,11 +10,11 @@ from jinja2 import Environment, FileSystemLoader
 from pydantic import JsonValue
 
 from ..journal.journal import Run, Span
-from .show import cost, duration, totals
+from .result import totals
 from .trace_graph import HEIGHT, WIDTH, Graph
 from .trace_rows import problem, rows
 from .trace_timeline import Timeline
-from .values import value_text
+from .values import cost, duration, value_text
 
 
 def page(run: Run, spans: Sequence[Span]) -> str:

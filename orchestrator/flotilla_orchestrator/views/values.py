@@ -1,4 +1,4 @@
-"""A value of a run's result as people read it: text, not JSON."""
+"""Values as people read them: results as text instead of JSON, dollars, durations, errors."""
 
 from pydantic import JsonValue
 
@@ -18,6 +18,36 @@ def value_text(value: JsonValue) -> str:
             return "\n".join(f"{name.replace('_', ' ')}:{_after_name(item)}" for name, item in value.items())
         case _:
             return str(value)
+
+
+def cost(usd: float | None) -> str:
+    """`$0.0123`, or that it is not known."""
+    return "cost unknown" if usd is None else f"${usd:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`340 ms`, `4.2 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`; negative where clocks disagree."""
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def error_text(error: JsonValue) -> str:
+    return one_line(f"{error['code']}: {error['message']}" if isinstance(error, dict) else str(error), 120)
+
+
+def one_line(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _after_name(value: JsonValue) -> str:
