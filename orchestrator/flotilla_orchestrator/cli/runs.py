@@ -61,6 +61,12 @@ async def run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
     request = _request_of(arguments, config, playbook.name, given_inputs(arguments.input, playbook.inputs))
+    if arguments.plan:
+        from .plan import show_plan
+
+        if arguments.record:
+            raise Failure("invalid_arguments", "--record writes a run, and --plan starts none.", "Leave one out.")
+        return show_plan(arguments, config, request, _script(arguments, config, playbook.name))
     if arguments.queue:
         return await _queue(arguments, config, request)
     return _exit_code(arguments, await _execute(arguments, config, request, new=True))
