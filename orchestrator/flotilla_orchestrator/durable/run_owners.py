@@ -1,7 +1,7 @@
 """Which process each unfinished run belongs to, as the workflow store has it; read without loading DBOS."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +19,21 @@ class RunOwner:
 
     Attributes:
         lease: what a process has while it works on the run; None: no process has taken the run.
-        queued: it is in the shared queue, so any worker may take it up.
+        resume_command: has a process go on with the run, if none does; None: nothing can.
     """
 
     lease: str | None
-    queued: bool
+    resume_command: str | None
 
 
-def unattended_runs(home: Path, url: str) -> dict[str, RunOwner]:
-    """The unfinished runs that no process is at work on, by their ids."""
-    owners = {_run_id(row[0]): _owner(*row) for row in _unfinished(url)}
+def unattended_runs(home: Path, url: str, without_workflow: Collection[str]) -> dict[str, RunOwner]:
+    """The unfinished runs that no process is at work on, by their ids.
+
+    Args:
+        without_workflow: what is recorded as a run and is no workflow; a process has a lease of its id as well.
+    """
+    owners = {run_id: RunOwner(run_id, None) for run_id in without_workflow}
+    owners |= {_run_id(row[0]): _owner(*row) for row in _unfinished(url)}
     held = held_leases(home, url, {owner.lease for owner in owners.values() if owner.lease})
     return {run_id: owner for run_id, owner in owners.items() if owner.lease not in held}
 
@@ -40,8 +45,8 @@ def _run_id(workflow_id: str) -> str:
 
 def _owner(workflow_id: str, status: str, executor_id: str, queue: str | None) -> RunOwner:
     if queue != RUN_QUEUE:
-        return RunOwner(_run_id(workflow_id), queued=False)
-    return RunOwner(executor_lease(executor_id) if status == "PENDING" else None, queued=True)
+        return RunOwner(_run_id(workflow_id), f"flotilla resume {_run_id(workflow_id)}")
+    return RunOwner(executor_lease(executor_id) if status == "PENDING" else None, "flotilla work")
 
 
 def _unfinished(url: str) -> Iterable[tuple[str, str, str, str | None]]:

@@ -10,9 +10,10 @@ from .journal import RUNS, SPANS, Run, Span
 from .ledger import seconds_at_work
 
 
-def unended_runs(connection: Connection) -> set[str]:
-    """The runs that are recorded as running, or as interrupted."""
-    return set(connection.scalars(select(RUNS.c.run_id).where(RUNS.c.status.in_(["running", "interrupted"]))))
+def unended_runs(connection: Connection) -> dict[str, str]:
+    """The playbook of each run that is recorded as running, or as interrupted."""
+    query = select(RUNS.c.run_id, RUNS.c.playbook).where(RUNS.c.status.in_(["running", "interrupted"]))
+    return {run.run_id: run.playbook for run in connection.execute(query)}
 
 
 def stop_times(connection: Connection, run_ids: Collection[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..durable.run_owners import unattended_runs
 from ..durable.workflow_store import database_url
 from ..journal.interrupted import stop_times, unended_runs
-from ..journal.journal import Journal
+from ..journal.journal import ASK, Journal
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Unattended:
 
     Attributes:
         stop_times: of those that are recorded as running, for their process had no time to record that it ended.
-        resume_commands: of all.
+        resume_commands: of those that can go on.
     """
 
     stop_times: Mapping[str, str]
@@ -31,9 +31,10 @@ async def find_unattended(journal: Journal, home: Path) -> Unattended:
     unended = await journal.query(unended_runs)
     if not unended:
         return Unattended({}, {})
-    owners = await asyncio.to_thread(unattended_runs, home, database_url(home))
-    found = unended & owners.keys()
+    asking = [run_id for run_id, playbook in unended.items() if playbook == ASK]
+    owners = await asyncio.to_thread(unattended_runs, home, database_url(home), asking)
+    found = unended.keys() & owners.keys()
     # Only now: a process records the end of its run before it lets go of its lease.
     stopped = await journal.query(stop_times, found)
-    commands = {run_id: "flotilla work" if owners[run_id].queued else f"flotilla resume {run_id}" for run_id in found}
+    commands = {run_id: command for run_id in found if (command := owners[run_id].resume_command)}
     return Unattended(stopped, commands)
