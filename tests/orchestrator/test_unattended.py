@@ -84,6 +84,8 @@ def test_people_are_told_how_to_go_on(tmp_path: Path) -> None:
         assert "interrupted" in said
         assert resume in said
         assert "running" not in said, words
+    refused = case.answer("follow", run_id, "And then?")["error"]
+    assert (refused["code"], refused["message"]) == ("run_not_ended", f"{run_id} has not ended: interrupted.")
 
 
 def test_a_queued_run_is_interrupted_while_its_worker_is_dead(tmp_path: Path, environment: dict[str, str]) -> None:

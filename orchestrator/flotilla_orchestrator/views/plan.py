@@ -25,6 +25,7 @@ class PlannedMandate:
 
     server: str
     mandates: bool
+    """False: the server gets none, for fleet.yaml gives it an Authorization of its own."""
     scope: Mapping[str, str]
     bounds: Mapping[str, JsonValue]
     """By argument: the JSON Schema that its values must satisfy, on each of these tools that takes it."""
