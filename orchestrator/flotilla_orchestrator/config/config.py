@@ -91,6 +91,14 @@ class BreakerLimits(Model):
     open_s: float = Field(default=60, gt=0, le=86_400, description="how long; then one session may try it")
 
 
+class ArtifactLimits(Model):
+    """How much the workers of a run may write for each other."""
+
+    bytes_each: int = Field(default=256 * 1024, ge=1, le=16 * 1024 * 1024, description="of one, in UTF-8")
+    bytes_all: int = Field(default=4 * 1024 * 1024, ge=1, le=256 * 1024 * 1024, description="of all of a run")
+    count: int = Field(default=64, ge=1, le=1000)
+
+
 class FleetLimits(Model):
     """What a run, each of its sessions and each model call may use when no file says otherwise."""
 
@@ -101,6 +109,7 @@ class FleetLimits(Model):
     retries: int = Field(default=3, ge=0, le=10)
     delegation_depth: int = Field(default=5, ge=1, le=10)
     breaker: BreakerLimits = BreakerLimits()
+    artifacts: ArtifactLimits = ArtifactLimits()
     transcripts_days: int = Field(default=30, ge=1, le=3650, description="what `flotilla runs --prune` keeps")
 
     @field_validator("run")
@@ -202,6 +211,7 @@ class Worker(Model):
     limits: Limits = Limits()
     delegates: list[str] = Field(default=[], description="workers it may delegate to")
     transfers: list[str] = Field(default=[], description="workers it may hand its case over to, for good")
+    artifacts: bool = Field(default=False, description="it may write, read and list the artifacts of its run")
     attempts: int = Field(default=2, ge=1, le=5, description="sessions for a task, where trying again is safe")
     fallback: str | None = Field(default=None, description="the worker that gets the task if this one fails at it")
     prompt: str = Field(min_length=1)

@@ -9,9 +9,11 @@ from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import SessionKey
 from flotilla_kit.effects import faults
 
-from ..durable.workflow import workflow
+from ..durable.workflow import workflow, workflow_id
 from ..errors import Failure
+from ..journal.artifacts import Author
 from ..journal.journal import Span, session_id
+from ..sessions.artifact_tools import ArtifactTools
 from ..sessions.call_recorder import CallRecorder
 from ..sessions.session import run_session, work_folder
 from ..sessions.transcript import Transcript
@@ -138,7 +140,12 @@ class _SessionPart:
         if resumed_call and (call is None or call["id"] != resumed_call.tool_use_id):
             resumed_call = None  # an earlier process went on with it
         session = self._agent.session(
-            self._store, turns, usd, await self._context.deadline_of(self._task.span_id), resumed_call
+            self._store,
+            turns,
+            usd,
+            await self._context.deadline_of(self._task.span_id),
+            resumed_call,
+            self._artifacts(),
         )
         if transcript.has_prompt and not resumed_call:
             session = replace(
@@ -152,6 +159,13 @@ class _SessionPart:
             inbox=self._context.steering.inbox_for(delivered_to),
             wait_until_recorded=self._store.wait_until_recorded,
         )
+
+    def _artifacts(self) -> ArtifactTools | None:
+        resources, worker = self._context.resources, self._context.worker(self._task)
+        if not worker.artifacts:
+            return None
+        author = Author(self._task.request.run_id, worker.name, workflow_id().rpartition("#")[0])
+        return ArtifactTools(resources.journal, author, resources.config.fleet.limits.artifacts)
 
 
 @asynccontextmanager

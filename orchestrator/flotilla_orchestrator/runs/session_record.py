@@ -1,7 +1,12 @@
 """What the journal is told of a session that has ended, and what its lead is told of it."""
 
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure
+from ..journal.artifacts import Artifact
 from ..journal.journal import Span, Status
 from ..sessions.delegation_tools import MAX_REPORT_CHARS, Task
 from ..sessions.types import SessionResult
@@ -39,7 +44,9 @@ def copy_usage(span: Span, result: SessionResult) -> None:
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens
 
 
-def report_of(task: Task, result: SessionResult) -> JsonObject:
+def report_of(task: Task, result: SessionResult, written: Sequence[Artifact]) -> JsonObject:
+    """What a lead hears of a task; what was written for it is named and not pasted."""
+    named: list[JsonValue] = [{"name": artifact.name, "bytes": artifact.size} for artifact in written]
     return {
         "worker": task.worker,
         "status": "failed" if result.failure else "ok",
@@ -47,5 +54,6 @@ def report_of(task: Task, result: SessionResult) -> JsonObject:
         "turns": result.turns,
         "cost_usd": result.cost_usd,
         "error": result.failure.as_dict() if result.failure else None,
+        **({"artifacts": named} if named else {}),
         **({"done": [*result.side_effects]} if result.failure else {}),
     }

@@ -9,6 +9,7 @@ from ..config.config import GATE, TOOL_NAME
 from ..fleet.approvals import Approval
 from ..fleet.circuit_breaker import Breaker, broken
 from ..journal.journal import Journal, Span, Status, now, span_id_for
+from .artifact_tools import recorded_arguments
 from .delegation_tools import DELEGATE, TRANSFER
 from .types import CallStatus
 
@@ -31,7 +32,11 @@ class CallRecorder:
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         kind = "delegate" if tool in (DELEGATE, TRANSFER) else "tool"
-        attributes: dict[str, JsonValue] = {"tool": tool, "arguments": arguments, "tool_use_id": call_id}
+        attributes: dict[str, JsonValue] = {
+            "tool": tool,
+            "arguments": recorded_arguments(tool, arguments),
+            "tool_use_id": call_id,
+        }
         name = tool.rsplit("__", 1)[-1]
         span = Span(
             self._session.run_id,
