@@ -151,8 +151,8 @@ def above(played: Played, span: Span) -> Iterator[Span]:
 
 async def test_a_worker_delegates_to_one_that_only_another_playbook_names(stage: Stage) -> None:
     """Workers are files that all playbooks share, each with its mandate for the run that it works in."""
-    stage.worker("lead", delegates=["helper"])
-    stage.worker("helper", delegates=["specialist"])
+    stage.worker("lead", delegates=["helper"], limits={"max_turns": 4})
+    stage.worker("helper", delegates=["specialist"], limits={"max_turns": 4})
     stage.worker("specialist", "get_ticket")
     other = {"name": "other", "description": "Another case.", "lead": "specialist", "output": stage.playbook["output"]}
     stage.write("playbooks/other.yaml", yaml.safe_dump(other))
@@ -163,5 +163,5 @@ async def test_a_worker_delegates_to_one_that_only_another_playbook_names(stage:
             "specialist": [call("get_ticket", ticket_id="t_2"), {"say": "of {{ last.customer_id }}"}],
         }
     )
-    assert played.run.output == {"answer": "it is of cust_2"}
+    assert played.run.output == {"answer": "it is of cust_2"}, played.spans
     assert played.span("get_ticket").parent_id == played.span("specialist").span_id

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from ..config.config import Config, Playbook, ToolCall, Worker
+from ..config.config import SESSION_WAIT_S, Config, Playbook, ToolCall, Worker
 from ..errors import Failure
 from ..mandates.claims import LONGEST_S, AuthorizationDetail, RunFacts, approval_details, call_detail, details, scopes
 from .fleet import Fleet
@@ -26,7 +26,7 @@ class RunMandates:
     def __init__(
         self, config: Config, fleet: Fleet, facts: RunFacts, playbook: Playbook | None, workers: Iterable[Worker]
     ) -> None:
-        self._fleet, self._session = fleet, config.fleet.limits.session
+        self._fleet, self._limits = fleet, config.fleet.limits
         self._facts, self._rules = facts, config.fleet.rules
         self.scopes: Mapping[str, Mapping[str, str]] = scopes(playbook, facts) if playbook else {}
         self._details = {
@@ -84,10 +84,14 @@ class RunMandates:
         detail = call_detail(call.tool, arguments, self._facts, self._rules)
         return server.mandate(subject, [detail], self.scopes.get(server.name), _LATE_S)
 
+    def lifetime_s(self, worker: Worker) -> float:
+        """Of its tokens: as long as a session of it can last, and no longer than servers take."""
+        limits = worker.limits.over(self._limits.session)
+        wait_s = SESSION_WAIT_S if self._limits.session_wait_s is None else self._limits.session_wait_s
+        return min((limits.wall_clock_s or LONGEST_S) + wait_s + _LATE_S, LONGEST_S)
+
     def _token(self, worker: Worker, server: str, found: Sequence[AuthorizationDetail]) -> str:
-        """It lasts as long as a session of the worker can."""
-        limits = worker.limits.over(self._session)
-        lifetime_s = (limits.wall_clock_s or LONGEST_S) + _LATE_S
+        lifetime_s = self.lifetime_s(worker)
         return self._fleet.servers[server].mandate(worker.name, found, self.scopes.get(server), lifetime_s)
 
     def _checked(self, worker: Worker, server: str, found: list[AuthorizationDetail]) -> list[AuthorizationDetail]:

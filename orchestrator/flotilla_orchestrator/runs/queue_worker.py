@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -24,9 +24,12 @@ from ..run_request import RunRequest
 from ..sessions.decisions import awaiting_people
 from .context import OpenResources, RunContexts
 from .process import RunProcess, process_entered
+from .retries import run_agent
+from .slots import QueueSlots
 
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
 _RECOVER_S = 3  # how often the others are looked after
+_SESSION_WAIT_S = 10  # nobody looks on
 _LEASE_WAIT_S = 3  # who takes over holds a lease for a moment
 
 
@@ -114,7 +117,9 @@ async def queue_worked(
     async with AsyncExitStack() as stack:
         has_lease = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
-        stack.enter_context(process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS)))
+        slots = QueueSlots(concurrency)
+        shared = RunProcess(journal, RunContexts(opening), slots, run_agent, _SESSION_WAIT_S, queues.SESSIONS)
+        stack.enter_context(process_entered(shared))
         await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
         yield QueueWorker(name, home, journal, has_lease)
 
