@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from . import schemas
+from .guardrails import Guardrail, Name, Rule
 from .prices import Prices, shipped
 from .schemas import ObjectSchema, OutputSchema
 
@@ -57,7 +57,6 @@ def _templates(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Capability = Annotated[str, Field(min_length=1, max_length=80)]
 Version = Annotated[str, Field(pattern=r"^[\w.+-]{1,32}$")]
 CallName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -172,20 +171,6 @@ class Models(Model):
     default: str = "sonnet"
     router: str = Field(default="haiku", description="finds the playbook for `flotilla ask`")
     fallbacks: dict[str, str] = Field(default={}, description="who answers when a model is overloaded")
-
-
-class Rule(Model):
-    """Tightens what workers' files grant: `deny` takes tools away, `approve` has each change wait for a person."""
-
-    when: dict[str, JsonValue] = Field(default={}, description="inputs of the run and their values; none: always")
-    tools: list[str] = Field(min_length=1, description="full names; `*` stands for any text: mcp__k8s__delete_*")
-    effect: Literal["approve", "deny"]
-
-    def matches(self, tool: str) -> bool:
-        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
-
-    def holds(self, inputs: Mapping[str, JsonValue]) -> bool:
-        return all(name in inputs and inputs[name] == value for name, value in self.when.items())
 
 
 class Fleet(Model):
@@ -369,6 +354,12 @@ class Config:
     playbooks: Mapping[str, Playbook]
     notes: tuple[Problem, ...] = ()
     prices: Prices = field(default_factory=shipped)
+    guardrails: tuple[Guardrail, ...] = ()
+
+    @property
+    def rules(self) -> list[Rule]:
+        """Those of `fleet.yaml`, and the guardrails that are about whole tools."""
+        return [*self.fleet.rules, *(guardrail.rule for guardrail in self.guardrails if guardrail.rule)]
 
     def team(self, playbook: Playbook) -> Iterator[Worker]:
         """Whom it gives work to, and everyone whom their tasks can come to, each once."""

@@ -8,6 +8,7 @@ from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal.artifacts import Artifact
 from ..journal.journal import Span, Status
+from ..mandates.guardrails import merged
 from ..sessions.delegation_tools import MAX_REPORT_CHARS, Task
 from ..sessions.types import SessionResult
 from .context import RunContext
@@ -39,6 +40,8 @@ def status_of(failure: Failure | None) -> Status:
 
 
 def copy_usage(span: Span, result: SessionResult) -> None:
+    if result.guardrails:
+        span.attributes["guardrails"] = merged(span.attributes.get("guardrails"), result.guardrails)
     if result.turns or not span.turns:
         span.turns, span.cost_usd = result.turns, result.cost_usd
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens

@@ -109,6 +109,7 @@ class Agent:
                 [*(tool for tool in granted if not self._reads(tool)), *([WRITE] if artifacts else ())]
             ),
             renew_at=time.monotonic() + lifetime_s - min(_RENEW_S, lifetime_s / 4),
+            guardrails=self._mandates.guardrails,
             prices=self._resources.config.prices,
             on_message=self._resources.on_message,
         )
