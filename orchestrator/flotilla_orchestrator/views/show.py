@@ -15,7 +15,7 @@ from rich.tree import Tree
 
 from ..journal.allowances import LedgerEntry
 from ..journal.journal import Run, Span, seconds_between
-from .values import value_text
+from .values import guardrails_text, short, value_text
 
 MARKS = {
     "queued": ("⋯", "dim"),
@@ -221,6 +221,8 @@ def _label(span: Span) -> Text:
     circuit = span.attributes.get("circuit")
     if isinstance(circuit, dict) and circuit["state"] == "open":
         label.append(f"  circuit of {circuit['server']} opened", "bold red")
+    if found := guardrails_text(span.attributes.get("guardrails")):
+        label.append(f"  {found}", "bold yellow")
     match span.kind:
         case "run":
             label.append(f"  {span.run_id} · model: {span.attributes['model']}", "dim")
@@ -229,7 +231,7 @@ def _label(span: Span) -> Text:
                 label.append(f"  attempt {span.attributes['attempt']}: {span.attributes['why']}", "yellow")
             if part := span.attributes.get("step"):
                 label.append(f"  {part}", "cyan")
-            label.append(f"  {_short(str(span.attributes['task']), 90)}", "italic dim")
+            label.append(f"  {short(str(span.attributes['task']), 90)}", "italic dim")
         case "tool":
             label.append(f"  {_arguments(span)}", "dim")
         case "delegate" | "approval":
@@ -249,7 +251,7 @@ def _approval(span: Span) -> str:
     """`245.00 USD: waits for approval`, later `245.00 USD: approved by ada after 2.1 s`."""
     approval = span.attributes["approval"]
     assert isinstance(approval, dict)
-    of = _short(str(approval["of"]), 120)
+    of = short(str(approval["of"]), 120)
     if approval["state"] == "pending":
         return f"{of}: waits for approval"
     by = f" by {approval['by']}" if approval["by"] else ""
@@ -289,13 +291,8 @@ def duration(seconds: float) -> str:
 def _arguments(span: Span) -> str:
     arguments = span.attributes.get("arguments")
     given = arguments.items() if isinstance(arguments, dict) else ()
-    return " ".join(f"{name}={_short(str(value), 32)}" for name, value in given)
+    return " ".join(f"{name}={short(str(value), 32)}" for name, value in given)
 
 
 def _error(error: JsonValue) -> str:
-    return _short(f"{error['code']}: {error['message']}" if isinstance(error, dict) else str(error), 120)
-
-
-def _short(text: str, limit: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+    return short(f"{error['code']}: {error['message']}" if isinstance(error, dict) else str(error), 120)

@@ -1,4 +1,4 @@
-"""A value of a run's result as people read it: text, not JSON."""
+"""Values of a run as people read them: text, not JSON."""
 
 from pydantic import JsonValue
 
@@ -18,6 +18,19 @@ def value_text(value: JsonValue) -> str:
             return "\n".join(f"{name.replace('_', ' ')}:{_after_name(item)}" for name, item in value.items())
         case _:
             return str(value)
+
+
+def guardrails_text(triggered: JsonValue) -> str:
+    """`guardrail cards (redact), no-deletes (deny)`; empty if none found anything."""
+    found = triggered if isinstance(triggered, list) else []
+    named = [f"{one['name']} ({one['effect']})" for one in found if isinstance(one, dict)]
+    return f"guardrail {', '.join(named)}" if named else ""
+
+
+def short(text: str, limit: int) -> str:
+    """In one line of so many characters at most."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _after_name(value: JsonValue) -> str:
