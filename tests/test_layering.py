@@ -24,6 +24,8 @@ IMPORTED_BY: dict[str, set[str]] = {
     "flotilla_rehearsal": set(),
     "flotilla_orchestrator": {"flotilla_kit", "flotilla_rehearsal"},
 }
+# Lines of a file; 400 where nothing is said.
+LONGEST = {"flotilla_orchestrator": 300, "flotilla_rehearsal": 300}
 # From the top down; a module may import what stands below it, not what stands above.
 KIT_LAYERS = [
     {"testing"},
@@ -181,7 +183,7 @@ def assert_layers(package: str, layers: list[set[str]]) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_file_is_longer_than_a_reader_can_hold(package: str) -> None:
     for path in files(package):
-        assert len(path.read_text().splitlines()) <= 400, path
+        assert len(path.read_text().splitlines()) <= LONGEST.get(package, 400), path
 
 
 def test_the_versions_of_all_packages_are_one() -> None:

@@ -10,7 +10,9 @@ import jsonschema
 from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from .config.config import MAX_TASK_CHARS, Config, Playbook
+from .config.config import Config
+from .config.fields import MAX_TASK_CHARS
+from .config.playbooks import Playbook
 from .errors import Failure
 from .mandates.guardrails import Guardrails, Trigger
 

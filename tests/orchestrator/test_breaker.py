@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flotilla_kit.storage import Database
-from flotilla_orchestrator.config.config import BreakerLimits
+from flotilla_orchestrator.config.limits import BreakerLimits
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.fleet.circuit_breaker import Breaker, broken
 from flotilla_orchestrator.journal.journal import MIGRATIONS

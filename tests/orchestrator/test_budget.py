@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 from flotilla_kit.storage import Database
-from flotilla_orchestrator.config.config import Limits
+from flotilla_orchestrator.config.limits import Limits
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.journal.allowances import Allowance, Reservation, Usage
 from flotilla_orchestrator.journal.journal import MIGRATIONS, Journal, Run, span_id_for

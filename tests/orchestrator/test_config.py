@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from flotilla_orchestrator.config.config import ConfigError, Limits
+from flotilla_orchestrator.config.config import ConfigError
 from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.config.limits import Limits
 from support.config_folder import CASE, FLEET, HELPER, LEAD, Folder
 
 SHIPPED = Path(__file__).parents[2] / "configs"

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import ServerConnection, Servers
+from flotilla_orchestrator.fleet.connection import ServerConnection
+from flotilla_orchestrator.fleet.server_pool import ServerPool
 from flotilla_orchestrator.mandates.claims import tool_details
 from support.commands import Watched, descendants
 from support.processes import clean_environment
@@ -147,7 +148,7 @@ async def test_a_server_that_dies_between_two_runs_is_started_again_at_its_addre
     stage.worker("lead", "get_ticket")
     stage.write_all(DONE)
     keys, environ = stage.home / "keys", clean_environment(stage.home)
-    async with Servers(load(stage.configs), logs=stage.home, keys=keys, environ=environ) as servers:
+    async with ServerPool(load(stage.configs), logs=stage.home, keys=keys, environ=environ) as servers:
         first = (await servers.fleet(["desk"], "run_1")).servers["desk"]
         (pid,) = [pid for pid, command in descendants(os.getpid()).items() if str(stage.home) in command]
         watched = Watched({pid: "desk"})

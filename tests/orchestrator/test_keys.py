@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flotilla_kit.identity.keys import KeyRing
-from flotilla_orchestrator.fleet.fleet import ServerConnection
+from flotilla_orchestrator.fleet.connection import ServerConnection
 from flotilla_orchestrator.mandates.claims import Minter, tool_details
 from support import programs
 from support.commands import flotilla

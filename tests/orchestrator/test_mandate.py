@@ -7,7 +7,9 @@ import jwt
 import pytest
 from flotilla_kit.identity.keys import SigningKey
 from flotilla_kit.identity.mandate import Mandate
-from flotilla_orchestrator.config.config import Playbook, Rule, Worker
+from flotilla_orchestrator.config.fleet import Rule
+from flotilla_orchestrator.config.playbooks import Playbook
+from flotilla_orchestrator.config.workers import Worker
 from flotilla_orchestrator.errors import Failure
 from flotilla_orchestrator.mandates.claims import (
     AuthorizationDetail,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.fleet.run_mandates import RunMandates
+from flotilla_orchestrator.fleet.server_pool import running_fleet
 from flotilla_orchestrator.mandates.claims import RunFacts
 from support.processes import clean_environment
 from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of

@@ -10,9 +10,9 @@ from flotilla_crm.server import create_server
 from flotilla_crm.settings import Settings
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.fleet.lookups import look_up
 from flotilla_orchestrator.fleet.run_mandates import RunMandates
+from flotilla_orchestrator.fleet.server_pool import running_fleet
 from support.processes import clean_environment
 from support.unhooked import let_loose, obeying, sent_past, stored_rows, tokens_of
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running_fleet
 from flotilla_orchestrator.fleet.run_mandates import RunMandates
+from flotilla_orchestrator.fleet.server_pool import running_fleet
 from flotilla_orchestrator.mandates.claims import RunFacts
 from support.answers import answer_of
 from support.processes import clean_environment

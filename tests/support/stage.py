@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.fleet.fleet import running_fleet
+from flotilla_orchestrator.fleet.server_pool import running_fleet
 from flotilla_orchestrator.journal.allowances import LedgerEntry
 from flotilla_orchestrator.journal.journal import Journal, Run, Span
 from flotilla_orchestrator.journal.ledger import Ledger

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flotilla_orchestrator.journal.journal import Span
-from flotilla_orchestrator.views.show import tree
+from flotilla_orchestrator.views.tree import tree
 from rich.console import Console
 
 

@@ -3,8 +3,9 @@
 import argparse
 import sys
 
-from ..config.config import Config, Server
+from ..config.config import Config
 from ..config.files import load
+from ..config.fleet import Server
 from ..errors import Failure
 from ..fleet.approvals import Approval, Approvals, ServerUnavailable, over_http, over_stdio
 from .approver_token import approver_token

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from ..config.config import Config, Playbook
+from ..config.config import Config
+from ..config.playbooks import Playbook
 from ..errors import Failure
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
 async def _check(arguments: argparse.Namespace) -> int:
     """Config, then servers and tools; a missing credential is said, but is no error: a rehearsal needs none."""
     config = load(config_folder(arguments))
-    from ..fleet.fleet import running_fleet
+    from ..fleet.server_pool import running_fleet
     from ..mandates.claims import APPROVAL_TOOLS
 
     home = home_folder(arguments)

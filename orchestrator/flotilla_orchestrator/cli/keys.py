@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from flotilla_rehearsal.suggestions import did_you_mean
 
-from ..config.config import Config, Playbook, Worker
+from ..config.config import Config
 from ..config.files import load
+from ..config.playbooks import Playbook
+from ..config.workers import Worker
 from ..errors import Failure
 from .arguments import (
     config_folder,
@@ -88,9 +90,9 @@ async def mandate(arguments: argparse.Namespace) -> int:
 async def _shown(
     config: Config, worker: Worker, playbook: Playbook | None, given: list[str], home: Path
 ) -> "MandateView":
-    from ..fleet.fleet import running_fleet
     from ..fleet.lookups import look_up
     from ..fleet.run_mandates import RunMandates
+    from ..fleet.server_pool import running_fleet
     from ..mandates.claims import RunFacts
     from ..run_request import check_values, given_inputs
     from ..views.show_mandate import show

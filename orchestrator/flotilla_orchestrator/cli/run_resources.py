@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from .. import provider
 from ..config.config import Config
 from ..errors import Failure
-from ..fleet.fleet import Fleet, Servers
+from ..fleet.fleet import Fleet
+from ..fleet.server_pool import ServerPool
 from ..run_request import RunRequest, check_inputs
 from .approver_process import approving
 from .arguments import environ_of, keys_folder
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..sessions.agent import RunResources
     from ..sessions.decisions import Notify
     from ..sessions.types import Session
-    from ..views.show import Progress
+    from ..views.progress import Progress
 
 _LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
 
@@ -130,14 +131,14 @@ class ProcessResources:
         return await servers.fleet(self._config.servers(self._config.playbooks[request.playbook]), request.run_id)
 
     @asynccontextmanager
-    async def _start_servers(self, which: tuple[bool, str]) -> AsyncGenerator[Servers]:
-        """Servers that take the stand-in approver's word serve no run that people approve."""
+    async def _start_servers(self, which: tuple[bool, str]) -> AsyncGenerator[ServerPool]:
+        """The servers that accept the demo approver's key serve no run that people approve."""
         yes, sample = which
         ways, keys = self._commands(sample), keys_folder(self._home)
         # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
         flags = ["--home", str(ways.home), "--demo-data"] if sample else []
         flags += ["--approver-keys", str(self._keys)] if yes else []
-        async with Servers(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
+        async with ServerPool(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
             yield servers
 
     def _commands(self, sample: str) -> DecisionCommands:

@@ -9,10 +9,14 @@ from flotilla_rehearsal import template
 from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from .config import GATE, ROUTER, TOOL_NAME, Fleet, FleetLimits, Playbook, ToolCall, Worker
-from .guardrails import Guardrail, Rule
+from .fields import GATE, ROUTER, TOOL_NAME
+from .fleet import Fleet, Rule
+from .guardrails import Guardrail
+from .limits import FleetLimits
+from .playbooks import Playbook, ToolCall
 from .source import Files, Place, Source
 from .steps import check_after, check_steps, find_cycle, step_templates
+from .workers import Worker
 
 
 def check(

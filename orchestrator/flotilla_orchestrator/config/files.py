@@ -9,10 +9,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .checks import check
-from .config import Config, ConfigError, Fleet, Playbook, Problem, Worker
+from .config import Config, ConfigError, Problem
+from .fleet import Fleet
 from .guardrails import Guardrail
+from .playbooks import Playbook
 from .prices import Prices, shipped
 from .source import Files, Place, Source, read_worker, read_yaml
+from .workers import Worker
 
 Kind = TypeVar("Kind", bound=BaseModel)
 Named = TypeVar("Named", Worker, Playbook, Guardrail)

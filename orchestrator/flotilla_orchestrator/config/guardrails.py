@@ -1,4 +1,4 @@
-"""What tightens workers' files: the rules of `fleet.yaml`, and guardrails, which have a name and a file each."""
+"""`guardrails/*.yaml`: rules with a name, over what goes in, what is called and what comes out."""
 
 import re
 from collections.abc import Mapping
@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from flotilla_kit.identity.mandate import check_bound
 from flotilla_rehearsal.secret_filter import KINDS
 from flotilla_rehearsal.suggestions import did_you_mean
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+from .fields import FileModel, Name
+from .fleet import Rule
+
 Side = Literal["input", "call", "output"]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _pattern(value: str) -> str:
@@ -40,21 +38,7 @@ def _bounds(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return value
 
 
-class Rule(_Model):
-    """Tightens what workers' files grant: `deny` takes tools away, `approve` has each change wait for a person."""
-
-    when: dict[str, JsonValue] = Field(default={}, description="inputs of the run and their values; none: always")
-    tools: list[str] = Field(min_length=1, description="full names; `*` stands for any text: mcp__k8s__delete_*")
-    effect: Literal["approve", "deny"]
-
-    def matches(self, tool: str) -> bool:
-        return matches(tool, self.tools)
-
-    def holds(self, inputs: Mapping[str, JsonValue]) -> bool:
-        return holds(self.when, inputs)
-
-
-class Guardrail(_Model):
+class Guardrail(FileModel):
     """A rule with a name: what is looked for in what goes in, in calls, or in what comes out, and what follows."""
 
     name: Name
@@ -103,15 +87,7 @@ class Guardrail(_Model):
         return Rule(when=self.when, tools=self.tools, effect="approve" if self.effect == "ask" else "deny")
 
     def matches(self, tool: str) -> bool:
-        return matches(tool, self.tools)
+        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
 
     def holds(self, inputs: Mapping[str, JsonValue]) -> bool:
-        return holds(self.when, inputs)
-
-
-def matches(tool: str, patterns: list[str]) -> bool:
-    return any(fnmatchcase(tool, pattern) for pattern in patterns)
-
-
-def holds(when: Mapping[str, JsonValue], inputs: Mapping[str, JsonValue]) -> bool:
-    return all(name in inputs and inputs[name] == value for name, value in when.items())
+        return all(name in inputs and inputs[name] == value for name, value in self.when.items())

@@ -8,7 +8,7 @@ from flotilla_rehearsal import template
 from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from .config import Playbook, Step
+from .playbooks import Playbook, Step
 from .source import Place, Source
 
 RUN = ("id", "ended_at")  # what calls after a run may read of it

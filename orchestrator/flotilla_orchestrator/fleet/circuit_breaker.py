@@ -16,7 +16,7 @@ from flotilla_kit.storage import Database
 from pydantic import JsonValue
 from sqlalchemy import Connection, text
 
-from ..config.config import BreakerLimits
+from ..config.limits import BreakerLimits
 from ..errors import Failure
 
 _BROKEN = {"store_unavailable", "timed_out", "server_unavailable"}  # codes by which a server or its store is to blame

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flotilla_rehearsal.template import TemplateError
 from pydantic import JsonValue
 
-from ..config.config import Playbook, ToolCall
+from ..config.playbooks import Playbook, ToolCall
 from ..errors import Failure
 from ..mandates.claims import RunFacts, tool_details
 from .fleet import Fleet

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..config.config import Server
+from ..config.fleet import Server
 from ..errors import Failure
 from ..provider import server_environment
 

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from ..config.config import SESSION_WAIT_S, Config, Playbook, ToolCall, Worker
+from ..config.config import Config
+from ..config.limits import SESSION_WAIT_S
+from ..config.playbooks import Playbook, ToolCall
+from ..config.workers import Worker
 from ..errors import Failure
 from ..mandates.claims import LONGEST_S, AuthorizationDetail, RunFacts, approval_details, call_detail, details, scopes
 from ..mandates.guardrails import Guardrails

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue
 
-from ..config.config import Limits
+from ..config.limits import Limits
 from ..errors import Failure
 
 

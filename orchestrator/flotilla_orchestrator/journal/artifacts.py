@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import JsonValue
 from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
 
-from ..config.config import ArtifactLimits
+from ..config.limits import ArtifactLimits
 from ..errors import Failure
 from .journal import RUNS, now
 

@@ -14,7 +14,8 @@ from flotilla_kit.terminal.output import visible
 from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from ..config.config import Config, Playbook
+from ..config.config import Config
+from ..config.playbooks import Playbook
 from ..errors import Failure
 from ..journal.journal import Run
 from ..run_request import check_values, given_inputs

@@ -6,7 +6,8 @@ from pathlib import Path
 from claude_agent_sdk import InMemorySessionStore
 from pydantic import JsonValue
 
-from ..config.config import ROUTER, Config
+from ..config.config import Config
+from ..config.fields import ROUTER
 from ..errors import Failure
 from ..journal.journal import Journal, Run, Span, session_id
 from ..provider import Provider
@@ -17,7 +18,6 @@ from ..sessions.session import run_session
 from ..sessions.types import Session, SessionResult
 from .decision import Request, Route, decided
 
-RECORDED_AS = "(ask)"  # no name of a playbook
 _MAX_CHOICES = 5
 
 _CHOICE = {

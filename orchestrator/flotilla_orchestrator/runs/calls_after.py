@@ -11,7 +11,7 @@ from flotilla_kit.effects import faults
 from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config.config import ToolCall
+from ..config.playbooks import ToolCall
 from ..durable.workflow import step, workflow_id
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from pydantic import JsonValue
 
-from ..config.config import Worker
+from ..config.workers import Worker
 from ..fleet.run_mandates import RunMandates
 from ..journal.ledger import Ledger
 from ..mandates.claims import RunFacts

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..config.config import SESSION_WAIT_S, Config
+from ..config.config import Config
+from ..config.limits import SESSION_WAIT_S
 from ..durable.executor import Executor
 from ..durable.launch import dbos_launched
 from ..durable.leases import LeaseTakenError, lease

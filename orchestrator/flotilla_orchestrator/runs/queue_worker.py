@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from ..durable import queues
 from ..durable.executor import Executor, executor
 from ..durable.launch import dbos_launched
-from ..durable.leases import LeaseCheck, LeaseTakenError, lease
+from ..durable.leases import LeaseCheck, LeaseTakenError, executor_lease, lease
 from ..durable.workflow_store import RUN_QUEUE, VERSION, adapter_of, database_url, workflow_client
 from ..errors import Failure
 from ..journal.journal import RUNS, Journal, Run
@@ -97,7 +97,7 @@ class QueueWorker:
 
     def _take_over(self, other: str) -> None:
         """Back into the queue with what it was at work on, unless it is alive."""
-        with suppress(LeaseTakenError), lease(self._home, database_url(self._home), _lease_name(other)):
+        with suppress(LeaseTakenError), lease(self._home, database_url(self._home), executor_lease(other)):
             queues.requeue(other)
 
 
@@ -128,14 +128,10 @@ async def _acquire_name(stack: AsyncExitStack, home: Path, url: str, name: str) 
     """The lease, once it is free."""
     for _ in range(10 * _LEASE_WAIT_S):
         with suppress(LeaseTakenError):
-            return stack.enter_context(lease(home, url, _lease_name(name)))
+            return stack.enter_context(lease(home, url, executor_lease(name)))
         await asyncio.sleep(0.1)
     message = f"Another process works as executor {name}."
     raise Failure("executor_active", message, f"Give each a {NAME_VARIABLE} of its own, the same at each start.")
-
-
-def _lease_name(name: str) -> str:
-    return f"executor-{name}"
 
 
 def _waiting_runs(connection: Connection, runs: Collection[str]) -> set[str]:

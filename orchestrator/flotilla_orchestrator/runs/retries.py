@@ -8,7 +8,7 @@ comes back to the lead with what was done.
 import logging
 from dataclasses import dataclass, replace
 
-from ..config.config import Worker
+from ..config.workers import Worker
 from ..durable.workflow import sleep, step, workflow, workflow_id
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure

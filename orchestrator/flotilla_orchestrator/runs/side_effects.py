@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import JsonValue
 
-from ..config.config import GATE, TOOL_NAME
+from ..config.fields import GATE, TOOL_NAME
 from ..durable.workflow_store import JsonObject
 from ..journal.journal import Span
 from .context import RunContext

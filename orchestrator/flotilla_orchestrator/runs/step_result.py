@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from ..config.config import Step
+from ..config.playbooks import Step
 from ..errors import Failure
 from ..run_request import RunRequest
 from ..sessions.types import SessionResult

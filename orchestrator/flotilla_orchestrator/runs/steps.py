@@ -11,7 +11,8 @@ from flotilla_kit.effects import faults
 from flotilla_rehearsal import template
 from pydantic import JsonValue
 
-from ..config.config import MAX_TASK_CHARS, Playbook, Step
+from ..config.fields import MAX_TASK_CHARS
+from ..config.playbooks import Playbook, Step
 from ..config.schemas import schema_problem
 from ..config.steps import needed_steps
 from ..durable.workflow import Handle, first_ended, step

@@ -9,10 +9,13 @@ from typing import Any
 from claude_agent_sdk import Message, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
 
-from ..config.config import TOOL_NAME, Config, Worker
+from ..config.config import Config
+from ..config.fields import TOOL_NAME
+from ..config.workers import Worker
 from ..fleet.approvals import Approvals
 from ..fleet.circuit_breaker import Breaker
-from ..fleet.fleet import Fleet, ServerConnection
+from ..fleet.connection import ServerConnection
+from ..fleet.fleet import Fleet
 from ..fleet.run_mandates import RunMandates
 from ..journal.journal import Journal, session_id
 from ..provider import Provider

@@ -8,7 +8,8 @@ import jsonschema
 from claude_agent_sdk import SdkMcpTool, ToolAnnotations
 from pydantic import JsonValue
 
-from ..config.config import GATE, ArtifactLimits
+from ..config.fields import GATE
+from ..config.limits import ArtifactLimits
 from ..errors import Failure
 from ..journal import artifacts
 from ..journal.artifacts import Author

@@ -8,7 +8,7 @@ import asyncio
 import time
 from typing import Any
 
-from ..config.config import TOOL_NAME
+from ..config.fields import TOOL_NAME
 from ..errors import Failure
 from ..fleet.approvals import Approval, ServerUnavailable
 from .delegation_tools import DELEGATE, TRANSFER

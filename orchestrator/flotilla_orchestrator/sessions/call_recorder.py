@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ..config.config import GATE, TOOL_NAME
+from ..config.fields import GATE, TOOL_NAME
 from ..fleet.approvals import Approval
 from ..fleet.circuit_breaker import Breaker, broken
 from ..journal.journal import Journal, Span, Status, now, span_id_for

@@ -14,7 +14,8 @@ from claude_agent_sdk import SdkMcpTool, ToolAnnotations
 from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
-from ..config.config import GATE, MAX_TASK_CHARS, Worker
+from ..config.fields import GATE, MAX_TASK_CHARS
+from ..config.workers import Worker
 from ..errors import Failure
 
 DELEGATE = f"mcp__{GATE}__delegate"

@@ -20,7 +20,7 @@ from claude_agent_sdk import (
     create_sdk_mcp_server,
 )
 
-from ..config.config import GATE
+from ..config.fields import GATE
 from ..errors import Failure
 from .events import SessionEvents
 from .outcome import SEE_LOG

@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from ..journal.journal import Run, Span, now, seconds_between
-from .show import MARKS, below
+from .tree import MARKS, below
 
 
 @dataclass(frozen=True)

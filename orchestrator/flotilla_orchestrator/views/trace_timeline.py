@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .show import duration
 from .trace_rows import Row
+from .values import duration
 
 HEAD, LINE, GAP = 24, 18, 8  # pixels: a session's own bar, a line of calls, what is between lanes
 _APART = 1 / 400  # of the whole time: calls nearer than that get lines of their own, to be told apart

@@ -1,4 +1,4 @@
-"""Values of a run as people read them: text, not JSON."""
+"""Values as people read them: results as text instead of JSON, dollars, durations, errors."""
 
 from pydantic import JsonValue
 
@@ -20,6 +20,31 @@ def value_text(value: JsonValue) -> str:
             return str(value)
 
 
+def cost(usd: float | None) -> str:
+    """`$0.0123`, or that it is not known."""
+    return "cost unknown" if usd is None else f"${usd:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`340 ms`, `4.2 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`; negative where clocks disagree."""
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def error_text(error: JsonValue) -> str:
+    return one_line(f"{error['code']}: {error['message']}" if isinstance(error, dict) else str(error), 120)
+
+
 def guardrails_text(triggered: JsonValue) -> str:
     """`guardrail cards (redact), no-deletes (deny)`; empty if none found anything."""
     found = triggered if isinstance(triggered, list) else []
@@ -27,8 +52,7 @@ def guardrails_text(triggered: JsonValue) -> str:
     return f"guardrail {', '.join(named)}" if named else ""
 
 
-def short(text: str, limit: int) -> str:
-    """In one line of so many characters at most."""
+def one_line(text: str, limit: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

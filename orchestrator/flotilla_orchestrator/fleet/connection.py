@@ -1,0 +1,162 @@
+"""The connection to one server: its address, its tools, the mandates minted for it, and calls of its tools."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from ..config.config import Config
+from ..config.fleet import VARIABLE, Server
+from ..errors import Failure, innermost
+from ..mandates.claims import APPROVAL_TOOLS, ISSUER, AuthorizationDetail, Minter, Tool, tool_details
+from .approvals import answered, refusal
+from .http_client import connected
+from .processes import Process
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import RequestParamsMeta
+    from mcp.types import Tool as Listed
+
+_START_S = 30  # how long a server may take to listen
+_LIST_S = 15  # how long it may take to list its tools
+_CALL_S = 30  # how long a call of the run's own may take; a server's own limit
+TOOL_USE_ID = "claudecode/toolUseId"  # where servers look for the key of an effect
+
+
+@dataclass(frozen=True)
+class ServerConnection:
+    """A server that answers. `headers` still name their variables; `variables` has the values."""
+
+    name: str
+    url: str
+    headers: Mapping[str, str]
+    variables: Mapping[str, str]
+    local: bool
+    audience: str
+    minter: Minter | None
+    """Who signs mandates for it; None: it checks none."""
+    tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
+    """By short name. A server that checks mandates lists only what some worker of the fleet names."""
+    has_approvals: bool = False
+    """It says beforehand whether a call needs an approval (`request_approval`)."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that `headers` takes the mandate from."""
+        return _variable(self.name)
+
+    def mandate(
+        self,
+        subject: str,
+        details: Sequence[AuthorizationDetail],
+        scope: Mapping[str, str] | None = None,
+        lifetime_s: float = _LIST_S,
+    ) -> str:
+        """A fresh token for this server (see `Minter.mint`); empty if it checks none."""
+        return self.minter.mint(self.audience, subject, details, scope, lifetime_s) if self.minter else ""
+
+    @asynccontextmanager
+    async def client(self, token: str = "") -> "AsyncGenerator[Client]":
+        """An MCP client that presents this mandate. Whatever cannot be reached, or is refused, is its own exception."""
+        values = {**self.variables, self.variable: token}
+        headers = {name: VARIABLE.sub(lambda match: values[match[1]], value) for name, value in self.headers.items()}
+        async with connected(self.url, headers, timeout_s=_LIST_S, local=self.local) as client:
+            yield client
+
+    async def call(
+        self, token: str, tool: str, arguments: Mapping[str, JsonValue], key: str = ""
+    ) -> "dict[str, JsonValue] | None":
+        """What a tool answers to whoever presents this mandate, if it is structured.
+
+        Args:
+            key: of the call's effect: under the same key the server makes it once.
+
+        Raises:
+            ServerUnavailable: no answer came. Failure: the server's refusal.
+        """
+        meta: RequestParamsMeta | None = {TOOL_USE_ID: key} if key else None
+        async with answered(self.name, _CALL_S), self.client(token) as client:
+            result = await client.call_tool(tool, dict(arguments), meta=meta)
+        if result.is_error:
+            raise refusal(self.name, result)
+        return result.structured_content
+
+    async def listed(self, token: str) -> "list[Listed]":
+        """Every tool as it lists them to whoever presents this mandate."""
+        tools: list[Listed] = []
+        cursor: str | None = None
+        async with self.client(token) as client:
+            while True:
+                page = await client.list_tools(cursor=cursor)
+                tools += page.tools
+                if not (cursor := page.next_cursor):
+                    return tools
+
+
+async def connect(
+    name: str, process: Process | None, minter: Minter | None, config: Config, environ: Mapping[str, str]
+) -> ServerConnection:
+    """The server with its tools. The SDK is imported while the processes start."""
+    server = config.fleet.servers[name]
+    variables = header_values(name, server, environ)
+    headers = {**server.headers, **({"Authorization": f"Bearer ${{{_variable(name)}}}"} if minter else {})}
+    try:
+        async with asyncio.timeout(_START_S):
+            url = await process.listening if process else server.url
+        assert url
+        found = ServerConnection(name, url, headers, variables, bool(process), server.audience or name, minter)
+        async with asyncio.timeout(_LIST_S):
+            if minter and not process and await _listed(found, []):
+                found = replace(found, headers=server.headers, minter=None)  # it shows tools to who is granted none
+            listed = await _listed(found, sorted(_named(config, name)))
+    except Failure:
+        raise
+    except Exception as error:  # a connection fails in many ways; they all mean this
+        said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
+        message = f"The server {name} does not answer: {said}"
+        raise Failure("server_failed", message, _advice(server), retryable=True) from error
+    tools = {tool.name: Tool(tool.input_schema, _reads(tool)) for tool in listed}
+    return replace(found, tools=tools, has_approvals=APPROVAL_TOOLS[0] in tools)
+
+
+async def _listed(server: ServerConnection, names: Sequence[str]) -> "list[Listed]":
+    """What the server lists for a mandate that names these tools."""
+    return await server.listed(server.mandate(ISSUER, tool_details(names)))
+
+
+def _named(config: Config, server: str) -> set[str]:
+    """Every tool of a server that the config names, so that a name gone wrong can be told from one that is there."""
+    calls = [call for playbook in config.playbooks.values() for call in playbook.calls]
+    named = {call.short for call in calls if call.server == server}
+    return named.union(APPROVAL_TOOLS, *(worker.tools_on(server) for worker in config.workers.values()))
+
+
+def _reads(tool: "Listed") -> bool:
+    # An allow-list: a tool that does not say it only reads is taken to change something.
+    return tool.annotations is not None and tool.annotations.read_only_hint is True
+
+
+def _advice(server: Server) -> str:
+    if server.url and server.gets_mandates:  # the MCP SDK keeps to itself that it was a 401
+        return (
+            "See whether it runs and takes mandates: its --mandate-keys is the public.json of `flotilla keys`, "
+            "its --audience the name in fleet.yaml."
+        )
+    return "Start it, or correct it in fleet.yaml."
+
+
+def _variable(server: str) -> str:
+    return f"FLOTILLA_MANDATE_{server.upper().replace('-', '_')}"
+
+
+def header_values(name: str, server: Server, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that its headers name, with their values; raises Failure `missing_variable`."""
+    missing = [variable for variable in server.variables if not environ.get(variable)]
+    if missing:
+        message = f"The server {name} needs {', '.join(missing)} in the environment."
+        raise Failure("missing_variable", message, "Set it; fleet.yaml names it in the server's headers.")
+    return {variable: environ[variable] for variable in server.variables}

@@ -1,0 +1,59 @@
+"""The progress of a run on a console: a live tree on a terminal, else a line for each event."""
+
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from ..journal.journal import Span
+from .tree import span_label, tree
+
+
+class Progress:
+    """Follows a run on a console while its block lasts: a live tree on a terminal, else a line for each event."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._spans: dict[str, Span] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:  # anew each time: it would wipe out what was shown since it stopped
+            self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._tree)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Leave the terminal to somebody else."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
+
+    def recall(self, spans: Iterable[Span]) -> None:
+        """What happened before this process took the run up."""
+        self._spans.update({span.span_id: span for span in spans})
+
+    def __call__(self, span: Span) -> None:
+        """Take a span that began or ended."""
+        begins = span.kind == "session" and span.span_id not in self._spans
+        self._spans[span.span_id] = span
+        if not self._console.is_terminal and (span.status != "running" or begins):
+            depth = sum(1 for _ in self._above(span))
+            self._console.print(Text("  " * depth).append_text(span_label(span)), soft_wrap=True)
+
+    def _above(self, span: Span) -> Iterable[Span]:
+        while span.parent_id and (span := self._spans[span.parent_id]):
+            yield span
+
+    def _tree(self) -> RenderableType:
+        return tree(self._spans.values()) or Text("Starting the servers …", style="dim")
