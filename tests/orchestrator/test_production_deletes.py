@@ -49,7 +49,8 @@ async def answers(case: Stage, environment: str, *calls: dict[str, Any]) -> tupl
         tokens = RunMandates(config, fleet, facts, config.playbooks["case"], [lead]).tokens(lead)
         async with fleet.servers["k8s"].client(tokens["FLOTILLA_MANDATE_K8S"]) as client:
             listed = {tool.name for tool in (await client.list_tools()).tools}
-            return listed, [answer_of(await client.call_tool("delete_resource", call))["code"] for call in calls]
+            said: list[Any] = [await client.call_tool("delete_resource", call) for call in calls]
+            return listed, [answer_of(result)["code"] for result in said]
 
 
 async def test_the_server_refuses_deletes_in_production_and_without_a_namespace(cluster: Stage) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from claude_agent_sdk import (
@@ -199,7 +199,11 @@ class SessionEvents:
             await self._call_ended(requested.id, "denied", checked.refusal.code if checked.refusal else "unknown_tool")
 
     def _checked(self, tool: str, arguments: dict[str, Any]) -> Checked:
-        return self.session.guardrails.check_call(tool, arguments, _PASSED_ON.get(tool))
+        checked = self.session.guardrails.check_call(tool, arguments, _PASSED_ON.get(tool))
+        if tool in self.session.changing_tools:
+            return checked
+        # An approval is of an effect: nobody is asked about a tool that has none.
+        return replace(checked, triggered=[one for one in checked.triggered if one["effect"] != "ask"])
 
     async def _call_started(self, call_id: str, tool: str, checked: Checked) -> None:
         if call_id in self._announced:
