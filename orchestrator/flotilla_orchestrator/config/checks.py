@@ -1,5 +1,6 @@
 """What the files of a config folder must say together: names resolve, delegation ends, bounds have a place to hold."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -10,6 +11,7 @@ from pydantic import JsonValue
 
 from .fields import GATE, ROUTER, TOOL_NAME
 from .fleet import Fleet, Rule
+from .guardrails import Guardrail
 from .limits import FleetLimits
 from .playbooks import Playbook, ToolCall
 from .source import Files, Place, Source
@@ -17,7 +19,13 @@ from .steps import check_after, check_steps, find_cycle, step_templates
 from .workers import Worker
 
 
-def check(fleet: Fleet | None, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> None:
+def check(
+    fleet: Fleet | None,
+    source: Source,
+    workers: Files[Worker],
+    playbooks: Files[Playbook],
+    guardrails: Files[Guardrail],
+) -> None:
     """Report what does not fit to the source it is in. Without a valid fleet, its servers' names still count."""
     servers = source.data.get("servers")
     names = [str(name) for name in cast("dict[object, object]", servers)] if isinstance(servers, dict) else None
@@ -32,10 +40,12 @@ def check(fleet: Fleet | None, source: Source, workers: Files[Worker], playbooks
         _check_playbook(playbook, playbooks.sources[name], workers, (fleet.limits if fleet else FleetLimits()))
         _check_scope(playbook, playbooks.sources[name], workers, names)
     if fleet:
-        _check_mandates(fleet, source, workers, playbooks)
+        _check_mandates(fleet, source, workers, playbooks, guardrails)
 
 
-def _check_mandates(fleet: Fleet, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> None:
+def _check_mandates(
+    fleet: Fleet, source: Source, workers: Files[Worker], playbooks: Files[Playbook], guardrails: Files[Guardrail]
+) -> None:
     """What only a mandate can hold must not be written for a server that gets none."""
     none = {name for name, server in fleet.servers.items() if not server.gets_mandates}
     why = "need mandates, and `{}` gets none: fleet.yaml gives it an Authorization of its own"
@@ -49,25 +59,40 @@ def _check_mandates(fleet: Fleet, source: Source, workers: Files[Worker], playbo
             if call.server in none:
                 playbooks.sources[name].problem(("after", called), f"calls after a run {why.format(call.server)}")
     for at, rule in enumerate(fleet.rules):
-        matched = _check_rule(rule, at, source, workers, playbooks)
+        matched = _check_rule(rule, ("rules", at), source, workers, playbooks)
         for server in sorted(none & matched):
             source.problem(("rules", at, "tools"), f"rules {why.format(server)}")
+    for name, guardrail in guardrails.models.items():
+        _check_tools(guardrail, guardrails.sources[name], [*fleet.servers, GATE])
+        matched = _check_rule(guardrail, (), guardrails.sources[name], workers, playbooks)
+        for server in sorted(none & matched) if guardrail.in_mandate else ():
+            guardrails.sources[name].problem(("tools",), f"guardrails that mandates say {why.format(server)}")
 
 
-def _check_rule(rule: Rule, at: int, source: Source, workers: Files[Worker], playbooks: Files[Playbook]) -> set[str]:
+def _check_rule(
+    rule: Rule | Guardrail, place: Place, source: Source, workers: Files[Worker], playbooks: Files[Playbook]
+) -> set[str]:
     """The servers whose tools it is for."""
     known = {name for playbook in playbooks.models.values() for name in _properties(playbook)}
     closed = all(_properties(playbook) for playbook in playbooks.models.values()) and not playbooks.broken
     for name in rule.when:
         if closed and name not in known:
             message = f"`when.{name}` is no input of any playbook{did_you_mean(name, known)}"
-            source.problem(("rules", at, "when", name), message)
+            source.problem((*place, "when", name), message)
     named = {tool for worker in workers.models.values() for tool in worker.tools or ()}
     named |= {call.tool for playbook in playbooks.models.values() for call in playbook.after.values()}
     matched = [TOOL_NAME.fullmatch(tool) for tool in named if rule.matches(tool)]
-    if not matched and not workers.broken:
-        source.note(("rules", at), f"no worker has a tool that this rule is for: {', '.join(rule.tools)}")
+    if not matched and not workers.broken and isinstance(rule, Rule):
+        source.note(place, f"no worker has a tool that this rule is for: {', '.join(rule.tools)}")
     return {match["server"] for match in matched if match}
+
+
+def _check_tools(guardrail: Guardrail, source: Source, servers: list[str]) -> None:
+    """It may be for tools that no worker has yet, but not for those of a server that is not there."""
+    for at, pattern in enumerate(guardrail.tools):
+        match = re.match(r"mcp__([^*?\[]+?)__", pattern)
+        if match and match[1] not in servers:
+            source.problem(("tools", at), f"there is no server `{match[1]}`{did_you_mean(match[1], servers)}")
 
 
 def _check_worker(worker: Worker, source: Source, workers: Files[Worker], servers: list[str] | None) -> None:
