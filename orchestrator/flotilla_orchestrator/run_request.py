@@ -13,6 +13,8 @@ from pydantic import JsonValue
 from .config.config import MAX_TASK_CHARS, Config, Playbook
 from .errors import Failure
 
+REQUESTED_BY = "requested_by"  # of a run's `setting`, and of its span: who asked for it over the API
+
 
 def new_run_id() -> str:
     return f"run_{secrets.token_hex(5)}"

@@ -59,6 +59,7 @@ class ProcessResources:
 
     Args:
         folder: for the servers' logs.
+        notify: brings what waits for a person before people; by default whoever is at this terminal, or reads stderr.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class ProcessResources:
         home: Path,
         folder: Path,
         recorder: "Recorder | None" = None,
+        notify: "Notify | None" = None,
     ) -> None:
+        self._notify = notify
         self._config, self._home, self._folder = config, home, folder
         self._recorder, self._keys = recorder, folder / "approver-keys.json"
         self._models: Opened[tuple[str, str, Path], Provider] = Opened(lambda key: model_of(*key))
@@ -114,7 +117,7 @@ class ProcessResources:
         if yes:  # only now: until here every core starts servers
             ask = with_step_approvals(await self._demo_approver.get(data), journal, self._home)
         else:
-            ask = _notify_of(self._commands(data), progress)
+            ask = self._notify or _notify_of(self._commands(data), progress)
         yield RunResources(
             config,
             fleet,

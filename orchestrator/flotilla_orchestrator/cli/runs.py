@@ -71,10 +71,11 @@ async def _queue(arguments: argparse.Namespace, config: Config, request: RunRequ
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
     check_inputs(config, request.playbook, request.task, request.inputs)
-    from ..runs.queue_worker import enqueue
+    from ..runs.run_queue import run_queue
 
     async with await open_journal(arguments) as journal:
-        await enqueue(request, home=home_folder(arguments), journal=journal)
+        with run_queue(home_folder(arguments), journal) as queue:
+            await queue.submit(request)
     text = f"{request.run_id} is queued: `flotilla work` works on it, `flotilla runs` lists it."
     print_answer(arguments, {"run_id": request.run_id, "state": "queued"}, text, sys.stdout)
     return 0

@@ -20,6 +20,7 @@ UNFINISHED = ["PENDING", "ENQUEUED"]
 RUN_QUEUE = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
 JsonObject = dict[str, JsonValue]
+WorkflowClient = DBOSClient
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ def workflow_client(url: str) -> Generator[DBOSClient]:
         yield client
     finally:
         client.destroy()
+
+
+def enqueue(client: DBOSClient, workflow_name: str, workflow_id: str, *given: object) -> None:
+    """Put a workflow into the queue of runs. Of one id there is one workflow: the first."""
+    options = {"workflow_name": workflow_name, "queue_name": RUN_QUEUE, "app_version": VERSION}
+    client.enqueue({**options, "workflow_id": workflow_id}, *given)  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
 
 def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None] | None:

@@ -9,7 +9,23 @@ from uuid import UUID, uuid4, uuid5
 
 from flotilla_kit.storage import Database, Migrations
 from pydantic import JsonValue
-from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from ..errors import Failure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -141,10 +157,17 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def queue_run(self, run: Run) -> None:
-        """A run that nobody works on yet."""
-        run.status = "queued"
-        await self.database.write(_insert, RUNS, asdict(run))
+    async def queue_run(self, run: Run, span: Span, backlog: int | None = None) -> Run | None:
+        """A run that nobody works on yet, and its span; if there is one of its id, that run, and nothing is changed.
+
+        Args:
+            backlog: how many runs may wait so, at most.
+
+        Raises:
+            Failure: `backlog_full`.
+        """
+        run.status = span.status = "queued"
+        return await self.database.write_unique(_queue, asdict(run), asdict(span), backlog)
 
     async def begin_run(self, run: Run) -> None:
         """A run begins, or is taken up again."""
@@ -205,6 +228,20 @@ def _begin(connection: Connection, table: Table, which: Any, row: dict[str, Any]
     again = {**(row if known["status"] == "queued" else known), "status": "running", "ended_at": None}
     connection.execute(update(table).where(which).values(again))
     return again
+
+
+def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], backlog: int | None) -> Run | None:
+    if known := _run(connection, run["run_id"]):
+        return known
+    if backlog is not None:
+        waiting = connection.scalar(select(func.count()).select_from(RUNS).where(RUNS.c.status == "queued")) or 0
+        if waiting >= backlog:
+            said = {"queued": waiting, "backlog": backlog}
+            message, suggestion = f"{waiting} runs wait in the queue already.", "Send it again in a while."
+            raise Failure("backlog_full", message, suggestion, retryable=True, details=said)
+    _insert(connection, RUNS, run)
+    _insert(connection, SPANS, span)
+    return None
 
 
 def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:

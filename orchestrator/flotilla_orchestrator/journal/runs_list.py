@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from .journal import RUNS, SPANS, seconds_between
 from .steering import paused
@@ -44,12 +44,29 @@ def state() -> ColumnElement[str]:
     return case((and_(going, paused()), "paused"), (and_(going, waits), "waiting"), else_=RUNS.c.status)
 
 
-def listed(connection: Connection, only: str | None, limit: int) -> list[Listed]:
-    """The newest runs, those in one state or all."""
+def listed(
+    connection: Connection,
+    only: str | None,
+    limit: int,
+    playbook: str | None = None,
+    after: tuple[str, str] | None = None,
+) -> list[Listed]:
+    """The newest runs, those in one state or all.
+
+    Args:
+        playbook: only its runs.
+        after: only runs that come after the one that began then and has this id.
+    """
     names = ("run_id", "playbook", "model", "started_at", "ended_at")
     newest = select(*(RUNS.c[name] for name in names), state().label("state"))
     if only:
         newest = newest.where(state() == only)
+    if playbook:
+        newest = newest.where(RUNS.c.playbook == playbook)
+    if after:
+        began, run_id = after
+        same = and_(RUNS.c.started_at == began, RUNS.c.run_id > run_id)
+        newest = newest.where(or_(RUNS.c.started_at < began, same))
     newest = newest.order_by(RUNS.c.started_at.desc(), RUNS.c.run_id).limit(limit).subquery()
     sessions = and_(SPANS.c.run_id == newest.c.run_id, SPANS.c.kind == "session")
     used = (
