@@ -23,6 +23,8 @@ from . import homes
 from .config_folder import Folder
 from .programs import Program
 from .queued import Queued
+from .runs import LOOK
+from .stage import answer
 
 PROBLEM = "application/problem+json"
 RUN = {"playbook": "case", "task": "Do it.", "model": "rehearsal"}
@@ -82,6 +84,12 @@ class Served(Queued):
 
     url = ""
     serving: Program | None = None
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        turns = [LOOK, answer("looked"), answer("{{ heard | regex('And .*') }}")]  # the last one is a follow-up's
+        script = {"name": "look", "agents": {"single": [{"turns": turns}]}}
+        self._write("rehearsals/look.yaml", yaml.safe_dump(script))
 
     def serve(self, *words: str, name: str = "local") -> Program:
         """The service, once it takes calls."""

@@ -86,14 +86,13 @@ def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None]
     return request, FollowUp(workflow.workflow_id, text[0]) if text else None
 
 
-def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
+def further_turn(client: WorkflowClient, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
     """A turn that follows after all that there were.
 
     Raises:
         Failure: `run_forgotten`: nothing of the run is kept that could go on.
     """
-    with workflow_client(url) as client:
-        found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
+    found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
         raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")

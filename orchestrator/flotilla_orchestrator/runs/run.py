@@ -51,6 +51,7 @@ async def _run_recorded(request: RunRequest, text: str | None) -> Status:
     record = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
     if text is not None and (earlier := await journal.run(request.run_id)):
         record.output = earlier.output  # which stays if the further turn fails
+        record.started_at = earlier.started_at
     await journal.begin_run(record)
     span = await journal.begin(span_of(request))
     record.status = "interrupted"  # unless the block gets to its end

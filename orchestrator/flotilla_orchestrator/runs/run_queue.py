@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..durable.workflow_store import WorkflowClient, adapter_of, database_url, enqueue, workflow_client
+from ..durable.workflow_store import WorkflowClient, adapter_of, database_url, enqueue, further_turn, workflow_client
 from ..errors import Failure
 from ..journal.journal import Journal, Run
 from ..run_request import RunRequest
@@ -40,6 +40,24 @@ class RunQueue:
         if known is None or known.status == "queued":  # whoever put it there may have been cut off half way
             await self._enqueue(request, forget=known is None)
         return known or run, known is None
+
+    async def follow(self, run: Run, text: str, requester: str | None) -> None:
+        """Have the lead of a run that has ended make one more turn.
+
+        Raises:
+            Failure: `run_not_ended`, `backlog_full`; `run_forgotten`: nothing is kept that could go on.
+        """
+        await self._journal.requeue_run(run, requester, self._backlog)
+
+        def put() -> None:
+            request, turn = further_turn(self._client, run.run_id, text)
+            enqueue(self._client, "follow", turn.workflow_id, adapter_of(RunRequest).dump_python(request), text)
+
+        try:
+            await asyncio.to_thread(put)
+        except BaseException:
+            await self._journal.restore_run(run)
+            raise
 
     async def _enqueue(self, request: RunRequest, *, forget: bool) -> None:
         given = adapter_of(RunRequest).dump_python(request)
