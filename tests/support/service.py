@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import yaml
 from flotilla_kit.http.limits import HttpLimits, LimitedApp
+from flotilla_kit.identity.approvers import mint, read_key
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.journal.journal import Journal
 from flotilla_orchestrator.runs.run_queue import run_queue
@@ -90,6 +91,19 @@ class Served(Queued):
         turns = [LOOK, answer("looked"), answer("{{ heard | regex('And .*') }}")]  # the last one is a follow-up's
         script = {"name": "look", "agents": {"single": [{"turns": turns}]}}
         self._write("rehearsals/look.yaml", yaml.safe_dump(script))
+        steps: list[dict[str, Any]] = [
+            {"id": "sign-off", "approve": "Go on?"},
+            {"id": "tell", "worker": "single", "task": "Tell."},
+        ]
+        steps[1]["needs"] = ["sign-off"]
+        self._write("playbooks/asks.yaml", yaml.safe_dump({"name": "asks", "description": "Asks.", "steps": steps}))
+        script = {"name": "asks", "agents": {"single": [{"turns": [{"say": "told"}]}]}}
+        self._write("rehearsals/asks.yaml", yaml.safe_dump(script))
+
+    def approver(self) -> dict[str, str]:
+        """The header of ada, who may approve on the billing server."""
+        key = read_key(self.home / "approvers" / "billing-ada.jwk")
+        return {"Flotilla-Approver-Token": mint(key, issuer="flotilla-billing-approvers", audience="billing")}
 
     def serve(self, *words: str, name: str = "local") -> Program:
         """The service, once it takes calls."""

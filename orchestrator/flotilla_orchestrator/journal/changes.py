@@ -1,11 +1,6 @@
 """The order in which the spans of a run have changed, so that whoever follows it goes on where they have stopped."""
 
-from pathlib import Path
-
-from flotilla_kit.storage import Migrations
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, column, delete, select, table, text
-
-CHANGES_MIGRATIONS = Migrations("span_changes", Path(__file__).parent / "migrations" / "changes")
 
 CHANGES = Table(
     "span_changes",

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from ..errors import Failure
-from .changes import CHANGES_MIGRATIONS, forget_changes, record_change
+from .changes import forget_changes, record_change
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +36,8 @@ MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
 Status = Literal["queued", "running", "waiting", "ok", "failed", "denied", "interrupted", "cancelled"]
 Kind = Literal["run", "session", "delegate", "tool", "approval"]
 
+
+FOLLOWED_BY = "followed_by"  # of a run's span: who asked for another turn of it
 
 _NAMES = UUID("f07111a0-0000-4000-8000-000000000000")
 
@@ -146,9 +148,7 @@ class Journal:
         Raises:
             flotilla_kit.errors.StoreUnavailable: it cannot be opened.
         """
-        database = await Database.open(
-            url or f"sqlite:///{home / 'journal.db'}", [MIGRATIONS, CHANGES_MIGRATIONS], read_only=read_only
-        )
+        database = await Database.open(url or f"sqlite:///{home / 'journal.db'}", [MIGRATIONS], read_only=read_only)
         return cls(database, listeners)
 
     async def close(self) -> None:
@@ -276,9 +276,9 @@ def _requeue(connection: Connection, run_id: str, requester: str | None, backlog
         raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
     span = _span(connection, span_id_for(run_id))
     if span is not None and requester:
-        followers = span.attributes.get("followed_by")
+        followers = span.attributes.get(FOLLOWED_BY)
         named = [*(followers if isinstance(followers, list) else []), requester]
-        _change_span(connection, asdict(span) | {"attributes": {**span.attributes, "followed_by": named}})
+        _change_span(connection, asdict(span) | {"attributes": {**span.attributes, FOLLOWED_BY: named}})
 
 
 def _begin_span(connection: Connection, row: dict[str, Any]) -> Mapping[str, Any]:

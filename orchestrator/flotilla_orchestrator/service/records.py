@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import Connection, select
 
-from ..journal.journal import SPANS, Journal, Run, span_id_for
+from ..journal.journal import FOLLOWED_BY, SPANS, Journal, Run, span_id_for
 from ..journal.ledger import Ledger
 from ..journal.runs_list import Listed
 from ..run_request import REQUESTED_BY
@@ -94,3 +94,10 @@ def requesters_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, s
     query = select(SPANS.c.run_id, SPANS.c.attributes).where(SPANS.c.span_id.in_(span_ids))
     found = {run_id: attributes.get(REQUESTED_BY) for run_id, attributes in connection.execute(query)}
     return {run_id: requester for run_id, requester in found.items() if requester}
+
+
+def people_behind(connection: Connection, run_id: str) -> set[str]:
+    """Whoever asked for the run, or for another turn of it: they decide nothing that it waits for."""
+    query = select(SPANS.c.attributes).where(SPANS.c.span_id == span_id_for(run_id))
+    attributes: dict[str, Any] = connection.scalar(query) or {}
+    return {str(name) for name in (attributes.get(REQUESTED_BY), *attributes.get(FOLLOWED_BY, [])) if name}

@@ -12,6 +12,8 @@ from ..config.config import Config
 from ..journal.journal import Journal
 from ..runs.run_queue import RunQueue
 
+_MOST_STARTS = 2
+
 
 @dataclass(frozen=True)
 class ServiceResources:
@@ -20,6 +22,7 @@ class ServiceResources:
     Attributes:
         configs: the config folder, as runs are told it.
         environ: of this process; says whether there is a credential for Claude.
+        starting: bounds how many local servers are started for approvals at once: each is a process.
         stopping: set once the process is told to end; what streams ends then.
     """
 
@@ -28,6 +31,7 @@ class ServiceResources:
     journal: Journal
     queue: RunQueue
     environ: Mapping[str, str]
+    starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_STARTS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
-down_revision = None
+revision = "0007"
+down_revision = "0005"
 
 
 def upgrade() -> None:
