@@ -1,4 +1,4 @@
-"""People decide over the API with a token of their own, which goes to the server that asks; never about their own run."""
+"""People decide over the API, with a token that goes to the server which asks, and never about their own run."""
 
 import httpx2
 import pytest

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from .. import provider
 from ..config.config import Config
 from ..errors import Failure
-from ..fleet.fleet import Fleet, Servers
+from ..fleet.fleet import Fleet, ServerConnection, Servers
 from ..run_request import RunRequest, check_inputs
 from .approver_process import approving
-from .arguments import environ_of, keys_folder
+from .arguments import environ_of, keys_folder, new_check_id
 from .decide import with_step_approvals
 from .decision_prompts import DecisionCommands, DecisionNotice, TerminalPrompt
 
@@ -127,6 +127,15 @@ class ProcessResources:
             ask,
             _message_listener(self._recorder),
         )
+
+    async def connection(self, server: str) -> ServerConnection:
+        """A server as the runs of this process meet it, started or reached if none has yet.
+
+        Raises:
+            Failure: `server_failed`, `bad_keys`.
+        """
+        fleet = await (await self._servers.get((False, ""))).fleet([server], new_check_id())
+        return fleet.servers[server]
 
     async def _fleet(self, request: RunRequest) -> Fleet:
         servers = await self._servers.get(_servers_of(request))

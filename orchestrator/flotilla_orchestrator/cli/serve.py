@@ -64,7 +64,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         working = queue_worked(home=home, journal=journal, opening=opening, concurrency=concurrency)
         worker = await stack.enter_async_context(working)
         queue = stack.enter_context(run_queue(home, journal, arguments.backlog))
-        resources = ServiceResources(config, home, journal, queue, environ_of(home))
+        resources = ServiceResources(config, home, journal, queue, environ_of(home), stage.connection)
         app = service_app(resources, authentication, arguments.rate_limit)
         await stack.enter_async_context(serving(app, listener))
         begun = {"url": url, "executor_id": worker.name, "concurrency": concurrency}

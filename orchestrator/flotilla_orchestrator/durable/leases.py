@@ -28,6 +28,12 @@ def lease(home: Path, url: str, name: str) -> Generator[LeaseCheck]:
         yield held
 
 
+def lease_names(home: Path) -> list[str]:
+    """Of those beside a file that are or were taken; a database does not say the names of its own."""
+    folder = home / "leases"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
 @contextmanager
 def _file_lock(folder: Path, name: str) -> Generator[LeaseCheck]:
     import fcntl

@@ -66,6 +66,11 @@ def enqueue(client: DBOSClient, workflow_name: str, workflow_id: str, *given: ob
     client.enqueue({**options, "workflow_id": workflow_id}, *given)  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
 
+def unfinished_workflows(client: WorkflowClient) -> list[WorkflowStatus]:
+    """Those that all workers share, without what they were given."""
+    return client.list_workflows(status=UNFINISHED, app_version=VERSION, load_input=False, load_output=False)
+
+
 def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None] | None:
     """What is to be gone on with, if the run has not come to its end.
 

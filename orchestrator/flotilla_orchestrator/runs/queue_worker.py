@@ -26,6 +26,7 @@ from .process import RunProcess, process_entered
 from .retries import run_agent
 from .run import follow, run
 from .slots import QueueSlots
+from .workers import EXECUTOR_LEASE
 
 WORKFLOWS = (run, follow)  # what the queue of runs holds; a process knows the workflows that it has imported
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
@@ -120,7 +121,7 @@ async def _acquire_name(stack: AsyncExitStack, home: Path, url: str, name: str) 
 
 
 def _lease_name(name: str) -> str:
-    return f"executor-{name}"
+    return f"{EXECUTOR_LEASE}{name}"
 
 
 def _waiting_runs(connection: Connection, runs: Collection[str]) -> set[str]:

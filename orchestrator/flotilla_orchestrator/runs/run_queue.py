@@ -24,7 +24,8 @@ class RunQueue:
     """
 
     def __init__(self, journal: Journal, client: WorkflowClient, backlog: int | None = None) -> None:
-        self._journal, self._client, self._backlog = journal, client, backlog
+        self._journal, self._backlog = journal, backlog
+        self.client = client
 
     async def submit(self, request: RunRequest) -> tuple[Run, bool]:
         """Put a run into the queue; the run, and whether it is new: one of its id that asks for the same is that run.
@@ -50,8 +51,8 @@ class RunQueue:
         await self._journal.requeue_run(run, requester, self._backlog)
 
         def put() -> None:
-            request, turn = further_turn(self._client, run.run_id, text)
-            enqueue(self._client, "follow", turn.workflow_id, adapter_of(RunRequest).dump_python(request), text)
+            request, turn = further_turn(self.client, run.run_id, text)
+            enqueue(self.client, "follow", turn.workflow_id, adapter_of(RunRequest).dump_python(request), text)
 
         try:
             await asyncio.to_thread(put)
@@ -62,7 +63,7 @@ class RunQueue:
     async def _enqueue(self, request: RunRequest, *, forget: bool) -> None:
         given = adapter_of(RunRequest).dump_python(request)
         try:
-            await asyncio.to_thread(enqueue, self._client, _RUN, request.run_id, given)
+            await asyncio.to_thread(enqueue, self.client, _RUN, request.run_id, given)
         except BaseException:
             if forget:
                 await self._journal.forget(request.run_id)

@@ -1,7 +1,7 @@
 """What the routes work with."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ..config.config import Config
+from ..fleet.fleet import ServerConnection
 from ..journal.journal import Journal
 from ..runs.run_queue import RunQueue
 
@@ -22,6 +23,7 @@ class ServiceResources:
     Attributes:
         configs: the config folder, as runs are told it.
         environ: of this process; says whether there is a credential for Claude.
+        connect: reaches a server of the fleet, or starts it; raises Failure. None: nothing is at work here.
         starting: bounds how many local servers are started for approvals at once: each is a process.
         stopping: set once the process is told to end; what streams ends then.
     """
@@ -31,6 +33,7 @@ class ServiceResources:
     journal: Journal
     queue: RunQueue
     environ: Mapping[str, str]
+    connect: Callable[[str], Awaitable[ServerConnection]] | None = None
     starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_STARTS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
