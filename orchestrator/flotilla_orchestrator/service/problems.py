@@ -14,6 +14,7 @@ from flotilla_kit.errors import FlotillaError, StoreUnavailable
 from flotilla_kit.http.limits import HttpRefusal
 from pydantic import BaseModel, Field, JsonValue
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from ..errors import Failure
 
@@ -51,10 +52,8 @@ class Problem(BaseModel):
     details: dict[str, JsonValue] = {}
 
 
-class AsciiJson(Response):
+class AsciiJson(JSONResponse):
     """JSON in ASCII: what models and tools have said may hold half a surrogate pair, which UTF-8 has no place for."""
-
-    media_type = "application/json"
 
     def render(self, content: object) -> bytes:
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
