@@ -7,7 +7,8 @@ from ..config.config import Config
 from ..config.files import load
 from ..config.fleet import Server
 from ..errors import Failure
-from ..fleet.approvals import Approval, Approvals, ServerUnavailable, over_http, over_stdio
+from ..fleet.approval_servers import approvals_of
+from ..fleet.approvals import Approval, Approvals, ServerUnavailable
 from .approver_token import approver_token
 from .arguments import config_folder, environ_of, home_folder, print_answer, print_json
 from .decision_prompts import describe
@@ -43,20 +44,9 @@ def _servers(config: Config, arguments: argparse.Namespace) -> list[str]:
 def _desk(arguments: argparse.Namespace, config: Config, name: str) -> Approvals:
     """The server's approval tools, with the person's token."""
     server = config.fleet.servers.get(name) or Server(url=arguments.url)
-    audience = server.audience or name
-    token = approver_token(name, audience, arguments.key)
-    if url := arguments.url or server.url:
-        return over_http(name, url, lambda: token, local=False)
-    from flotilla_kit.settings import MANDATE_VARIABLE
-
-    from ..fleet.processes import executable
-    from ..provider import server_environment
-
-    assert server.command, "a server has a command or a URL"
-    program, *given = server.command
-    environment = server_environment(environ_of(home_folder(arguments)), name, server.env)
-    command = [executable(program), *given, "--audience", audience]
-    return over_stdio(name, command, {**environment, MANDATE_VARIABLE: token}, config.folder)
+    token = approver_token(name, server.audience or name, arguments.key)
+    environ = environ_of(home_folder(arguments))
+    return approvals_of(name, server, token, config.folder, environ, url=arguments.url)
 
 
 async def _list(arguments: argparse.Namespace, config: Config, servers: list[str]) -> int:

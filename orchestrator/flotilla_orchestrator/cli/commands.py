@@ -23,6 +23,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from . import journal as commands_journal
     from . import keys as commands_keys
     from . import runs as commands_runs
+    from . import serve as commands_serve
     from . import steering
     from . import work as commands_work
 
@@ -36,6 +37,8 @@ def execute(arguments: argparse.Namespace) -> int:
         "cancel": steering.cancel,
         "tell": steering.tell,
         "work": commands_work.work,
+        "serve": commands_serve.serve,
+        "tokens": commands_serve.tokens,
         "check": _check,
         "runs": commands_journal.runs,
         "show": commands_journal.show,

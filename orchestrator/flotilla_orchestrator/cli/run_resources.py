@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from .. import provider
 from ..config.config import Config
 from ..errors import Failure
+from ..fleet.connection import ServerConnection
 from ..fleet.fleet import Fleet
 from ..fleet.server_pool import ServerPool
 from ..run_request import RunRequest, check_inputs
 from .approver_process import approving
-from .arguments import environ_of, keys_folder
+from .arguments import environ_of, keys_folder, new_check_id
 from .decide import with_step_approvals
 from .decision_prompts import DecisionCommands, DecisionNotice, TerminalPrompt
 
@@ -60,6 +61,7 @@ class ProcessResources:
 
     Args:
         folder: for the servers' logs.
+        notify: brings what waits for a person before people; by default whoever is at this terminal, or reads stderr.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class ProcessResources:
         home: Path,
         folder: Path,
         recorder: "Recorder | None" = None,
+        notify: "Notify | None" = None,
     ) -> None:
+        self._notify = notify
         self._config, self._home, self._folder = config, home, folder
         self._recorder, self._keys = recorder, folder / "approver-keys.json"
         self._models: Opened[tuple[str, str, Path], Provider] = Opened(lambda key: model_of(*key))
@@ -115,7 +119,7 @@ class ProcessResources:
         if yes:  # only now: until here every core starts servers
             ask = with_step_approvals(await self._demo_approver.get(data), journal, self._home)
         else:
-            ask = _notify_of(self._commands(data), progress)
+            ask = self._notify or _notify_of(self._commands(data), progress)
         yield RunResources(
             config,
             fleet,
@@ -125,6 +129,15 @@ class ProcessResources:
             ask,
             _message_listener(self._recorder),
         )
+
+    async def connection(self, server: str) -> ServerConnection:
+        """A server as the runs of this process meet it, started or reached if none has yet.
+
+        Raises:
+            Failure: `server_failed`, `bad_keys`.
+        """
+        fleet = await (await self._servers.get((False, ""))).fleet([server], new_check_id())
+        return fleet.servers[server]
 
     async def _fleet(self, request: RunRequest) -> Fleet:
         servers = await self._servers.get(_servers_of(request))

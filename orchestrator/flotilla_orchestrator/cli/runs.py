@@ -78,10 +78,11 @@ async def _queue(arguments: argparse.Namespace, config: Config, request: RunRequ
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
     request, _ = checked_request(config, request)
-    from ..runs.queue_worker import enqueue
+    from ..runs.run_queue import run_queue
 
     async with await open_journal(arguments) as journal:
-        await enqueue(request, home=home_folder(arguments), journal=journal)
+        with run_queue(home_folder(arguments), journal) as queue:
+            await queue.submit(request)
     text = f"{request.run_id} is queued: `flotilla work` works on it, `flotilla runs` lists it."
     print_answer(arguments, {"run_id": request.run_id, "state": "queued"}, text, sys.stdout)
     return 0
@@ -107,7 +108,7 @@ async def ask(arguments: argparse.Namespace) -> int:
 async def resume(arguments: argparse.Namespace) -> int:
     """Let a paused run go on; take up one whose process has ended before it."""
     from ..durable.workflow_store import database_url, unfinished_turn
-    from .steering import resumed
+    from ..runs.run_control import resume_run
 
     home = home_folder(arguments)
     async with await open_journal(arguments) as journal:
@@ -116,7 +117,7 @@ async def resume(arguments: argparse.Namespace) -> int:
         if left is None:
             said = f"{found.run_id} has ended: {found.status}."
             raise Failure("run_ended", said, f"See `flotilla show {found.run_id}`.")
-        was_paused = await resumed(journal, found)
+        was_paused = await resume_run(journal, found)
     request, turn = left
     try:
         return _exit_code(
@@ -132,7 +133,7 @@ async def resume(arguments: argparse.Namespace) -> int:
 
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
-    from ..durable.workflow_store import database_url, further_turn
+    from ..durable.workflow_store import database_url, further_turn, workflow_client
     from ..runs.unattended import find_unattended
 
     text = given_task(arguments)
@@ -143,7 +144,8 @@ async def follow(arguments: argparse.Namespace) -> int:
     if found.status in ("queued", "running", "interrupted"):
         said = f"{found.run_id} has not ended: {'interrupted' if found.run_id in stopped else found.status}."
         raise Failure("run_not_ended", said, "`flotilla tell` reaches a lead at work, `flotilla resume` goes on.")
-    request, turn = further_turn(database_url(home_folder(arguments)), found.run_id, text)
+    with workflow_client(database_url(home_folder(arguments))) as client:
+        request, turn = further_turn(client, found.run_id, text)
     config = load(Path(str(request.setting["configs"])))
     if request.playbook not in config.playbooks or config.playbooks[request.playbook].lead is None:
         raise Failure("no_lead", f"{request.playbook} has no lead that could go on.", "Start a new run.")

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Generator
@@ -11,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import provider
+from ..config.config import Config
 from ..config.files import load
 from ..errors import Failure
 from .approver_token import TOKEN_VARIABLE
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Span
     from ..runs.queue_worker import QueueWorker
 
+CONCURRENCY_VARIABLE = "MAX_CONCURRENT_WORKFLOWS"
 _POLL_S = 0.5
 
 
@@ -29,9 +32,9 @@ async def work(arguments: argparse.Namespace) -> int:
 
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     config, home = load(config_folder(arguments)), home_folder(arguments)
-    concurrency: int = arguments.concurrency or config.fleet.concurrency
+    concurrency = concurrency_of(arguments, config)
     told = [] if arguments.json else [_print_run]
-    with _stop_signal() as stop:
+    with stop_signal() as stop:
         async with (
             await open_journal(arguments, told) as journal,
             ProcessResources(config, home, home / "workers" / executor_id()) as stage,
@@ -41,8 +44,8 @@ async def work(arguments: argparse.Namespace) -> int:
         ):
             if not arguments.json:
                 begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."
-                _print(f"{begun}{_credential()}")
-            waiting = await _until(stop, replica, arguments.until_idle)
+                _print(f"{begun}{credential_note()}")
+            waiting = await worked_until(stop, replica, arguments.until_idle)
     stopped = stop.is_set()
     text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
     answer = {"executor_id": replica.name, "stopped": stopped, "waiting": waiting}
@@ -50,7 +53,21 @@ async def work(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _until(stop: asyncio.Event, replica: "QueueWorker", idle: bool) -> list[str]:
+def concurrency_of(arguments: argparse.Namespace, config: Config) -> int:
+    """How many sessions may live at once: by the flag, else the variable, else `fleet.yaml`.
+
+    Raises:
+        Failure: `invalid_arguments`.
+    """
+    given = os.environ.get(CONCURRENCY_VARIABLE, "")
+    if arguments.concurrency or not given:
+        return arguments.concurrency or config.fleet.concurrency
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", given):
+        raise Failure("invalid_arguments", f"{CONCURRENCY_VARIABLE} is {given!r}.", "Take a whole number above 0.")
+    return int(given)
+
+
+async def worked_until(stop: asyncio.Event, replica: "QueueWorker", idle: bool) -> list[str]:
     """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
     ends = [asyncio.ensure_future(end) for end in (stop.wait(), replica.recover_others())]
     before = None
@@ -70,7 +87,7 @@ async def _until(stop: asyncio.Event, replica: "QueueWorker", idle: bool) -> lis
 
 
 @contextmanager
-def _stop_signal() -> Generator[asyncio.Event]:
+def stop_signal() -> Generator[asyncio.Event]:
     """Set by the first SIGINT or SIGTERM; a second one does what it always does."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -101,7 +118,7 @@ def _print(text: str) -> None:
     sys.stdout.flush()  # whoever reads a log wants to see it now
 
 
-def _credential() -> str:
+def credential_note() -> str:
     try:
         provider.live(os.environ)
     except Failure as failure:

@@ -48,6 +48,12 @@ def _in_files(url: str) -> bool:
     return url.startswith("sqlite")
 
 
+def lease_names(home: Path) -> list[str]:
+    """Of those beside a file that are or were taken; a database does not say the names of its own."""
+    folder = home / "leases"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
 @contextmanager
 def _file_lock(folder: Path, name: str) -> Generator[LeaseCheck]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -25,6 +25,7 @@ UNFINISHED = ["PENDING", "ENQUEUED"]
 RUN_QUEUE = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
 JsonObject = dict[str, JsonValue]
+WorkflowClient = DBOSClient
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,17 @@ def workflow_client(url: str) -> "Generator[DBOSClient]":
         client.destroy()
 
 
+def enqueue(client: DBOSClient, workflow_name: str, workflow_id: str, *given: object) -> None:
+    """Put a workflow into the queue of runs. Of one id there is one workflow: the first."""
+    options = {"workflow_name": workflow_name, "queue_name": RUN_QUEUE, "app_version": VERSION}
+    client.enqueue({**options, "workflow_id": workflow_id}, *given)  # pyright: ignore[reportArgumentType]  # as its TypedDict
+
+
+def unfinished_workflows(client: WorkflowClient) -> list[WorkflowStatus]:
+    """Those that all workers share, without what they were given."""
+    return client.list_workflows(status=UNFINISHED, app_version=VERSION, load_input=False, load_output=False)
+
+
 def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None] | None:
     """What is to be gone on with, if the run has not come to its end.
 
@@ -88,14 +100,13 @@ def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None]
     return request, FollowUp(workflow.workflow_id, text[0]) if text else None
 
 
-def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
+def further_turn(client: WorkflowClient, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
     """A turn that follows after all that there were.
 
     Raises:
         Failure: `run_forgotten`: nothing of the run is kept that could go on.
     """
-    with workflow_client(url) as client:
-        found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
+    found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
         raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")

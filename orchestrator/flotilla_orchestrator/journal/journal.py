@@ -9,7 +9,24 @@ from uuid import UUID, uuid4, uuid5
 
 from flotilla_kit.storage import Database, Migrations
 from pydantic import JsonValue
-from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from ..errors import Failure
+from .changes import forget_changes, record_change
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +39,7 @@ Kind = Literal["run", "session", "delegate", "tool", "approval"]
 
 ASK = "(ask)"
 """The `playbook` of what `flotilla ask` records of finding playbooks; none has this name, and it cannot be resumed."""
+FOLLOWED_BY = "followed_by"  # of a run's span: who asked for another turn of it
 
 _NAMES = UUID("f07111a0-0000-4000-8000-000000000000")
 
@@ -145,10 +163,28 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def queue_run(self, run: Run) -> None:
-        """A run that nobody works on yet."""
-        run.status = "queued"
-        await self.database.write(_insert, RUNS, asdict(run))
+    async def queue_run(self, run: Run, span: Span, backlog: int | None = None) -> Run | None:
+        """A run that nobody works on yet, and its span; if there is one of its id, that run, and nothing is changed.
+
+        Args:
+            backlog: how many runs may wait so, at most.
+
+        Raises:
+            Failure: `backlog_full`.
+        """
+        run.status = span.status = "queued"
+        return await self.database.write_unique(_queue, asdict(run), asdict(span), backlog)
+
+    async def requeue_run(self, run: Run, requester: str | None, backlog: int | None = None) -> None:
+        """A run that has ended waits again for somebody to work on it.
+
+        Args:
+            requester: who wants that, if it is known.
+
+        Raises:
+            Failure: `run_not_ended`, `backlog_full`.
+        """
+        await self.database.write(_requeue, run.run_id, requester, backlog)
 
     async def begin_run(self, run: Run) -> None:
         """A run begins, or is taken up again."""
@@ -160,9 +196,13 @@ class Journal:
         run.ended_at = now()
         await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
+    async def restore_run(self, run: Run) -> None:
+        """As it was told before."""
+        await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
+
     async def begin(self, span: Span) -> Span:
         """A span begins, or (its id is known) goes on: then with what is recorded of it."""
-        begun = await self.database.write(_begin, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
+        begun = await self.database.write(_begin_span, asdict(span))
         for name, value in begun.items():
             setattr(span, name, value)
         self._tell(span)
@@ -170,7 +210,7 @@ class Journal:
 
     async def change(self, span: Span) -> None:
         self._tell(span)
-        await self.database.write(_update, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
+        await self.database.write(_change_span, asdict(span))
 
     async def end(self, span: Span, status: Status) -> None:
         span.status, span.ended_at = status, now()
@@ -211,6 +251,50 @@ def _begin(connection: Connection, table: Table, which: Any, row: dict[str, Any]
     return again
 
 
+def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], backlog: int | None) -> Run | None:
+    if known := _run(connection, run["run_id"]):
+        return known
+    _refuse_if_full(connection, backlog)
+    _insert(connection, RUNS, run)
+    _insert(connection, SPANS, span)
+    record_change(connection, run["run_id"], span["span_id"])
+    return None
+
+
+def _refuse_if_full(connection: Connection, backlog: int | None) -> None:
+    if backlog is None:
+        return
+    waiting = connection.scalar(select(func.count()).select_from(RUNS).where(RUNS.c.status == "queued")) or 0
+    if waiting >= backlog:
+        said = {"queued": waiting, "backlog": backlog}
+        message, suggestion = f"{waiting} runs wait in the queue already.", "Send it again in a while."
+        raise Failure("backlog_full", message, suggestion, retryable=True, details=said)
+
+
+def _requeue(connection: Connection, run_id: str, requester: str | None, backlog: int | None) -> None:
+    _refuse_if_full(connection, backlog)
+    ended = RUNS.c.status.in_(["ok", "failed", "cancelled", "denied"])
+    again = update(RUNS).where(RUNS.c.run_id == run_id, ended).values(status="queued", ended_at=None)
+    if connection.execute(again).rowcount != 1:
+        raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
+    span = _span(connection, span_id_for(run_id))
+    if span is not None and requester:
+        followers = span.attributes.get(FOLLOWED_BY)
+        named = [*(followers if isinstance(followers, list) else []), requester]
+        _change_span(connection, asdict(span) | {"attributes": {**span.attributes, FOLLOWED_BY: named}})
+
+
+def _begin_span(connection: Connection, row: dict[str, Any]) -> Mapping[str, Any]:
+    begun = _begin(connection, SPANS, SPANS.c.span_id == row["span_id"], row)
+    record_change(connection, row["run_id"], row["span_id"])
+    return begun
+
+
+def _change_span(connection: Connection, row: dict[str, Any]) -> None:
+    _update(connection, SPANS, SPANS.c.span_id == row["span_id"], row)
+    record_change(connection, row["run_id"], row["span_id"])
+
+
 def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:
     connection.execute(insert(table).values(row))
 
@@ -223,6 +307,7 @@ def _forget(connection: Connection, run_id: str) -> None:
     sessions = connection.scalars(select(SPANS.c.span_id).where(SPANS.c.run_id == run_id, SPANS.c.kind == "session"))
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))
+    forget_changes(connection, run_id)
     for table in (LEDGER, STEERING, ARTIFACTS, SPANS, RUNS):
         connection.execute(delete(table).where(table.c.run_id == run_id))
 
