@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import JsonValue, TypeAdapter
 
@@ -25,12 +25,12 @@ UNFINISHED = ["PENDING", "ENQUEUED"]
 RUN_QUEUE = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
 JsonObject = dict[str, JsonValue]
-WorkflowClient = DBOSClient
+WorkflowClient: TypeAlias = "DBOSClient"
 
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A turn after the end of a run. `name` is that of its workflow."""
+    """A turn after the end of a run."""
 
     workflow_id: str
     text: str
@@ -69,13 +69,13 @@ def workflow_client(url: str) -> "Generator[DBOSClient]":
         client.destroy()
 
 
-def enqueue(client: DBOSClient, workflow_name: str, workflow_id: str, *given: object) -> None:
+def enqueue(client: "WorkflowClient", workflow_name: str, workflow_id: str, *given: object) -> None:
     """Put a workflow into the queue of runs. Of one id there is one workflow: the first."""
     options = {"workflow_name": workflow_name, "queue_name": RUN_QUEUE, "app_version": VERSION}
     client.enqueue({**options, "workflow_id": workflow_id}, *given)  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
 
-def unfinished_workflows(client: WorkflowClient) -> list[WorkflowStatus]:
+def unfinished_workflows(client: "WorkflowClient") -> "list[WorkflowStatus]":
     """Those that all workers share, without what they were given."""
     return client.list_workflows(status=UNFINISHED, app_version=VERSION, load_input=False, load_output=False)
 
@@ -100,7 +100,7 @@ def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None]
     return request, FollowUp(workflow.workflow_id, text[0]) if text else None
 
 
-def further_turn(client: WorkflowClient, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
+def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
     """A turn that follows after all that there were.
 
     Raises:
