@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def pause(arguments: argparse.Namespace) -> int:
     """Its sessions stop in front of their next calls."""
     async with await open_journal(arguments) as journal:
-        run = await _active(journal, arguments.run_id)
+        run = await _active_run(journal, arguments.run_id)
         await _append(journal, run, "pause")
     return _answer(arguments, run, "pausing", f"`flotilla resume {run.run_id}` lets it go on")
 
@@ -26,7 +26,7 @@ async def tell(arguments: argparse.Namespace) -> int:
     text = given_task(arguments)
     check_task(text)
     async with await open_journal(arguments) as journal:
-        run = await _active(journal, arguments.run_id)
+        run = await _active_run(journal, arguments.run_id)
         await _append(journal, run, "message", text)
     return _answer(arguments, run, "told", "its lead hears it with the next result of a call, or at its end")
 
@@ -36,14 +36,14 @@ async def cancel(arguments: argparse.Namespace) -> int:
     from ..runs.cancellation import cancel_unattended
 
     async with await open_journal(arguments) as journal:
-        run = await _active(journal, arguments.run_id)
+        run = await _active_run(journal, arguments.run_id)
         await _append(journal, run, "cancel")
         ended = await cancel_unattended(home_folder(arguments), journal, run)
     state = "cancelled" if ended else "cancelling"
     return _answer(arguments, run, state, "what was done before stays done")
 
 
-async def resumed(journal: "Journal", run: "Run") -> bool:
+async def resume_if_paused(journal: "Journal", run: "Run") -> bool:
     """Whether the run was paused; it is no more."""
     from ..journal.steering import is_paused
 
@@ -53,7 +53,7 @@ async def resumed(journal: "Journal", run: "Run") -> bool:
     return True
 
 
-async def _active(journal: "Journal", run_id: str) -> "Run":
+async def _active_run(journal: "Journal", run_id: str) -> "Run":
     run = await journal.run(run_id)
     if run is None:
         raise Failure("unknown_run", f"There is no run {run_id}.", "See `flotilla runs`, and --home.")
@@ -65,9 +65,9 @@ async def _active(journal: "Journal", run_id: str) -> "Run":
 async def _append(journal: "Journal", run: "Run", kind: "Kind", text: str = "") -> None:
     from ..journal import steering
 
-    await journal.database.write(steering.append, run.run_id, kind, text)
+    await journal.database.write(steering.append_event, run.run_id, kind, text)
 
 
-def _answer(arguments: argparse.Namespace, run: "Run", state: str, then: str) -> int:
-    print_answer(arguments, {"run_id": run.run_id, "state": state}, f"{run.run_id}: {state}; {then}.", sys.stdout)
+def _answer(arguments: argparse.Namespace, run: "Run", state: str, note: str) -> int:
+    print_answer(arguments, {"run_id": run.run_id, "state": state}, f"{run.run_id}: {state}; {note}.", sys.stdout)
     return 0

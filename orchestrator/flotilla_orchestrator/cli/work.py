@@ -42,7 +42,7 @@ async def work(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."
                 _print(f"{begun}{_credential()}")
-            waiting = await _until(stop, replica, arguments.until_idle)
+            waiting = await _work_until(stop, replica, arguments.until_idle)
     stopped = stop.is_set()
     text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
     answer = {"executor_id": replica.name, "stopped": stopped, "waiting": waiting}
@@ -50,13 +50,13 @@ async def work(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _until(stop: asyncio.Event, replica: "QueueWorker", idle: bool) -> list[str]:
+async def _work_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) -> list[str]:
     """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
-    ends = [asyncio.ensure_future(end) for end in (stop.wait(), replica.recover_others())]
+    ends = [asyncio.ensure_future(end) for end in (stop.wait(), worker.recover_others())]
     before = None
     try:
         while not (done := (await asyncio.wait(ends, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
-            waiting = await replica.waiting_if_idle() if idle else None
+            waiting = await worker.waiting_if_idle() if idle else None
             if waiting is not None and waiting == before:  # twice: a run may be between two of its sessions
                 return waiting
             before = waiting

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .fleet import Fleet
 from .playbooks import Playbook
-from .prices import Prices, shipped
+from .prices import Prices, shipped_prices
 from .workers import Worker
 
 
@@ -39,7 +39,7 @@ class Config:
     workers: Mapping[str, Worker]
     playbooks: Mapping[str, Playbook]
     notes: tuple[Problem, ...] = ()
-    prices: Prices = field(default_factory=shipped)
+    prices: Prices = field(default_factory=shipped_prices)
 
     def team(self, playbook: Playbook) -> Iterator[Worker]:
         """Whom it gives work to, and everyone whom their tasks can come to, each once."""
@@ -50,7 +50,7 @@ class Config:
             if name not in seen:
                 seen.add(name)
                 yield self.workers[name]
-                ahead += self.workers[name].others
+                ahead += self.workers[name].reachable_workers
 
     def capabilities(self, playbook: Playbook) -> list[str]:
         """What a playbook can do: its own phrases, else those of its team."""

@@ -8,10 +8,18 @@ from ..config.config import Config
 from ..config.playbooks import Playbook, ToolCall
 from ..config.workers import Worker
 from ..errors import Failure
-from ..mandates.claims import LONGEST_S, AuthorizationDetail, RunFacts, approval_details, call_detail, details, scopes
+from ..mandates.claims import (
+    MAX_LIFETIME_S,
+    AuthorizationDetail,
+    RunFacts,
+    approval_details,
+    call_detail,
+    resolve_scopes,
+    worker_details,
+)
 from .fleet import Fleet
 
-_LATE_S = 60  # what a session may take on top of its wall clock, to start and to end
+_MARGIN_S = 60  # what a session may take on top of its wall clock, to start and to end
 
 
 class RunMandates:
@@ -30,11 +38,13 @@ class RunMandates:
     ) -> None:
         self._fleet, self._session = fleet, config.fleet.limits.session
         self._facts, self._rules = facts, config.fleet.rules
-        self.scopes: Mapping[str, Mapping[str, str]] = scopes(playbook, facts) if playbook else {}
+        self.scopes: Mapping[str, Mapping[str, str]] = resolve_scopes(playbook, facts) if playbook else {}
         self._details = {
             worker.name: {
-                server: self._checked(
-                    worker, server, details(worker, server, facts, config.fleet.rules, fleet.servers[server].tools)
+                server: self._check_enforced(
+                    worker,
+                    server,
+                    worker_details(worker, server, facts, config.fleet.rules, fleet.servers[server].tools),
                 )
                 for server in worker.servers
             }
@@ -45,7 +55,7 @@ class RunMandates:
         """By server: the `authorization_details` of its mandate."""
         return self._details[worker.name]
 
-    def granted(self, worker: Worker) -> list[str]:
+    def granted_tools(self, worker: Worker) -> list[str]:
         """The full names of the tools that it has in this run."""
         return [
             f"mcp__{server}__{detail['tool']}"
@@ -54,16 +64,16 @@ class RunMandates:
             if detail["type"] == "mcp_tool"
         ]
 
-    def hidden(self, worker: Worker) -> list[str]:
+    def hidden_tools(self, worker: Worker) -> list[str]:
         """Tools that its servers list and it is not granted; a server that checks mandates hides them itself."""
         unaware = [self._fleet.servers[name] for name in worker.servers if self._fleet.servers[name].minter is None]
         listed = [f"mcp__{server.name}__{tool}" for server in unaware for tool in server.tools]
-        return [tool for tool in listed if tool not in self.granted(worker)]
+        return [tool for tool in listed if tool not in self.granted_tools(worker)]
 
     def tokens(self, worker: Worker) -> dict[str, str]:
         """A fresh mandate for each of its servers, by the environment variable that the server's headers name."""
         return {
-            self._fleet.servers[server].variable: token
+            self._fleet.servers[server].mandate_variable: token
             for server, found in self.details(worker).items()
             if (token := self._token(worker, server, found))
         }
@@ -84,15 +94,17 @@ class RunMandates:
             message = f"{call.tool} is to be called within a mandate, and {server.name} checks none."
             raise Failure("mandates_ignored", message, "Start it with --mandate-keys.")
         detail = call_detail(call.tool, arguments, self._facts, self._rules)
-        return server.mandate(subject, [detail], self.scopes.get(server.name), _LATE_S)
+        return server.mandate(subject, [detail], self.scopes.get(server.name), _MARGIN_S)
 
     def _token(self, worker: Worker, server: str, found: Sequence[AuthorizationDetail]) -> str:
         """It lasts as long as a session of the worker can."""
-        limits = worker.limits.over(self._session)
-        lifetime_s = (limits.wall_clock_s or LONGEST_S) + _LATE_S
+        limits = worker.limits.with_defaults(self._session)
+        lifetime_s = (limits.wall_clock_s or MAX_LIFETIME_S) + _MARGIN_S
         return self._fleet.servers[server].mandate(worker.name, found, self.scopes.get(server), lifetime_s)
 
-    def _checked(self, worker: Worker, server: str, found: list[AuthorizationDetail]) -> list[AuthorizationDetail]:
+    def _check_enforced(
+        self, worker: Worker, server: str, found: list[AuthorizationDetail]
+    ) -> list[AuthorizationDetail]:
         held = server in self.scopes or any({"arguments", "approval"} & set(detail) for detail in found)
         if held and self._fleet.servers[server].minter is None:
             message = f"{worker.name} has bounds, a scope or a rule on {server}, which does not check mandates."

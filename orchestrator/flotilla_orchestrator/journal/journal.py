@@ -20,12 +20,12 @@ Status = Literal["queued", "running", "waiting", "ok", "failed", "denied", "inte
 Kind = Literal["run", "session", "delegate", "tool", "approval"]
 
 
-_NAMES = UUID("f07111a0-0000-4000-8000-000000000000")
+_SPAN_NAMESPACE = UUID("f07111a0-0000-4000-8000-000000000000")
 
 
 def span_id_for(*names: str) -> str:
     """The id of the span that is called so: the same whenever, and wherever, it is asked for."""
-    return uuid5(_NAMES, "/".join(names)).hex
+    return uuid5(_SPAN_NAMESPACE, "/".join(names)).hex
 
 
 def session_id(span_id: str) -> str:
@@ -161,11 +161,11 @@ class Journal:
         begun = await self.database.write(_begin, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
         for name, value in begun.items():
             setattr(span, name, value)
-        self._tell(span)
+        self._notify(span)
         return span
 
     async def change(self, span: Span) -> None:
-        self._tell(span)
+        self._notify(span)
         await self.database.write(_update, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
 
     async def end(self, span: Span, status: Status) -> None:
@@ -187,11 +187,11 @@ class Journal:
         """What `f(connection, …)` reads of `RUNS` and `SPANS`, in one transaction."""
         return await self.database.read(f, *args, **kwargs)
 
-    async def forget(self, run_id: str) -> None:
+    async def delete_run(self, run_id: str) -> None:
         """Remove a run and its spans."""
-        await self.database.write(_forget, run_id)
+        await self.database.write(_delete_run, run_id)
 
-    def _tell(self, span: Span) -> None:
+    def _notify(self, span: Span) -> None:
         for listener in self._listeners:
             listener(span)
 
@@ -215,7 +215,7 @@ def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any
     connection.execute(update(table).where(which).values(row))
 
 
-def _forget(connection: Connection, run_id: str) -> None:
+def _delete_run(connection: Connection, run_id: str) -> None:
     sessions = connection.scalars(select(SPANS.c.span_id).where(SPANS.c.run_id == run_id, SPANS.c.kind == "session"))
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))

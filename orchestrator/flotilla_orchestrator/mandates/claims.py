@@ -26,10 +26,10 @@ from ..config.workers import Worker
 from ..errors import Failure
 
 ISSUER = "flotilla"
-LONGEST_S = 59 * 60  # servers refuse a lifetime above an hour
+MAX_LIFETIME_S = 59 * 60  # servers refuse a lifetime above an hour
 APPROVAL_TOOLS = ("request_approval", "get_approval")
-_LONGEST_CONST = 200  # characters; all arguments together have to fit into a header
-_MOST_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
+_MAX_CONST_CHARS = 200  # characters; all arguments together have to fit into a header
+_MAX_TOKEN_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
 
 AuthorizationDetail = dict[str, JsonValue]
 
@@ -39,7 +39,7 @@ class Tool:
     """A tool as its server lists it."""
 
     schema: Mapping[str, Any]
-    reads: bool
+    read_only: bool
     """It says of itself that it changes nothing."""
 
 
@@ -55,7 +55,7 @@ class RunFacts:
         return template.render(value, {"inputs": dict(self.inputs), "lookups": dict(self.lookups)})
 
 
-def details(
+def worker_details(
     worker: Worker, server: str, facts: RunFacts, rules: Sequence[Rule], tools: Mapping[str, Tool]
 ) -> list[AuthorizationDetail]:
     """The `authorization_details` of a worker for one of its servers.
@@ -70,10 +70,10 @@ def details(
         Failure: `bad_bound`: a bound cannot be filled, or no tool takes its argument. `bad_rule`: an approval is wanted
             of a tool that changes nothing.
     """
-    bounds = _bounds(worker, server, facts, tools)
+    bounds = _bounds_by_tool(worker, server, facts, tools)
     found: list[AuthorizationDetail] = []
     for name in worker.tools_on(server):
-        effect = _effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].reads)
+        effect = _rule_effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].read_only)
         if effect == "deny":
             continue
         detail: AuthorizationDetail = {"type": "mcp_tool", "tool": name}
@@ -96,13 +96,13 @@ def call_detail(
     Raises:
         Failure: `denied_by_rule`: a rule takes the tool away, or wants an approval, and nobody is asked here.
     """
-    if effect := _effect(call, facts, rules, reads=False):
+    if effect := _rule_effect(call, facts, rules, reads=False):
         message = f"A rule of fleet.yaml {'takes' if effect == 'deny' else 'wants an approval of'} {call}."
         raise Failure("denied_by_rule", message, "Nobody is asked for it: correct the rule, or the playbook's `after`.")
     held: dict[str, JsonValue] = {
         name: {"const": value}
         for name, value in arguments.items()
-        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _LONGEST_CONST)
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _MAX_CONST_CHARS)
     }
     tool = call.rpartition("__")[2]
     return {"type": "mcp_tool", "tool": tool, "arguments": {"properties": held, "required": list(held)}}
@@ -119,14 +119,14 @@ def tool_details(names: Iterable[str]) -> list[AuthorizationDetail]:
     return [{"type": "mcp_tool", "tool": name} for name in names]
 
 
-def scopes(playbook: Playbook, facts: RunFacts) -> dict[str, dict[str, str]]:
+def resolve_scopes(playbook: Playbook, facts: RunFacts) -> dict[str, dict[str, str]]:
     """By server: what every mandate of the run narrows its records to.
 
     Raises:
         Failure: `bad_scope` or, if it comes from a lookup, `lookup_failed`: it is no text, or empty.
     """
     return {
-        server: {key: _scoped(playbook, f"scope.{server}.{key}", value, facts) for key, value in keys.items()}
+        server: {key: _resolve_scope(playbook, f"scope.{server}.{key}", value, facts) for key, value in keys.items()}
         for server, keys in playbook.scope.items()
     }
 
@@ -144,7 +144,7 @@ class Minter:
         subject: str,
         details: Sequence[AuthorizationDetail],
         scope: Mapping[str, str] | None = None,
-        lifetime_s: float = LONGEST_S,
+        lifetime_s: float = MAX_LIFETIME_S,
     ) -> str:
         """A token for one server and one worker, valid from now for at most 59 minutes.
 
@@ -158,20 +158,24 @@ class Minter:
             "aud": audience,
             "iat": now,
             "nbf": now,
-            "exp": now + max(1, min(int(lifetime_s), LONGEST_S)),
+            "exp": now + max(1, min(int(lifetime_s), MAX_LIFETIME_S)),
             "jti": secrets.token_hex(16),
             "run": self.run_id,
             "authorization_details": list(details),
             "scope": dict(scope or {}),
         }
         token = self.key.sign(claims)
-        if len(token) > _MOST_BYTES:
-            message = f"The mandate of {subject} for {audience} has {len(token)} bytes; {_MOST_BYTES} are the most."
+        if len(token) > _MAX_TOKEN_BYTES:
+            message = (
+                f"The mandate of {subject} for {audience} has {len(token)} bytes; {_MAX_TOKEN_BYTES} are the most."
+            )
             raise Failure("mandate_too_large", message, "Split the worker, or say its bounds in fewer words.")
         return token
 
 
-def _bounds(worker: Worker, server: str, facts: RunFacts, tools: Mapping[str, Tool]) -> dict[str, dict[str, JsonValue]]:
+def _bounds_by_tool(
+    worker: Worker, server: str, facts: RunFacts, tools: Mapping[str, Tool]
+) -> dict[str, dict[str, JsonValue]]:
     bounds: dict[str, dict[str, JsonValue]] = {name: {} for name in worker.tools_on(server)}
     for argument, bound in worker.bounds.get(server, {}).items():
         held = [name for name in bounds if argument in tools[name].schema.get("properties", {})]
@@ -189,7 +193,9 @@ def _bounds(worker: Worker, server: str, facts: RunFacts, tools: Mapping[str, To
     return bounds
 
 
-def _effect(tool: str, facts: RunFacts, rules: Sequence[Rule], *, reads: bool) -> Literal["approve", "deny"] | None:
+def _rule_effect(
+    tool: str, facts: RunFacts, rules: Sequence[Rule], *, reads: bool
+) -> Literal["approve", "deny"] | None:
     """The strictest of the rules that hold. An approval is of an effect: a pattern passes over tools that have none."""
     holding = [rule for rule in rules if rule.matches(tool) and rule.holds(facts.inputs)]
     if any(rule.effect == "deny" for rule in holding):
@@ -200,7 +206,7 @@ def _effect(tool: str, facts: RunFacts, rules: Sequence[Rule], *, reads: bool) -
     return "approve" if holding and not reads else None
 
 
-def _scoped(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:
+def _resolve_scope(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:
     code = "lookup_failed" if template.attributes(value, "lookups") else "bad_scope"
     try:
         filled = facts.render(value)

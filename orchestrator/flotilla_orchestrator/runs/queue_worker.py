@@ -42,7 +42,7 @@ async def enqueue(request: RunRequest, *, home: Path, journal: Journal) -> None:
     try:
         await asyncio.to_thread(put)
     except BaseException:
-        await journal.forget(request.run_id)
+        await journal.delete_run(request.run_id)
         raise
 
 

@@ -9,7 +9,7 @@ from claude_agent_sdk import Message, SdkMcpTool, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
 from pydantic import JsonValue
 
-from ..config.prices import Prices, shipped
+from ..config.prices import Prices, shipped_prices
 from ..errors import Failure
 from ..fleet.approvals import Approval, Approvals
 from .deadline import Deadline
@@ -136,7 +136,7 @@ class Session:
     wait_until_recorded: Callable[[str], Awaitable[bool]] = _always_recorded
     """Whether a call is in the transcript for good."""
     inbox: Inbox = EmptyInbox()
-    prices: Prices = field(default_factory=shipped)
+    prices: Prices = field(default_factory=shipped_prices)
     on_message: "Callable[[Session, Message], None] | None" = None
     """Told each message of the session, before anything is made of it."""
 
