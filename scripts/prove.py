@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     sessions = [str(files[name]) for name in named if name == SESSIONS]
     for where, mark in ((long, "prove"), (sessions, "cli_double and not prove")):
         if where:
-            code = max(code, pytest.main(["-m", mark, *where, *words], plugins=[clock]))
+            code = max(code, pytest.main(["-rs", "-m", mark, *where, *words], plugins=[clock]))
     for name, seconds in clock.seconds.items():
         print(f"{name:20} {_about(seconds / 60):>8}  (expected {_about(expected.get(name))})")
     if save and code == 0:

@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--rehearse", action="store_true", help="with the scripted model in place of Claude")
     run.add_argument("--yes", action="store_true", help="with --rehearse: a separate process approves everything")
 
-    run.add_argument("--queue", action="store_true", help="only put it into the queue that `flotilla work` works on")
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--queue", action="store_true", help="only put it into the queue that `flotilla work` works on")
+    how.add_argument("--plan", action="store_true", help="only say what would be done: nothing is called or recorded")
 
     work = commands.add_parser("work", parents=[common], help="work on queued runs, until stopped")
     work.add_argument("--until-idle", action="store_true", help="end when every run has ended or waits for a person")

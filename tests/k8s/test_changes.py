@@ -9,6 +9,8 @@ import pytest
 import yaml
 from support.approving import approve_all
 from support.k8s_changes import TEAM, Changes, config_map, deployment, manifest, sandbox_changes
+from support.k8s_client import k8s_client
+from support.k8s_mandate import mandate
 from support.k8s_sandbox import Sandbox
 
 Running = tuple[Sandbox, Changes]
@@ -125,6 +127,27 @@ async def test_an_approval_is_of_the_object_that_was_there(running: Running) -> 
     assert done["result"] == "deleted" and done["uid"] == second["uid"]
     await k8s.create(config_map())
     assert (await k8s.approved("delete_resource", **what))["result"] == "deleted"
+
+
+async def test_request_approval_knows_that_an_approval_is_of_what_is_gone(running: Running, tmp_path: Path) -> None:
+    sandbox, k8s = running
+    here = {"context": "sandbox", "namespace": TEAM}
+    (tmp_path / "worker").mkdir()
+    settings = mandate(tmp_path / "worker", here, "delete_resource", "request_approval")
+    async with k8s_client(tmp_path / "worker", sandbox.kubeconfig, **settings) as worker:
+        call = {"kind": "ConfigMap", "name": "settings", **here, "idempotency_key": "d"}
+        asked = {"tool": "delete_resource", "arguments": call}
+        await k8s.create(config_map())
+        first = await worker.call("request_approval", **asked)
+        assert await approve_all(worker.settings) == 1
+        assert (await worker.call("request_approval", **asked))["status"] == "approved"
+        await k8s.delete("ConfigMap", "settings")
+        await k8s.create(config_map())
+        second = await worker.call("request_approval", **asked)
+        assert (first["status"], second["status"]) == ("pending", "pending")
+        assert first["approval"]["facts"]["uid"] != second["approval"]["facts"]["uid"]
+        assert await approve_all(worker.settings) == 1
+        assert (await worker.call("delete_resource", **call))["uid"] == second["approval"]["facts"]["uid"]
 
 
 async def test_what_a_finalizer_holds_is_terminating_and_not_deleted(running: Running) -> None:

@@ -39,6 +39,10 @@ def test_a_key_is_named_after_its_thumbprint() -> None:
     assert SigningKey.generate("alice").kid == "alice"
 
 
+def test_no_key_is_named_like_a_flag() -> None:
+    assert not [key.kid for key in (SigningKey.generate() for _ in range(1000)) if key.kid.startswith("-")]
+
+
 def test_a_token_names_its_key_and_verifies_with_the_public_half() -> None:
     key = SigningKey.generate()
     token = key.sign({"sub": "refund-clerk"})

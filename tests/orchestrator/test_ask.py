@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from support import programs
-from support.commands import flotilla
+from support.commands import flotilla, started
 from support.processes import clean_environment
 from support.stage import Stage, answer, call
 from support.terminal import at_terminal
@@ -252,3 +253,22 @@ def test_the_shipped_router_finds_the_shipped_playbook(tmp_path: Path) -> None:
     said = json.loads(flotilla(tmp_path, *command).stdout)
     assert said["runs"][0]["playbook"] == "billing-dispute"
     assert said["runs"][0]["inputs"] == {"customer_id": "cust_12345"}
+
+
+def test_finding_a_playbook_is_interrupted_once_its_process_is_killed(desk_case: Stage) -> None:
+    write_router(desk_case, {"turns": [{**says(choice(ticket_id="t_1")), "delay_s": 300}]})
+
+    def listed() -> list[dict[str, Any]]:
+        """None as well while the journal is being made."""
+        return json.loads(flotilla(desk_case.home, "runs", "--json").stdout).get("runs", [])
+
+    with started(desk_case.home, "ask", "Whose is t_1?", "--configs", desk_case.configs, "--rehearse") as process:
+        ends = time.monotonic() + 120
+        while not listed():
+            assert time.monotonic() < ends
+        assert listed()[0]["state"] == "running"
+        process.kill()
+        process.wait()
+        (run,) = listed()
+    assert (run["state"], run["resume_command"]) == ("interrupted", None)
+    assert listed()[0]["seconds"] == run["seconds"]

@@ -48,7 +48,7 @@ def test_a_run_killed_while_it_waits_goes_on_in_another_process(case: Killed) ->
     process, approval_id = case.waiting(*case.begin())
     case.kill(process)
     case.forget_claude()
-    assert json.loads(case.start("show", "--json").communicate()[0])["status"] == "running"
+    assert json.loads(case.start("show", "--json").communicate()[0])["status"] == "interrupted"
     case.decide("approve", approval_id)
     ended = case.finish("resume", "--json")
     assert (ended["status"], ended["output"]) == ("ok", {"answer": "ok ok: succeeded"})

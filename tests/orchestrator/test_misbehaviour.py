@@ -51,6 +51,7 @@ def person(tmp_path: Path) -> Person:
 
 @pytest.mark.real_cli
 async def test_two_delegations_in_a_turn_are_done_one_after_the_other(stage: Stage) -> None:
+    stage.fleet["limits"]["session_wait_s"] = 0  # it ends in front of the first
     led(stage)
     first, second = delegate(("helper", "one"), id="first"), delegate(("helper", "two"), id="second")
     again = "{{ results.again.reports | map(attribute='report') | join }}"
@@ -61,6 +62,7 @@ async def test_two_delegations_in_a_turn_are_done_one_after_the_other(stage: Sta
 
 
 async def test_a_delegation_beside_a_call_that_waits_for_a_person(stage: Stage, person: Person) -> None:
+    stage.fleet["limits"]["session_wait_s"] = 0  # it ends in front of the first
     stage.fleet["servers"]["billing"] = {"command": person.command}
     led(stage)
     stage.worker("lead", tools=[REFUND], delegates=["helper"], attempts=1)
@@ -74,6 +76,7 @@ async def test_a_delegation_beside_a_call_that_waits_for_a_person(stage: Stage, 
 
 
 async def test_two_calls_that_wait_for_a_person_are_made_one_after_the_other(stage: Stage, person: Person) -> None:
+    stage.fleet["limits"]["session_wait_s"] = 0  # it ends in front of the first
     stage.fleet["servers"] = {"billing": {"command": person.command}}
     stage.worker("lead", tools=[REFUND], attempts=1)
     other = refund(24500, "ch_maya_feb_1")

@@ -7,13 +7,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.commands import Watched
-from support.killed_run import SITES
+from support.killed_run import SITES, WAITING_SITES
 from support.postgres import fresh_database
 from support.proofs import FULL, draw
 from support.runs import Killed
 from support.teller import CHARGE, refunds_in
 
-ROUNDS = 50 if FULL else 1  # on each database
+ROUNDS = 56 if FULL else 1  # on each database
 
 
 @pytest.mark.prove
@@ -23,13 +23,18 @@ def test_a_killed_run_completes_with_each_effect_once(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     random = draw(f"run crashes {database}")
-    sites = [(site, nth) for site, most in SITES.items() for nth in range(1, most + 1)]
+    sites = [
+        (wait_s, site, nth)
+        for wait_s, counts in ((0, SITES), (60, WAITING_SITES))
+        for site, most in counts.items()
+        for nth in range(1, most + 1)
+    ]
     random.shuffle(sites)
     for number in range(ROUNDS):
-        site, nth = sites[number % len(sites)]
+        wait_s, site, nth = sites[number % len(sites)]
         with fresh(request, number) if database == "postgresql" else nullcontext("") as url:
-            killed = crash(tmp_path / str(number), url, site, nth)
-            finished(killed, url, f"{site} {nth}")
+            killed = crash(tmp_path / str(number), url, site, nth, wait_s)
+            finished(killed, url, f"{site} {nth}, waiting {wait_s} s")
 
 
 def fresh(request: pytest.FixtureRequest, number: int) -> AbstractContextManager[str]:
@@ -37,9 +42,10 @@ def fresh(request: pytest.FixtureRequest, number: int) -> AbstractContextManager
     return fresh_database(str(request.getfixturevalue("postgres_cluster")), f"run_{number}")
 
 
-def crash(folder: Path, url: str, site: str, nth: int) -> Killed:
+def crash(folder: Path, url: str, site: str, nth: int, wait_s: float) -> Killed:
     """A run that was killed there; its replica stays dead."""
-    case = Killed(folder, {"DATABASE_URL": url, "FLOTILLA_EXECUTOR_ID": "replica-1"} if url else None)
+    environment = {"DATABASE_URL": url, "FLOTILLA_EXECUTOR_ID": "replica-1"} if url else None
+    case = Killed(folder, environment, session_wait_s=wait_s)
     process = case.start(*case.begin("--yes"), site=site, nth=nth)
     _, err = process.communicate()
     assert process.returncode == -9, f"{site} {nth}: not killed\n{err}"

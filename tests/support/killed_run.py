@@ -11,7 +11,24 @@ import sys
 from flotilla_kit.effects import faults
 from flotilla_orchestrator.__main__ import main
 
-SITES = {  # how often each is passed in the proof's run, at least
+# How often each is passed in the proof's run, at least: where its sessions wait for their calls, and where they end in
+# front of them.
+WAITING_SITES = {
+    "run_begun": 1,
+    "part_begins": 3,
+    "call_asked": 4,
+    "call_waits": 2,
+    "delegated": 1,
+    "workers_started": 1,
+    "call_waited": 2,
+    "reported": 1,
+    "call_allowed": 4,
+    "call_done": 4,
+    "part_ends": 3,
+    "part_recorded": 3,
+    "run_ends": 1,
+}
+SITES = {
     "run_begun": 1,
     "part_begins": 5,
     "call_asked": 4,

@@ -23,7 +23,7 @@ class Owner(Generic[Given]):
     settings: Given
     keys: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    async def call(self, tool: str, **arguments: Any) -> Answer:
+    async def call(self, tool: str, /, **arguments: Any) -> Answer:
         return answer_of(await self.client.call_tool(tool, arguments, raise_on_error=False))
 
     async def approved(self, tool: str, **arguments: Any) -> Answer:

@@ -51,10 +51,12 @@ class Queued(Killed):
     def worker(self, *words: str, name: str = "local") -> Program:
         """A worker, once it is at work."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name
-        process = self.start("work", *self.where, *words)
+        log = self.home / f"worker-{name}.log"  # a pipe that nobody reads would fill up with what waits for people
+        with log.open("w") as errors:
+            process = self.start("work", *self.where, *words, stderr=errors)
         assert process.stdout
         said = process.stdout.readline()
-        assert said.startswith(f"{name} is at work"), f"{said}{process.communicate()}"
+        assert said.startswith(f"{name} is at work"), f"{said}{log.read_text()}"
         return process
 
     def until_idle(self, *words: str, name: str = "local") -> dict[str, Any]:

@@ -7,7 +7,8 @@ import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from subprocess import PIPE
+from typing import IO, Any
 
 import yaml
 
@@ -28,9 +29,13 @@ class Killed:
     Args:
         environment: on top of a clean one.
         flags: of the billing server.
+        session_wait_s: how long a session keeps its process while its calls wait; 0: it ends in front of each.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None, *flags: str) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *flags: str, session_wait_s: float = 0
+    ) -> None:
+        self._session_wait_s = session_wait_s
         self.home, self.configs = folder / "home", folder / "configs"
         self.home.mkdir(parents=True)
         homes.prepare(self.home)
@@ -59,10 +64,12 @@ class Killed:
         """The command line that starts the run."""
         return ["run", "case", "Refund it.", "--rehearse", "--configs", str(self.configs), "--json", *more]
 
-    def start(self, *words: str, site: str = "", nth: int = 0) -> Program:
+    def start(self, *words: str, site: str = "", nth: int = 0, stderr: int | IO[str] = PIPE) -> Program:
         """The command in a process group of its own, killed at the nth passing of a site, if one is named."""
         command = ["support.killed_run", site, str(nth)] if site else ["flotilla"]
-        return programs.start(*command, *words, environ=self.environment, folder=self.home, new_session=True)
+        return programs.start(
+            *command, *words, environ=self.environment, folder=self.home, stderr=stderr, new_session=True
+        )
 
     def waiting(self, *words: str) -> tuple[Program, str]:
         """The command, at work until its call waits for an approval, and the approval's id."""
@@ -131,7 +138,7 @@ class Killed:
     def _fleet(self, flags: tuple[str, ...]) -> dict[str, Any]:
         return {
             "servers": {"billing": {"command": [*programs.command("flotilla-billing"), "--demo-data", *flags]}},
-            "limits": {"retries": 0},
+            "limits": {"retries": 0, "session_wait_s": self._session_wait_s},
         }
 
     def _worker(self, name: str, **front: Any) -> None:

@@ -11,11 +11,13 @@ from flotilla_kit.terminal.output import asked, has_person, quoted, tell, visibl
 from pydantic import JsonValue
 
 from ..config.config import Config
+from ..durable.leases import lease
+from ..durable.workflow_store import database_url
 from ..errors import Failure
-from ..journal.journal import Run
+from ..journal.journal import ASK, Run
 from ..provider import Provider
 from ..routing.decision import Request, Route, Unclear
-from ..routing.router import RECORDED_AS, route
+from ..routing.router import route
 from ..run_request import new_run_id, parse_pairs
 from .approver_token import TOKEN_VARIABLE
 from .arguments import given_task, home_folder, open_journal, print_json
@@ -58,9 +60,11 @@ async def ask(
 
 async def _find_route(arguments: argparse.Namespace, config: Config, provider: Provider, request: Request) -> Route:
     home = home_folder(arguments)
-    run = Run(new_run_id(), RECORDED_AS, provider.model, request.words, {**request.given})
+    run = Run(new_run_id(), ASK, provider.model, request.words, {**request.given})
+    folder = home / "runs" / run.run_id
     async with await open_journal(arguments) as journal:
-        return await route(config, request, run, provider=provider, journal=journal, folder=home / "runs" / run.run_id)
+        with lease(home, database_url(home), run.run_id):
+            return await route(config, request, run, provider=provider, journal=journal, folder=folder)
 
 
 def _plan_text(found: Route) -> str:

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 async def runs(arguments: argparse.Namespace) -> int:
     """List runs, or with --prune forget old ones."""
     from ..journal.runs_list import listed
+    from ..runs.unattended import find_unattended
 
     if arguments.prune:
         return await _prune(arguments)
     if arguments.older_than or arguments.dry_run:
         raise Failure("invalid_arguments", "--older-than and --dry-run go with --prune only.", "Add --prune.")
     async with await open_journal(arguments, read_only=True) as journal:
-        found = await journal.query(listed, arguments.state, arguments.limit)
+        left = await find_unattended(journal, home_folder(arguments))
+        found = await journal.query(listed, arguments.state, arguments.limit, left.stop_times, left.resume_commands)
     if arguments.json:
         print_json({"runs": [asdict(run) | {"seconds": round(run.seconds, 3)} for run in found]})
         return 0
@@ -43,15 +45,16 @@ async def runs(arguments: argparse.Namespace) -> int:
 async def _prune(arguments: argparse.Namespace) -> int:
     from ..durable.workflow_store import database_url, delete_workflows
     from ..journal.retention import age, prune
+    from ..runs.unattended import find_unattended
 
     if arguments.state:
         raise Failure("invalid_arguments", "--prune takes no --state.", "Say which runs with --older-than.")
     older = age(arguments.older_than or f"{load(config_folder(arguments)).fleet.limits.transcripts_days}d")
     home, dry_run = home_folder(arguments), arguments.dry_run
     async with await open_journal(arguments, read_only=dry_run) as journal:
-        gone = await prune(
-            journal, home / "runs", older, dry_run=dry_run, forget=partial(delete_workflows, database_url(home))
-        )
+        stopped = (await find_unattended(journal, home)).stop_times
+        forget = partial(delete_workflows, database_url(home))
+        gone = await prune(journal, home / "runs", older, stopped, dry_run=dry_run, forget=forget)
     lines = [*gone, f"{'would remove' if dry_run else 'removed'}: {len(gone)}, rows and folders"]
     print_answer(arguments, {"run_ids": gone, "dry_run": dry_run}, "\n".join(lines), sys.stdout)
     return 0
@@ -72,11 +75,11 @@ async def stats(arguments: argparse.Namespace) -> int:
 
 
 async def show(arguments: argparse.Namespace) -> int:
-    run, spans, entries = await _found(arguments)
+    run, spans, entries, resume_command = await _found(arguments)
     from ..views.result import as_record, result
 
     if arguments.json:
-        print_json(as_record(run, spans, entries))
+        print_json(as_record(run, spans, entries) | {"resume_command": resume_command})
         return 0
     from rich.console import Console
 
@@ -84,18 +87,21 @@ async def show(arguments: argparse.Namespace) -> int:
     console.print(f"{run.run_id} · {run.playbook} · {run.started_at} · {dict(run.inputs)}", soft_wrap=True)
     console.print(run.task.strip(), style="italic", markup=False)
     console.print(result(run, spans))
+    if resume_command:
+        console.print(_unattended(resume_command), soft_wrap=True)
     return 0
 
 
 async def trace(arguments: argparse.Namespace) -> int:
-    run, spans, entries = await _found(arguments)
+    run, spans, entries, resume_command = await _found(arguments)
     if arguments.html:
-        return _page(arguments, run, spans)
+        return _page(arguments, run, spans, resume_command)
     from ..views.result import as_record, took
     from ..views.tree import tree
 
     if arguments.json:
-        print_json(as_record(run, spans, entries) | {"spans": [asdict(span) for span in spans]})
+        listed = [asdict(span) for span in spans]
+        print_json(as_record(run, spans, entries) | {"resume_command": resume_command, "spans": listed})
         return 0
     from ..views.tables import console
 
@@ -103,14 +109,20 @@ async def trace(arguments: argparse.Namespace) -> int:
     if found := tree(spans):
         out.print(found, soft_wrap=not out.is_terminal)
     out.print(took(run, spans))
+    if resume_command:
+        out.print(_unattended(resume_command), soft_wrap=True)
     return 0
 
 
-def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]") -> int:
+def _unattended(resume_command: str) -> str:
+    return f"No process is at work on it; `{resume_command}` goes on with it."
+
+
+def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]", resume_command: str | None) -> int:
     from ..views.trace_html import page
 
     # Text of a model may have half a surrogate pair, which no encoding has a place for.
-    written = page(run, spans).encode("utf-8", "replace")
+    written = page(run, spans, resume_command).encode("utf-8", "replace")
     if arguments.html == "-":
         if arguments.json:
             raise Failure("invalid_arguments", "--json and --html - both take standard output.", "Name a file.")
@@ -124,12 +136,19 @@ def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]") -> int
     return 0
 
 
-async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[LedgerEntry]]":
+async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[LedgerEntry], str | None]":
+    """A run with its spans and ledger, and the command that goes on with it if no process is at work on it."""
+    from ..journal.interrupted import as_stopped
     from ..journal.ledger import Ledger
+    from ..runs.unattended import find_unattended
 
     async with await open_journal(arguments, read_only=True) as journal:
         run = await journal.run(arguments.run_id)
         if run is None:
             which = "recorded yet" if arguments.run_id == "last" else arguments.run_id
             raise Failure("unknown_run", f"There is no run {which}.", "See --home, or start with `flotilla demo`.")
-        return run, await journal.spans(run.run_id), await Ledger(journal.database).entries(run.run_id)
+        left = await find_unattended(journal, home_folder(arguments))
+        spans, entries = await journal.spans(run.run_id), await Ledger(journal.database).entries(run.run_id)
+        if moment := left.stop_times.get(run.run_id):
+            run, spans = as_stopped(run, spans, moment)
+        return run, spans, entries, left.resume_commands.get(run.run_id)

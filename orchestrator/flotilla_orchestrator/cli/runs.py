@@ -62,6 +62,12 @@ async def run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
     request = _new_request(arguments, config, playbook.name, parse_inputs(arguments.input, playbook.inputs))
+    if arguments.plan:
+        from .plan import show_plan
+
+        if arguments.record:
+            raise Failure("invalid_arguments", "--record writes a run, and --plan starts none.", "Leave one out.")
+        return show_plan(arguments, config, request, _script(arguments, config, playbook.name))
     if arguments.queue:
         return await _enqueue(arguments, config, request)
     return _exit_code(arguments, await _run_and_show(arguments, config, request, new=True))
@@ -127,13 +133,15 @@ async def resume(arguments: argparse.Namespace) -> int:
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
     from ..durable.workflow_store import database_url, further_turn
+    from ..runs.unattended import find_unattended
 
     text = given_task(arguments)
     check_task(text)
     async with await open_journal(arguments, read_only=True) as journal:
         found = await known_run(journal, arguments.run_id)
+        stopped = (await find_unattended(journal, home_folder(arguments))).stop_times
     if found.status in ("queued", "running", "interrupted"):
-        said = f"{found.run_id} has not ended: {found.status}."
+        said = f"{found.run_id} has not ended: {'interrupted' if found.run_id in stopped else found.status}."
         raise Failure("run_not_ended", said, "`flotilla tell` reaches a lead at work, `flotilla resume` goes on.")
     request, turn = further_turn(database_url(home_folder(arguments)), found.run_id, text)
     config = load(Path(str(request.setting["configs"])))

@@ -19,6 +19,7 @@ class Limits(FileModel):
 
 RUN_DEFAULTS = Limits(max_turns=25, budget_usd=1, wall_clock_s=300)
 SESSION_DEFAULTS = Limits(max_turns=12, budget_usd=0.25, wall_clock_s=120)
+SESSION_WAIT_S = 60  # by default, and at a terminal: people answer soon there, or not at all
 ROUTER_DEFAULTS = Limits(max_turns=3, budget_usd=0.05, wall_clock_s=60)
 
 
@@ -39,6 +40,12 @@ class FleetLimits(FileModel):
     retries: int = Field(default=3, ge=0, le=10)
     delegation_depth: int = Field(default=5, ge=1, le=10)
     breaker: BreakerLimits = BreakerLimits()
+    session_wait_s: float | None = Field(
+        default=None,
+        ge=0,
+        le=600,
+        description="how long a session keeps its process while its calls wait (default: 60 at a terminal, 10 queued)",
+    )
     transcripts_days: int = Field(default=30, ge=1, le=3650, description="what `flotilla runs --prune` keeps")
 
     @field_validator("run")

@@ -18,21 +18,24 @@ _OPEN = ("ENQUEUED", "DELAYED", "PENDING")
 
 class CompletionWatch:
     def __init__(self) -> None:
-        self._awaited: dict[str, asyncio.Event] = {}
+        self._awaited: dict[str, set[asyncio.Event]] = {}
         self._more = asyncio.Event()
 
     def count(self) -> int:
-        """How many wait for the end of another one."""
+        """The end of how many is waited for."""
         return len(self._awaited)
 
     async def wait_for(self, workflow_id: str) -> None:
         """Wait until it has come to its end."""
-        event = self._awaited.setdefault(workflow_id, asyncio.Event())
+        ended = asyncio.Event()
+        self._awaited.setdefault(workflow_id, set()).add(ended)
         self._more.set()
         try:
-            await event.wait()
+            await ended.wait()
         finally:
-            self._awaited.pop(workflow_id, None)
+            self._awaited[workflow_id].discard(ended)
+            if not self._awaited[workflow_id]:
+                del self._awaited[workflow_id]
 
     async def wait_for_first(self, workflow_ids: Iterable[str]) -> None:
         """Wait until one of them has."""
@@ -45,8 +48,8 @@ class CompletionWatch:
             await asyncio.gather(*waits, return_exceptions=True)
 
     def set_ended(self, workflow_id: str) -> None:
-        if event := self._awaited.get(workflow_id):
-            event.set()
+        for waiting in self._awaited.get(workflow_id, ()):
+            waiting.set()
 
     async def poll(self) -> None:
         """Look for what other processes did, until cancelled; not to be called in a workflow."""

@@ -4,14 +4,18 @@ Beside a file it is a lock on another file, which the kernel lets go of; in Post
 server lets go of with the connection.
 """
 
+import time
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _CLASS = 0x464C  # of advisory locks, so that they meet nobody else's
 # So that the database notices within half a minute when the machine at the other end has gone.
 _KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+_LOOKS = 500  # how often who takes a lease gives way to who only looks at it
+_LOOK_S = 0.001
 
 LeaseCheck = Callable[[], bool]
 """Whether the lease is still there; a database's can be lost while the process lives."""
@@ -23,22 +27,68 @@ class LeaseTakenError(Exception):
 
 @contextmanager
 def lease(home: Path, url: str, name: str) -> Generator[LeaseCheck]:
-    """Raises TakenError."""
-    with _file_lock(home / "leases", name) if url.startswith("sqlite") else _advisory_lock(url, name) as held:
+    """Raises LeaseTakenError."""
+    with _file_lock(home / "leases", name) if _in_files(url) else _advisory_lock(url, name) as held:
         yield held
+
+
+def held_leases(home: Path, url: str, names: Collection[str]) -> set[str]:
+    """Those of these leases that a process has. Looking keeps nobody from taking one."""
+    if not names:
+        return set()
+    return {name for name in names if _is_locked(home / "leases" / name)} if _in_files(url) else _locks(url, names)
+
+
+def executor_lease(executor_id: str) -> str:
+    """The name of the lease that a worker of the shared queue has; a run at a terminal has one with the run's id."""
+    return f"executor-{executor_id}"
+
+
+def _in_files(url: str) -> bool:
+    return url.startswith("sqlite")
 
 
 @contextmanager
 def _file_lock(folder: Path, name: str) -> Generator[LeaseCheck]:
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / name).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise LeaseTakenError(name) from error
+        if not _owned(file):
+            raise LeaseTakenError(name)
         yield lambda: True
+
+
+def _owned(file: IO[str]) -> bool:
+    """Lock the file for this process, past those who only look: they share its lock for a moment."""
+    import fcntl
+
+    for _ in range(_LOOKS):
+        if _locked(file, fcntl.LOCK_EX):
+            return True
+        if not _locked(file, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(file, fcntl.LOCK_UN)
+        time.sleep(_LOOK_S)
+    return False
+
+
+def _is_locked(path: Path) -> bool:
+    import fcntl
+
+    try:
+        with path.open() as file:  # closed, it shares nothing any more
+            return not _locked(file, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False
+
+
+def _locked(file: IO[str], how: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
@@ -46,7 +96,6 @@ def _advisory_lock(url: str, name: str) -> Generator[LeaseCheck]:
     import psycopg
 
     connection = psycopg.connect(url, autocommit=True, options=_KEEPALIVE)
-    number = zlib.crc32(name.encode()) - 2**31
 
     def held() -> bool:
         try:
@@ -56,9 +105,24 @@ def _advisory_lock(url: str, name: str) -> Generator[LeaseCheck]:
         return True
 
     try:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_CLASS, number)).fetchone()
+        row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_CLASS, _number(name))).fetchone()
         if not row or not row[0]:
             raise LeaseTakenError(name)
         yield held
     finally:
         connection.close()
+
+
+def _locks(url: str, names: Collection[str]) -> set[str]:
+    import psycopg
+
+    held = """
+        SELECT objid::bigint FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2 AND datname = current_database()"""
+    with psycopg.connect(url, autocommit=True) as connection:
+        numbers = {number for (number,) in connection.execute(held, (_CLASS,))}
+    return {name for name in names if _number(name) % 2**32 in numbers}  # it lists them without a sign
+
+
+def _number(name: str) -> int:
+    return zlib.crc32(name.encode()) - 2**31

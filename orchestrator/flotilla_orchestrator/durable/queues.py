@@ -27,6 +27,15 @@ async def unfinished(*states: str) -> list[Any]:
     )
 
 
+async def sessions() -> tuple[int, int]:
+    """How many sessions have been started from their queue and not ended, and how many wait in it."""
+    found = await DBOS.list_workflows_async(
+        status=["PENDING", "ENQUEUED"], queue_name=SESSIONS, load_input=False, load_output=False
+    )
+    running = sum(workflow.status == "PENDING" for workflow in found)
+    return running, len(found) - running
+
+
 async def inputs(workflow_ids: list[str]) -> list[Any]:
     """The first argument of each of these workflows."""
     found = await DBOS.list_workflows_async(workflow_ids=workflow_ids) if workflow_ids else []

@@ -1,4 +1,7 @@
-"""What is kept of workflows, for processes that run them and for those that run none."""
+"""What is kept of workflows, for processes that run them and for those that run none.
+
+DBOS is imported by what needs it: commands that only look at runs start without it.
+"""
 
 import os
 import sqlite3
@@ -7,13 +10,15 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dbos import DBOS, DBOSClient, WorkflowStatus
 from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
 from ..run_request import RunRequest
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient, WorkflowStatus
 
 VERSION = "3"  # of the workflows: a run goes on only with the steps that it began with
 UNFINISHED = ["PENDING", "ENQUEUED"]
@@ -42,6 +47,8 @@ def version_of(run_id: str) -> str:
 
 def migrate(url: str) -> None:
     """Have the tables that DBOS needs."""
+    from dbos import DBOS
+
     if url.startswith("sqlite:///"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
             file.execute("PRAGMA journal_mode=WAL")
@@ -49,8 +56,10 @@ def migrate(url: str) -> None:
 
 
 @contextmanager
-def workflow_client(url: str) -> Generator[DBOSClient]:
+def workflow_client(url: str) -> "Generator[DBOSClient]":
     """What is kept of workflows, for a process that runs none."""
+    from dbos import DBOSClient
+
     migrate(url)
     client = DBOSClient(system_database_url=url, application_name=APPLICATION)
     try:
@@ -93,7 +102,7 @@ def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp
     return _arguments_of(run)[0], FollowUp(f"{run_id}/follow-{len(found)}", text)
 
 
-def _arguments_of(workflow: WorkflowStatus) -> tuple[RunRequest, *tuple[str, ...]]:
+def _arguments_of(workflow: "WorkflowStatus") -> tuple[RunRequest, *tuple[str, ...]]:
     """What it was given: an order, and of a further turn its text."""
     assert workflow.input, "it was asked for"
     request, *text = workflow.input["args"]

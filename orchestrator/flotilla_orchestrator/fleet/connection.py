@@ -102,7 +102,7 @@ async def connect(
 ) -> ServerConnection:
     """The server with its tools. The SDK is imported while the processes start."""
     server = config.fleet.servers[name]
-    variables = _header_values(name, server, environ)
+    variables = header_values(name, server, environ)
     headers = {**server.headers, **({"Authorization": f"Bearer ${{{_mandate_variable(name)}}}"} if minter else {})}
     try:
         async with asyncio.timeout(_START_S):
@@ -153,7 +153,8 @@ def _mandate_variable(server: str) -> str:
     return f"FLOTILLA_MANDATE_{server.upper().replace('-', '_')}"
 
 
-def _header_values(name: str, server: Server, environ: Mapping[str, str]) -> dict[str, str]:
+def header_values(name: str, server: Server, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that its headers name, with their values; raises Failure `missing_variable`."""
     missing = [variable for variable in server.variables if not environ.get(variable)]
     if missing:
         message = f"The server {name} needs {', '.join(missing)} in the environment."

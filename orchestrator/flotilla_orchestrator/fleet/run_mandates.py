@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from ..config.config import Config
+from ..config.limits import SESSION_WAIT_S
 from ..config.playbooks import Playbook, ToolCall
 from ..config.workers import Worker
 from ..errors import Failure
@@ -36,7 +37,7 @@ class RunMandates:
     def __init__(
         self, config: Config, fleet: Fleet, facts: RunFacts, playbook: Playbook | None, workers: Iterable[Worker]
     ) -> None:
-        self._fleet, self._session = fleet, config.fleet.limits.session
+        self._fleet, self._limits = fleet, config.fleet.limits
         self._facts, self._rules = facts, config.fleet.rules
         self.scopes: Mapping[str, Mapping[str, str]] = resolve_scopes(playbook, facts) if playbook else {}
         self._details = {
@@ -96,10 +97,14 @@ class RunMandates:
         detail = call_detail(call.tool, arguments, self._facts, self._rules)
         return server.mandate(subject, [detail], self.scopes.get(server.name), _MARGIN_S)
 
+    def lifetime_s(self, worker: Worker) -> float:
+        """Of its tokens: as long as a session of it can last, and no longer than servers take."""
+        limits = worker.limits.with_defaults(self._limits.session)
+        wait_s = SESSION_WAIT_S if self._limits.session_wait_s is None else self._limits.session_wait_s
+        return min((limits.wall_clock_s or MAX_LIFETIME_S) + wait_s + _MARGIN_S, MAX_LIFETIME_S)
+
     def _token(self, worker: Worker, server: str, found: Sequence[AuthorizationDetail]) -> str:
-        """It lasts as long as a session of the worker can."""
-        limits = worker.limits.with_defaults(self._session)
-        lifetime_s = (limits.wall_clock_s or MAX_LIFETIME_S) + _MARGIN_S
+        lifetime_s = self.lifetime_s(worker)
         return self._fleet.servers[server].mandate(worker.name, found, self.scopes.get(server), lifetime_s)
 
     def _check_enforced(

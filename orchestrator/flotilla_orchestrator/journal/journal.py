@@ -20,6 +20,9 @@ Status = Literal["queued", "running", "waiting", "ok", "failed", "denied", "inte
 Kind = Literal["run", "session", "delegate", "tool", "approval"]
 
 
+ASK = "(ask)"
+"""The `playbook` of what `flotilla ask` records of finding playbooks; none has this name, and it cannot be resumed."""
+
 _SPAN_NAMESPACE = UUID("f07111a0-0000-4000-8000-000000000000")
 
 

@@ -5,7 +5,7 @@ reserves is out of the others' reach until it has ended, so agents side by side 
 exceed its dollars by one model call, whose cost is known only afterwards; it never exceeds its turns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 from flotilla_kit.storage import Database
@@ -69,6 +69,12 @@ class Ledger:
     async def entries(self, run_id: str) -> list[LedgerEntry]:
         """The run's row, then those of its agents in no order; none for a run from before there was a ledger."""
         return await self._database.read(_entries, run_id)
+
+
+def seconds_at_work(connection: Connection, run_ids: Collection[str]) -> dict[str, float]:
+    """Of each of these runs that has a row: how long processes have been at work on it."""
+    query = select(_LEDGER.c.run_id, _LEDGER.c.active_s).where(_LEDGER.c.worker.is_(None))
+    return {row.run_id: row.active_s for row in connection.execute(query.where(_LEDGER.c.run_id.in_(run_ids)))}
 
 
 def _reserve(

@@ -3,11 +3,11 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from ..errors import Failure
 from .journal import RUNS, Journal
@@ -29,19 +29,26 @@ def age(text: str) -> timedelta:
 
 
 async def prune(
-    journal: Journal, folder: Path, older: timedelta, *, dry_run: bool, forget: Callable[[str], None]
+    journal: Journal,
+    folder: Path,
+    older: timedelta,
+    stop_times: Mapping[str, str],
+    *,
+    dry_run: bool,
+    forget: Callable[[str], None],
 ) -> list[str]:
     """Remove the runs that ended longer ago than that; one that has not ended stays.
 
     Args:
         folder: has one folder for each run, by its id.
+        stop_times: of runs that no process is at work on any more, though they are recorded as running.
         forget: what else is kept of a run, by its id.
 
     Returns:
         The runs that were removed, or (dry run) would be, oldest first.
     """
     before = (datetime.now(UTC) - older).isoformat(timespec="milliseconds")
-    old = await journal.query(_ended, before)
+    old = await journal.query(_ended, before, stop_times)
     for run_id in () if dry_run else old:
         # The folder first: what is cut off half way is still in the journal, and pruned the next time.
         if (folder / run_id).is_dir():
@@ -51,7 +58,9 @@ async def prune(
     return old
 
 
-def _ended(connection: Connection, before: str) -> list[str]:
+def _ended(connection: Connection, before: str, stop_times: Mapping[str, str]) -> list[str]:
     ended = func.coalesce(RUNS.c.ended_at, RUNS.c.started_at)
-    query = select(RUNS.c.run_id).where(state().not_in(_OPEN), ended < before).order_by(ended)
+    if stop_times:
+        ended = case(dict(stop_times), value=RUNS.c.run_id, else_=ended)
+    query = select(RUNS.c.run_id).where(state(stop_times).not_in(_OPEN), ended < before).order_by(ended)
     return list(connection.scalars(query))

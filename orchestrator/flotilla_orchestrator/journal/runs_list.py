@@ -1,5 +1,6 @@
 """The runs of a journal, newest first: what each is doing, took, and waits for."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
@@ -19,7 +20,10 @@ class Waits:
 
 @dataclass(frozen=True)
 class Listed:
-    """`cost_usd` is None while no session has said what it cost; a rehearsal's is at list prices."""
+    """`cost_usd` is None while no session has said what it cost; a rehearsal's is at list prices.
+
+    `resume_command` has a process go on with it, where none is at work on it and it has not ended.
+    """
 
     run_id: str
     playbook: str
@@ -31,25 +35,42 @@ class Listed:
     turns: int
     cost_usd: float | None
     waits_for: tuple[Waits, ...] = ()
+    resume_command: str | None = None
 
     @property
     def seconds(self) -> float:
         return seconds_between(self.started_at, self.ended_at)
 
 
-def state() -> ColumnElement[str]:
-    """A run's status; `paused`; `waiting` while a person has to decide, whether a process is at work or not."""
+def state(stopped: Collection[str] = ()) -> ColumnElement[str]:
+    """A run's status; `paused`; `waiting` while a person has to decide, whether a process is at work or not.
+
+    Args:
+        stopped: runs that no process is at work on any more, though they are recorded as running.
+    """
+    status = case((RUNS.c.run_id.in_(stopped), "interrupted"), else_=RUNS.c.status) if stopped else RUNS.c.status
     waits = select(SPANS.c.span_id).where(SPANS.c.run_id == RUNS.c.run_id, SPANS.c.status == "waiting").exists()
     going = RUNS.c.status.in_(["running", "interrupted"])
-    return case((and_(going, paused()), "paused"), (and_(going, waits), "waiting"), else_=RUNS.c.status)
+    return case((and_(going, paused()), "paused"), (and_(going, waits), "waiting"), else_=status)
 
 
-def listed(connection: Connection, only: str | None, limit: int) -> list[Listed]:
-    """The newest runs, those in one state or all."""
+def listed(
+    connection: Connection,
+    only: str | None,
+    limit: int,
+    stop_times: Mapping[str, str],
+    resume_commands: Mapping[str, str],
+) -> list[Listed]:
+    """The newest runs, those in one state or all.
+
+    Args:
+        stop_times: of the runs that no process is at work on any more, though they are recorded as running.
+        resume_commands: by run.
+    """
     names = ("run_id", "playbook", "model", "started_at", "ended_at")
-    newest = select(*(RUNS.c[name] for name in names), state().label("state"))
+    newest = select(*(RUNS.c[name] for name in names), state(stop_times).label("state"))
     if only:
-        newest = newest.where(state() == only)
+        newest = newest.where(state(stop_times) == only)
     newest = newest.order_by(RUNS.c.started_at.desc(), RUNS.c.run_id).limit(limit).subquery()
     sessions = and_(SPANS.c.run_id == newest.c.run_id, SPANS.c.kind == "session")
     used = (
@@ -61,7 +82,15 @@ def listed(connection: Connection, only: str | None, limit: int) -> list[Listed]
     query = query.order_by(newest.c.started_at.desc(), newest.c.run_id)
     runs = [Listed(**row) for row in connection.execute(query).mappings()]
     waits = _waits(connection, [run.run_id for run in runs if run.state == "waiting"])
-    return [replace(run, waits_for=tuple(waits.get(run.run_id, ()))) for run in runs]
+    return [
+        replace(
+            run,
+            ended_at=stop_times.get(run.run_id, run.ended_at),
+            waits_for=tuple(waits.get(run.run_id, ())),
+            resume_command=resume_commands.get(run.run_id),
+        )
+        for run in runs
+    ]
 
 
 def _waits(connection: Connection, run_ids: list[str]) -> dict[str, list[Waits]]:

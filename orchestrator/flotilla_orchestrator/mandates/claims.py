@@ -54,6 +54,26 @@ class RunFacts:
         """Render the templates in `value`; raises TemplateError."""
         return template.render(value, {"inputs": dict(self.inputs), "lookups": dict(self.lookups)})
 
+    def is_known(self, value: JsonValue) -> bool:
+        """Whether nothing that templates in `value` read has yet to be found out."""
+        return True
+
+
+class PlannedFacts(RunFacts):
+    """What is known of a run that is only planned: its inputs. What reads anything else stays the template it is."""
+
+    def render(self, value: JsonValue) -> JsonValue:
+        match value:
+            case list():
+                return [self.render(item) for item in value]
+            case dict():
+                return {name: self.render(item) for name, item in value.items()}
+            case _:
+                return super().render(value) if self.is_known(value) else value
+
+    def is_known(self, value: JsonValue) -> bool:
+        return all(path[0] == "inputs" for path in template.reads(value))
+
 
 def worker_details(
     worker: Worker, server: str, facts: RunFacts, rules: Sequence[Rule], tools: Mapping[str, Tool]
@@ -73,7 +93,7 @@ def worker_details(
     bounds = _bounds_by_tool(worker, server, facts, tools)
     found: list[AuthorizationDetail] = []
     for name in worker.tools_on(server):
-        effect = _rule_effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].read_only)
+        effect = rule_effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].read_only)
         if effect == "deny":
             continue
         detail: AuthorizationDetail = {"type": "mcp_tool", "tool": name}
@@ -83,6 +103,41 @@ def worker_details(
             detail["approval"] = "required"
         found.append(detail)
     return found + [{"type": "mcp_resource", "uri": uri} for uri in worker.resources]
+
+
+def filled_bounds(worker: Worker, server: str, facts: RunFacts) -> dict[str, JsonValue]:
+    """By argument: the JSON Schema that its values must satisfy, on each of the worker's tools that takes it.
+
+    Raises:
+        Failure: `bad_bound`: a bound cannot be filled.
+    """
+    filled: dict[str, JsonValue] = {}
+    for argument, bound in worker.bounds.get(server, {}).items():
+        try:
+            schema = cast("dict[str, JsonValue]", facts.render(bound))  # as it was: a mapping
+            if facts.is_known(bound):
+                check_bound(schema)
+        except template.TemplateError as error:
+            raise _bad_bound(worker, argument, str(error)) from error
+        except MandateError as error:
+            raise _bad_bound(worker, argument, f"filled in, it is no bound that servers enforce: {error}") from error
+        filled[argument] = schema
+    return filled
+
+
+def rule_effect(tool: str, facts: RunFacts, rules: Sequence[Rule], *, reads: bool) -> Literal["approve", "deny"] | None:
+    """The strictest of the rules that hold. An approval is of an effect: a pattern passes over tools that have none.
+
+    Raises:
+        Failure: `bad_rule`: an approval is wanted of a tool that changes nothing.
+    """
+    holding = [rule for rule in rules if rule.matches(tool) and rule.holds(facts.inputs)]
+    if any(rule.effect == "deny" for rule in holding):
+        return "deny"
+    if reads and any(tool in rule.tools for rule in holding):
+        message = f"{tool} changes nothing, so there is nothing to approve."
+        raise Failure("bad_rule", message, "Take it out of the rule in fleet.yaml, or deny it.")
+    return "approve" if holding and not reads else None
 
 
 def call_detail(
@@ -96,7 +151,7 @@ def call_detail(
     Raises:
         Failure: `denied_by_rule`: a rule takes the tool away, or wants an approval, and nobody is asked here.
     """
-    if effect := _rule_effect(call, facts, rules, reads=False):
+    if effect := rule_effect(call, facts, rules, reads=False):
         message = f"A rule of fleet.yaml {'takes' if effect == 'deny' else 'wants an approval of'} {call}."
         raise Failure("denied_by_rule", message, "Nobody is asked for it: correct the rule, or the playbook's `after`.")
     held: dict[str, JsonValue] = {
@@ -177,33 +232,13 @@ def _bounds_by_tool(
     worker: Worker, server: str, facts: RunFacts, tools: Mapping[str, Tool]
 ) -> dict[str, dict[str, JsonValue]]:
     bounds: dict[str, dict[str, JsonValue]] = {name: {} for name in worker.tools_on(server)}
-    for argument, bound in worker.bounds.get(server, {}).items():
+    for argument, schema in filled_bounds(worker, server, facts).items():
         held = [name for name in bounds if argument in tools[name].schema.get("properties", {})]
         if not held:
             raise _bad_bound(worker, argument, f"none of its tools of {server} takes this argument")
-        try:
-            schema = cast("dict[str, JsonValue]", facts.render(bound))  # as it was: a mapping
-            check_bound(schema)
-        except template.TemplateError as error:
-            raise _bad_bound(worker, argument, str(error)) from error
-        except MandateError as error:
-            raise _bad_bound(worker, argument, f"filled in, it is no bound that servers enforce: {error}") from error
         for name in held:
             bounds[name][argument] = schema
     return bounds
-
-
-def _rule_effect(
-    tool: str, facts: RunFacts, rules: Sequence[Rule], *, reads: bool
-) -> Literal["approve", "deny"] | None:
-    """The strictest of the rules that hold. An approval is of an effect: a pattern passes over tools that have none."""
-    holding = [rule for rule in rules if rule.matches(tool) and rule.holds(facts.inputs)]
-    if any(rule.effect == "deny" for rule in holding):
-        return "deny"
-    if reads and any(tool in rule.tools for rule in holding):
-        message = f"{tool} changes nothing, so there is nothing to approve."
-        raise Failure("bad_rule", message, "Take it out of the rule in fleet.yaml, or deny it.")
-    return "approve" if holding and not reads else None
 
 
 def _resolve_scope(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:

@@ -18,7 +18,6 @@ from ..sessions.session import run_session
 from ..sessions.types import Session, SessionResult
 from .decision import Request, Route, decided
 
-RECORDED_AS = "(ask)"  # no name of a playbook
 _MAX_CHOICES = 5
 
 _CHOICE = {

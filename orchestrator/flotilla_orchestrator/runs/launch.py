@@ -1,9 +1,9 @@
 """Runs a playbook in this process, from its beginning or from where another process has left it."""
 
-import asyncio
 from pathlib import Path
 
 from ..config.config import Config
+from ..config.limits import SESSION_WAIT_S
 from ..durable.executor import Executor
 from ..durable.launch import dbos_launched
 from ..durable.leases import LeaseTakenError, lease
@@ -14,8 +14,10 @@ from ..journal.journal import Journal, Run, Status
 from ..run_request import RunRequest, check_inputs
 from .context import OpenResources, RunContexts
 from .process import RunProcess, process_entered
+from .retries import run_agent
 from .run import follow as following
 from .run import run
+from .slots import LocalSlots
 
 
 async def run_playbook(
@@ -41,7 +43,9 @@ async def run_playbook(
     url, run_id = database_url(home), request.run_id
     try:
         with lease(home, url, run_id):
-            shared = RunProcess(journal, RunContexts(opening), asyncio.Semaphore(config.fleet.concurrency))
+            shared = RunProcess(
+                journal, RunContexts(opening), LocalSlots(config.fleet.concurrency), run_agent, SESSION_WAIT_S
+            )
             with process_entered(shared):
                 async with dbos_launched(Executor(url), run_id, version_of(run_id)):
                     await (await _started(request, follow)).result()

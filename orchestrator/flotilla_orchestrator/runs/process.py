@@ -1,12 +1,13 @@
 """What all runs at work in this process share."""
 
 from collections.abc import Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from ..journal.journal import Journal
 from .context import RunContexts
+from .delegations import AgentWorkflow
+from .slots import Slots
 
 
 @dataclass(frozen=True)
@@ -14,13 +15,16 @@ class RunProcess:
     """There is one at a time.
 
     Attributes:
-        slots: of sessions in this process.
+        run_agent: the workflow of one agent's task.
+        session_wait_s: how long a session keeps its process while its calls wait, unless the fleet says it.
         session_queue: bounds how many sessions live in all processes; None: they start here.
     """
 
     journal: Journal
     contexts: RunContexts
-    slots: AbstractAsyncContextManager[Any]
+    slots: Slots
+    run_agent: AgentWorkflow
+    session_wait_s: float
     session_queue: str | None = None
 
 

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, Collection
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from ..durable import queues
 from ..durable.executor import Executor, executor
 from ..durable.launch import dbos_launched
-from ..durable.leases import LeaseCheck, LeaseTakenError, lease
+from ..durable.leases import LeaseCheck, LeaseTakenError, executor_lease, lease
 from ..durable.workflow_store import RUN_QUEUE, VERSION, adapter_of, database_url, workflow_client
 from ..errors import Failure
 from ..journal.journal import RUNS, Journal, Run
@@ -24,9 +24,12 @@ from ..run_request import RunRequest
 from ..sessions.decisions import awaiting_people
 from .context import OpenResources, RunContexts
 from .process import RunProcess, process_entered
+from .retries import run_agent
+from .slots import QueueSlots
 
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
 _RECOVER_S = 3  # how often the others are looked after
+_SESSION_WAIT_S = 10  # nobody looks on
 _LEASE_WAIT_S = 3  # who takes over holds a lease for a moment
 
 
@@ -94,7 +97,7 @@ class QueueWorker:
 
     def _take_over(self, other: str) -> None:
         """Back into the queue with what it was at work on, unless it is alive."""
-        with suppress(LeaseTakenError), lease(self._home, database_url(self._home), _lease_name(other)):
+        with suppress(LeaseTakenError), lease(self._home, database_url(self._home), executor_lease(other)):
             queues.requeue(other)
 
 
@@ -114,7 +117,9 @@ async def queue_worked(
     async with AsyncExitStack() as stack:
         has_lease = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
-        stack.enter_context(process_entered(RunProcess(journal, RunContexts(opening), nullcontext(), queues.SESSIONS)))
+        slots = QueueSlots(concurrency)
+        shared = RunProcess(journal, RunContexts(opening), slots, run_agent, _SESSION_WAIT_S, queues.SESSIONS)
+        stack.enter_context(process_entered(shared))
         await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
         yield QueueWorker(name, home, journal, has_lease)
 
@@ -123,14 +128,10 @@ async def _acquire_name(stack: AsyncExitStack, home: Path, url: str, name: str) 
     """The lease, once it is free."""
     for _ in range(10 * _LEASE_WAIT_S):
         with suppress(LeaseTakenError):
-            return stack.enter_context(lease(home, url, _lease_name(name)))
+            return stack.enter_context(lease(home, url, executor_lease(name)))
         await asyncio.sleep(0.1)
     message = f"Another process works as executor {name}."
     raise Failure("executor_active", message, f"Give each a {NAME_VARIABLE} of its own, the same at each start.")
-
-
-def _lease_name(name: str) -> str:
-    return f"executor-{name}"
 
 
 def _waiting_runs(connection: Connection, runs: Collection[str]) -> set[str]:

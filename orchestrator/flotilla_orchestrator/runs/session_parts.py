@@ -9,7 +9,7 @@ from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import SessionKey
 from flotilla_kit.effects import faults
 
-from ..durable.workflow import workflow
+from ..durable.workflow import workflow, workflow_id
 from ..errors import Failure
 from ..journal.journal import Span, session_id
 from ..sessions.call_recorder import CallRecorder
@@ -18,6 +18,7 @@ from ..sessions.transcript import Transcript
 from ..sessions.transcript_store import TranscriptStore
 from ..sessions.types import Session, SessionResult
 from .agent_task import AgentTask
+from .call_waits import CallWaits
 from .context import RunContext
 from .process import process
 from .steering import RunInbox, cancellation
@@ -72,6 +73,10 @@ class _SessionPart:
         self._context, self._task, self._so_far, self._agent = context, agent_task, so_far, context.agent(agent_task)
         self._recorder = CallRecorder(context.resources.journal, span, context.resources.circuit_breaker)
         self._store, self._key = _store(context, self._agent.session_id)
+        given = context.resources.config.fleet.limits.session_wait_s
+        self._wait_s = process().session_wait_s if given is None else given
+        lead = workflow_id().rpartition("#")[0]
+        self._waits = CallWaits(context, agent_task, lead, self._recorder, self._wait_s)
 
     async def run(self, prompt: str) -> SessionResult:
         """Its result; whatever goes wrong is in it, and so is what an earlier process could not report."""
@@ -91,6 +96,7 @@ class _SessionPart:
             result = await _run_uninterrupted(
                 await self._session(transcript, prompt, turns, usd), self._recorder, self._store
             )
+        await self._waits.end(deferred=result.pending_call is not None)
         if result.cost_usd is None:  # it ended without a word of that
             used = self._usage(await self._transcript(), so_far.turns)
             tokens = {"input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
@@ -151,6 +157,8 @@ class _SessionPart:
             session,
             inbox=self._context.steering.inbox_for(delivered_to),
             wait_until_recorded=self._store.wait_until_recorded,
+            wait=self._waits.wait,
+            wait_s=self._wait_s,
         )
 
 

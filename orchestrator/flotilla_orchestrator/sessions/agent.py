@@ -1,5 +1,6 @@
 """One agent of a run: what each of its sessions is given."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from .deadline import Deadline
 from .decisions import Notify
 from .delegation_tools import DelegationTools
 from .types import PendingCall, PendingDelegation, Session
+
+_RENEW_S = 60  # before its mandates expire, a session ends in front of its next call, to go on with new ones
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Agent:
     ) -> Session:
         """What it may use of its session now, with fresh mandates."""
         worker, fleet, model = self._worker, self._resources.config.fleet, self.model
-        granted = self._mandates.granted_tools(worker)
+        granted, lifetime_s = self._mandates.granted_tools(worker), self._mandates.lifetime_s(worker)
         delegation = self._delegation(decided) if worker.delegates or worker.transfers else None
         return Session(
             session_id=self.session_id,
@@ -102,6 +105,7 @@ class Agent:
             store=store,
             resumed_call=decided,
             changing_tools=frozenset(tool for tool in granted if not self._reads_only(tool)),
+            renew_at=time.monotonic() + lifetime_s - min(_RENEW_S, lifetime_s / 4),
             prices=self._resources.config.prices,
             on_message=self._resources.on_message,
         )

@@ -5,6 +5,7 @@ refused there.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from ..config.fields import TOOL_NAME
@@ -24,14 +25,22 @@ class CallGate:
             session.delegation,
             session.resumed_call,
         )
-        self._inbox, self._one_by_one = session.inbox, asyncio.Lock()
+        self._inbox, self._renew_at, self._one_by_one = session.inbox, session.renew_at, asyncio.Lock()
+
+    def resume(self, call: PendingCall) -> Failure | None:
+        """Let the pending call run after all, or say why it may not: what it needed is there."""
+        self.pending = None
+        if isinstance(call, PendingDelegation):
+            assert self._delegation, "it is granted to leads only"
+            self._delegation.reports = call.reports
+        return _failure_of(call.approval) if isinstance(call, PendingApproval) else None
 
     async def check(self, tool: str, arguments: dict[str, Any], call_id: str) -> Failure | PendingCall | None:
         resumed_call = self._resumed_call
         if resumed_call and resumed_call.tool_use_id == call_id and not isinstance(resumed_call, PendingPause):
             return _failure_of(resumed_call.approval) if isinstance(resumed_call, PendingApproval) else None
         async with self._one_by_one:
-            if self._inbox.paused:
+            if self._inbox.paused or time.monotonic() >= self._renew_at:
                 pending_or_failure = PendingPause(call_id)
             elif tool in (DELEGATE, TRANSFER):
                 pending_or_failure = self._pending_delegation(tool, arguments, call_id)

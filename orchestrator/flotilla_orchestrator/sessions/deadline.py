@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Self
 
 
@@ -56,20 +57,53 @@ class Deadline:
                 scope.reschedule(0)
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
+    async def running(self) -> AsyncGenerator["RunningTime"]:
         """The time passes during the block, which ends with TimeoutError when it is up, here or above."""
-        async with self._parent.running() if self._parent else nullcontext():
-            if not self._running_count:
-                self._started_at = self._clock()
-            self._running_count += 1
+        async with self._parent.running() if self._parent else nullcontext() as above:
+            self._start()
             try:
                 async with asyncio.timeout(self._own_remaining) as scope:
                     self._scopes.add(scope)
                     try:
-                        yield
+                        yield RunningTime(self, scope, above)
                     finally:
                         self._scopes.remove(scope)
             finally:
-                self._running_count -= 1
-                if not self._running_count:
-                    self._used += self._clock() - self._started_at
+                self._stop()
+
+    @contextmanager
+    def suspended(self, scope: asyncio.Timeout) -> Generator[None]:
+        """The time of a block of `running` stands still, and cannot be up, unless it expires."""
+        scope.reschedule(None)
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
+            if scope in self._scopes and not scope.expired():
+                scope.reschedule(asyncio.get_running_loop().time() + self._own_remaining)
+
+    def _start(self) -> None:
+        if not self._running_count:
+            self._started_at = self._clock()
+        self._running_count += 1
+
+    def _stop(self) -> None:
+        self._running_count -= 1
+        if not self._running_count:
+            self._used += self._clock() - self._started_at
+
+
+@dataclass(frozen=True)
+class RunningTime:
+    """A block of `Deadline.running`, and those of what it is a part of."""
+
+    deadline: Deadline
+    scope: asyncio.Timeout
+    above: "RunningTime | None"
+
+    @contextmanager
+    def suspended(self) -> Generator[None]:
+        """Nothing works during this block: no time passes, here or above. It may be in another task."""
+        with self.above.suspended() if self.above else nullcontext(), self.deadline.suspended(self.scope):
+            yield

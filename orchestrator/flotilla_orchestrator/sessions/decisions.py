@@ -10,6 +10,7 @@ from ..fleet.approvals import Approval, Approvals, ServerUnavailable
 _UNREACHABLE_S = 600  # a server may restart while people think
 _LONGEST_PAUSE_S = 30
 _LOOKS_A_SECOND = 5  # of all that wait in this process
+_being_asked: dict[str, asyncio.Future[None]] = {}  # by approval, while nobody waits for the answer
 _waiting: dict[asyncio.Future[None], bool] = {}  # whether a server has said that nobody has decided yet
 
 
@@ -34,21 +35,27 @@ def awaiting_people() -> int:
     return sum(_waiting.values())
 
 
-async def wait_for_decision(approvals: Approvals, pending: DecisionRequest, ask: Notify) -> Approval:
+async def wait_for_decision(
+    approvals: Approvals, pending: DecisionRequest, notify: Notify, *, continued: bool = False
+) -> Approval:
     """The approval once it is no longer pending, whoever decided, from wherever.
+
+    Args:
+        continued: if it is cancelled, somebody else waits on: a person who is being asked may finish the answer.
 
     Raises:
         ServerUnavailable: the server has been gone for ten minutes.
         Failure: it does not know the request any more.
     """
     began = heard = time.monotonic()
-    asking = asyncio.ensure_future(ask(pending))
+    approval_id = pending.approval.approval_id
+    asking = _being_asked.pop(approval_id, None) or asyncio.ensure_future(notify(pending))
     _waiting[asking] = False
     try:
         while True:
             now = time.monotonic()
             try:
-                found = await approvals.get(pending.approval.approval_id)
+                found = await approvals.get(approval_id)
                 heard = now
             except ServerUnavailable:
                 if now - heard > _UNREACHABLE_S:
@@ -65,7 +72,16 @@ async def wait_for_decision(approvals: Approvals, pending: DecisionRequest, ask:
                 await asyncio.sleep(pause_s)
             else:
                 await asyncio.wait([asking], timeout=pause_s)
+    except asyncio.CancelledError:
+        if continued and not asking.done():
+            _being_asked[approval_id] = asking
+        raise
     finally:
         del _waiting[asking]
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        if approval_id not in _being_asked:
+            await _end(asking)
+
+
+async def _end(asking: "asyncio.Future[None]") -> None:
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)

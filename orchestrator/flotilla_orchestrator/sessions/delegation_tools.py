@@ -68,13 +68,9 @@ class DelegationTools:
         *,
         allowed: bool = True,
     ) -> None:
-        self._lead, self._team, self._successors, self._reports, self._allowed = (
-            lead,
-            team,
-            successors,
-            list(reports),
-            allowed,
-        )
+        self._lead, self._team, self._successors, self._allowed = lead, team, successors, allowed
+        self.reports: Sequence[Mapping[str, JsonValue]] = reports
+        """What the next call returns, once."""
 
     @property
     def names(self) -> list[str]:
@@ -136,11 +132,11 @@ class DelegationTools:
     async def _delegate(self, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             tasks = self.tasks(DELEGATE, arguments)
-            if len(tasks) != len(self._reports):
+            if len(tasks) != len(self.reports):
                 raise Failure("not_delegated", "Nothing was delegated.", "Call again.", retryable=True)
         except Failure as failure:
             return _refused(failure)
-        reports, self._reports = self._reports, []
+        reports, self.reports = [*self.reports], ()
         return {"content": [{"type": "text", "text": json.dumps({"reports": reports}, ensure_ascii=False)}]}
 
     async def _transfer(self, arguments: dict[str, Any]) -> dict[str, Any]:

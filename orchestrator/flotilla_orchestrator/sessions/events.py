@@ -26,6 +26,7 @@ from ..config.prices import Tokens
 from ..config.schemas import schema_problem
 from ..errors import Failure
 from .call_gate import CallGate
+from .deadline import RunningTime
 from .outcome import SEE_LOG, failure_of
 from .transcript import STRUCTURED_OUTPUT
 from .types import (
@@ -33,6 +34,7 @@ from .types import (
     CallObserver,
     CallStatus,
     PendingApproval,
+    PendingCall,
     PendingDelegation,
     PendingPause,
     Session,
@@ -56,6 +58,7 @@ class SessionEvents:
     _open: set[str] = field(default_factory=set[str])
     _answer_ids: set[str | None] = field(default_factory=set[str | None])
     _longest_prompt: int = 0
+    running_time: RunningTime | None = None
 
     def __post_init__(self) -> None:
         self._gate = CallGate(self.session)
@@ -80,29 +83,37 @@ class SessionEvents:
         await self._call_started(call_id, tool, arguments)
         faults.point("call_asked")
         verdict = self._refusal(tool) or await self._gate.check(tool, arguments, call_id)
-        if (
-            verdict is None
-            and tool in self.session.changing_tools
-            and not await self.session.wait_until_recorded(call_id)
-        ):
-            verdict = Failure("not_recorded", "The call could not be recorded; it was not made.", retryable=True)
-        match verdict:
-            case None:
-                faults.point("call_allowed")
-                return {}
-            case PendingApproval() | PendingDelegation() | PendingPause():
-                if isinstance(verdict, PendingApproval):
-                    await self.observer.call_waiting(call_id, verdict.approval)
+        if isinstance(verdict, PendingApproval):
+            await self.observer.call_waiting(call_id, verdict.approval)
+        if verdict is not None and not isinstance(verdict, Failure):
+            ready = await self._waited_for(verdict)
+            if ready is None:
                 return {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "defer"}}
-            case Failure():
-                await self._call_ended(call_id, "denied", verdict.code)
-                return {
-                    "hookSpecificOutput": {
-                        "hookEventName": "PreToolUse",
-                        "permissionDecision": "deny",
-                        "permissionDecisionReason": json.dumps(verdict.as_dict()),
-                    }
-                }
+            verdict = self._gate.resume(ready)
+        if verdict is None and tool in self.session.changing_tools and not await self._recorded(call_id):
+            verdict = Failure("not_recorded", "The call could not be recorded; it was not made.", retryable=True)
+        if verdict is None:
+            faults.point("call_allowed")
+            return {}
+        await self._call_ended(call_id, "denied", verdict.code)
+        return {
+            "hookSpecificOutput": {
+                "hookEventName": "PreToolUse",
+                "permissionDecision": "deny",
+                "permissionDecisionReason": json.dumps(verdict.as_dict()),
+            }
+        }
+
+    async def _waited_for(self, call: PendingCall) -> PendingCall | None:
+        """The call with what it needs, if that comes while the session may wait for it."""
+        assert self.running_time, "no call is made before the session runs"
+        if self.result.turns >= self.session.max_turns or not await self._recorded(call.tool_use_id):
+            return None  # in vain, or a crash would lose it
+        with self.running_time.suspended():
+            return await self.session.wait(call)
+
+    async def _recorded(self, call_id: str) -> bool:
+        return await self.session.wait_until_recorded(call_id)
 
     async def after_call(self, done: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         assert done["hook_event_name"] == "PostToolUse"

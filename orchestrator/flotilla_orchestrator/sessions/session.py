@@ -27,7 +27,7 @@ from .outcome import SEE_LOG
 from .types import CallObserver, Session, SessionResult
 
 _CONNECT_S = 15  # how long a session's servers may take to connect
-_HOOK_S = 60  # how long a hook may take; one that asks for an approval gives up long before
+_HOOK_S = 60  # how long a hook may take, beside what it may wait; one that asks for an approval gives up long before
 _UNANSWERED = ("server_unavailable", "cli_failed")
 _LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
 
@@ -42,7 +42,7 @@ async def run_session(session: Session, observer: CallObserver) -> SessionResult
     client = ClaudeSDKClient(_options(session, talk))
     try:
         try:
-            async with session.deadline.running():
+            async with session.deadline.running() as talk.running_time:
                 await client.connect()
                 await _servers_connected(client, session)
                 if not session.resumes_a_call:
@@ -122,7 +122,7 @@ def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
         # Without it the CLI reads a file that a task mentions as @/path into the prompt.
         verbatim_prompts=True,
         hooks={
-            "PreToolUse": [HookMatcher(hooks=[talk.before_call], on_failure="block", timeout=_HOOK_S)],
+            "PreToolUse": [HookMatcher(hooks=[talk.before_call], on_failure="block", timeout=_HOOK_S + session.wait_s)],
             "PostToolUse": [HookMatcher(hooks=[talk.after_call], on_failure="block")],
             "PostToolUseFailure": [HookMatcher(hooks=[talk.after_failed_call], on_failure="block")],
         },

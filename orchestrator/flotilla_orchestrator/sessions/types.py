@@ -59,7 +59,7 @@ class PendingDelegation:
 
 @dataclass(frozen=True)
 class PendingPause:
-    """A call in front of which a session has ended because its run was paused."""
+    """A call in front of which a session has ended because its run was paused, or its mandates are about to expire."""
 
     tool_use_id: str
 
@@ -91,6 +91,10 @@ class EmptyInbox:
 
 async def _always_recorded(_call_id: str) -> bool:
     return True
+
+
+async def _no_wait(_call: PendingCall) -> PendingCall | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,13 @@ class Session:
     wait_until_recorded: Callable[[str], Awaitable[bool]] = _always_recorded
     """Whether a call is in the transcript for good."""
     inbox: Inbox = EmptyInbox()
+    wait: Callable[[PendingCall], Awaitable[PendingCall | None]] = _no_wait
+    """Waits for what a call needs while its session lives: the call decided or reported, or None, and the session ends
+    in front of it."""
+    wait_s: float = 0
+    """Seconds that `wait` takes at most, of all calls together."""
+    renew_at: float = float("inf")
+    """By the monotonic clock: from then on it ends in front of its next call, to go on with fresh mandates."""
     prices: Prices = field(default_factory=shipped_prices)
     on_message: "Callable[[Session, Message], None] | None" = None
     """Told each message of the session, before anything is made of it."""

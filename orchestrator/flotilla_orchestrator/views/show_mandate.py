@@ -17,6 +17,7 @@ from ..fleet.connection import ServerConnection
 from ..fleet.fleet import Fleet
 from ..fleet.run_mandates import RunMandates
 from ..mandates.claims import APPROVAL_TOOLS, AuthorizationDetail
+from .mandate_text import bound_text, server_heading
 
 if TYPE_CHECKING:
     from mcp.types import Tool as Listed
@@ -138,28 +139,16 @@ def _tool(server: ServerConnection, tool: "Listed", detail: AuthorizationDetail)
 
 
 def _server(server: ServerView) -> list[RenderableType]:
-    heading = Text(server.server, style="bold cyan")
-    for key, value in server.scope.items():
-        heading.append(f"  only records of {key}={value}", "yellow")
-    if not server.mandates:
-        heading.append("  checks no mandates", "red")
+    heading = server_heading(server.server, server.scope, mandates=server.mandates)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for column in ("tool", "effect", "approval", "bytes", "bounds"):
         table.add_column(column, no_wrap=column != "bounds", justify="right" if column == "bytes" else "left")
     for tool in server.tools:
         style = "" if tool.effect == "reads" else "red"
-        bounds = "\n".join(_bound(name, bound) for name, bound in tool.bounds.items())
+        bounds = "\n".join(bound_text(name, bound) for name, bound in tool.bounds.items())
         table.add_row(tool.tool, Text(tool.effect, style=style), tool.approval, str(tool.bytes), Text(bounds))
     parts: list[RenderableType] = [heading, table]
     for word, names in (("may read", server.resources), ("denied by a rule", server.denied), ("not", server.others)):
         if names:
             parts.append(Text(f"{word}: {', '.join(names)}", style="dim"))
     return parts
-
-
-def _bound(name: str, bound: JsonValue) -> str:
-    match bound:
-        case {"const": value} if len(bound) == 1:
-            return f"{name}={value}"
-        case _:
-            return f"{name}: {json.dumps(bound, ensure_ascii=False)}"

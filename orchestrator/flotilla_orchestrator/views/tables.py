@@ -27,10 +27,12 @@ def runs_table(runs: Sequence[Listed]) -> RenderableType:
         mark, style = MARKS.get(run.state, ("·", ""))
         started = datetime.fromisoformat(run.started_at).astimezone().strftime("%Y-%m-%d %H:%M")
         spent = "—" if run.cost_usd is None else cost(run.cost_usd) + (" *" if run.model == "rehearsal" else "")
-        waits = ", ".join(f"{wait.tool}: {wait.of} ({wait.approval_id})" for wait in run.waits_for)
+        waits = [f"{wait.tool}: {wait.of} ({wait.approval_id})" for wait in run.waits_for]
+        if run.resume_command:
+            waits.append(f"then {run.resume_command}" if waits else run.resume_command)
         numbers = (duration(run.seconds), str(run.agents), str(run.turns), spent)
         state = Text(f"{mark} {run.state}", style)
-        table.add_row(run.run_id, run.playbook, state, started, *numbers, Text(waits))
+        table.add_row(run.run_id, run.playbook, state, started, *numbers, Text(", ".join(waits)))
     rehearsed = any(run.model == "rehearsal" and run.cost_usd is not None for run in runs)
     return Group(table, Text("* rehearsed: nothing was spent; at list prices", "dim")) if rehearsed else table
 

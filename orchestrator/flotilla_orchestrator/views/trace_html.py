@@ -17,8 +17,12 @@ from .trace_timeline import Timeline
 from .values import cost, duration, value_text
 
 
-def page(run: Run, spans: Sequence[Span]) -> str:
-    """The page as HTML."""
+def page(run: Run, spans: Sequence[Span], resume_command: str | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        resume_command: goes on with the run, if no process is at work on it.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -32,6 +36,7 @@ def page(run: Run, spans: Sequence[Span]) -> str:
     whole = next((row.seconds for row in shown if row.span.kind == "run"), max((row.end for row in shown), default=0))
     return environment.get_template("trace.html").render(
         run=run,
+        resume_command=resume_command,
         problem=problem(run.error),
         totals=totals(list(spans)),
         seconds=whole,

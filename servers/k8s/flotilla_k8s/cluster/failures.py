@@ -25,6 +25,8 @@ LONGEST = 600  # characters of an API server's message
 MOST_CAUSES = 10
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _MANAGER = re.compile(r'conflict with "([^"]{1,200})"')
+_MISFIT = "failed to create typed patch object"
+"""How an API server says, with status 500, that what is applied does not fit the schema of its kind."""
 _QUOTED = re.compile(r'(Invalid value: |Duplicate value: |Unsupported value: )("(?:[^"\\]|\\.)*"|\S+)')
 
 
@@ -72,6 +74,11 @@ def failure(status: int, body: bytes, asked: Asked, redactor: Redactor) -> Floti
             )
         case 403 if "exceeded quota" in message:
             return QuotaExceeded(message, suggestion="get_resource_usage shows the namespace's quotas; ask for less.")
+        case 403 if "failed quota" in message:
+            return InvalidObject(
+                message,
+                suggestion="The namespace's quota wants this said of each container: set it under resources.",
+            )
         case 403:
             return _forbidden(message, asked)
         case 404:
@@ -82,7 +89,7 @@ def failure(status: int, body: bytes, asked: Asked, redactor: Redactor) -> Floti
             return InvalidCursor(
                 "That cursor is too old for the API server.", suggestion="Leave it out and start the list over."
             )
-        case 400 | 422:
+        case 400 | 422 | 500 if status != 500 or _MISFIT in message:
             return InvalidObject(
                 message,
                 suggestion="Correct what it names and call again; nothing was changed.",
@@ -137,9 +144,10 @@ def _forbidden(message: str, asked: Asked) -> Forbidden:
     if "cannot" not in message:  # an admission rule, not RBAC
         return Forbidden(message, suggestion="A rule of the cluster forbids it; whoever runs the cluster can say why.")
     missing = permission(asked.verb, asked.resource, group, asked.namespace)
+    role = "ClusterRole" if asked.namespace is None else "Role"
     return Forbidden(
         message,
-        suggestion=f"It takes a Role with {missing}. Ask whoever runs the cluster for it; check_access says what is "
+        suggestion=f"It takes a {role} with {missing}. Ask whoever runs the cluster for it; check_access says what is "
         "allowed.",
         details={key: value for key, value in details.items() if value is not None},
     )

@@ -1,5 +1,6 @@
 """One object as it is shown: what an API server fills in by itself left out, or the fields that were asked for."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -54,7 +55,8 @@ _DEFAULTS: dict[str, Any] = {
     "finalizers": ["kubernetes"],
 }
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_TOKEN_VOLUME = "kube-api-access-"
+_TOKEN_VOLUME, _TOKEN_FOLDER = "kube-api-access-", "/var/run/secrets/kubernetes.io/serviceaccount"
+_TOKEN_SECRET = re.compile(r".+-token-[a-z0-9]{5}")  # which a volume is named after, before 1.21
 _SIZES = ((2_000, 200), (1_000, 50), (400, 20), (200, 10), (100, 5), (60, 2))
 
 
@@ -120,7 +122,11 @@ def _is_noise(key: str, item: Any) -> bool:
     """Whether an item of a list is what admission puts into every pod."""
     if key == "tolerations":
         return text(item, "key") in _TOLERATED and text(item, "effect") == "NoExecute"
-    return key in ("volumes", "volumeMounts") and text(item, "name").startswith(_TOKEN_VOLUME)
+    if key == "volumeMounts":
+        return text(item, "mountPath") == _TOKEN_FOLDER
+    name = text(item, "name")
+    of_secret = name == text(item, "secret", "secretName") and _TOKEN_SECRET.fullmatch(name) is not None
+    return key == "volumes" and (name.startswith(_TOKEN_VOLUME) or of_secret)
 
 
 def _fitting(said: Object, max_bytes: int) -> Object:

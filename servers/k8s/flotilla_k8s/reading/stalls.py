@@ -96,7 +96,7 @@ def _of_event(place: Place, event: Object) -> Reason | None:
 
 
 def _of_refusal(said: str) -> str:
-    return "quota" if "exceeded quota" in said else "admission"
+    return "quota" if "exceeded quota" in said or "failed quota" in said else "admission"
 
 
 def _reason(place: Place, cause: str, about: str, said: str, when: str | None = None) -> Reason:

@@ -20,7 +20,7 @@ from .objects import (
 from .patches import json_patch, merging, ownership
 from .patches.ownership import Manager
 from .schemas import schema_of
-from .status import ApiError, already_exists, bad_request, stale, unsupported_media_type
+from .status import ApiError, already_exists, bad_request, conflict, stale, unsupported_media_type
 from .write import Write, ends_later, existing, other_uid, random_suffix, scale_of
 
 _NO_GENERATION = {"namespaces", "nodes", "services", "persistentvolumes", "persistentvolumeclaims", "resourcequotas"}
@@ -96,7 +96,11 @@ def patch(cluster: Cluster, write: Write, content_type: str, body: Any) -> tuple
     stored = cluster.storage.get(kind.qualified, write.namespace, write.name)
     if content_type == APPLY:
         if stored is None and not write.subresource:
-            return create(cluster, write, _configuration(write, body), "Apply"), True
+            configuration = _configuration(write, body)
+            if uid := get(configuration, "metadata", "uid"):
+                why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                raise conflict(kind, write.name, why)
+            return create(cluster, write, configuration, "Apply"), True
         return _apply(cluster, write, existing(cluster, write), _configuration(write, body)), False
     live = existing(cluster, write)
     shown = scale_of(live) if write.subresource == "scale" else live
@@ -140,7 +144,7 @@ def _configuration(write: Write, body: Any) -> Object:
         where = f"{write.namespace}/{write.name}" if write.namespace else f"/{write.name}"
         which = f"{write.kind.api_version}, Kind={write.kind.kind}"
         said = f".{unknown[0]}: field not declared in schema"
-        raise bad_request(f"failed to create typed patch object ({where}; {which}): {said}")
+        raise ApiError(500, "", f"failed to create typed patch object ({where}; {which}): {said}", {})
     body = _decoded(write, {"metadata": {}, **body})
     if write.subresource != "status":
         body.pop("status", None)

@@ -213,4 +213,4 @@ def columns_of(kind: Kind) -> list[Column]:
         )
         for each in kind.columns
     ]
-    return [NAME, *custom, *([] if any(each.name == "Age" for each in custom) else [AGE])]
+    return [NAME, *(custom or [AGE])]

@@ -174,6 +174,9 @@ def check_change(kind: Kind, before: Object, after: Object) -> None:
     if kind.group == "apps" and get(before, "spec", "selector") != selector:
         shown = msgspec.json.encode(selector).decode()
         raise invalid(kind, name_of(after), [cause("spec.selector", f"Invalid value: {shown}: field is immutable")])
+    if kind.kind == "Secret" and before.get("type") != after.get("type"):
+        said = f'Invalid value: "{after.get("type")}": field is immutable'
+        raise invalid(kind, name_of(after), [cause("type", said)])
     if kind.kind in ("RoleBinding", "ClusterRoleBinding") and before.get("roleRef") != after.get("roleRef"):
         raise invalid(kind, name_of(after), [cause("roleRef", "Invalid value: cannot change roleRef")])
     if kind.kind == "Pod" and _fixed(before) != _fixed(after):

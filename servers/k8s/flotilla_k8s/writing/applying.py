@@ -146,9 +146,10 @@ def _states(live: Object | None, after: Object, body: Body) -> tuple[Object | No
 
 
 def _with(body: Body, live: Object | None, mark: str) -> Object:
-    """The manifest to send: marked, and for the version that was read."""
+    """The manifest to send: marked, and for the version that was read, and the uid: by the version alone an API server
+    would make an object anew that was deleted since."""
     metadata = dict(body["metadata"])
     metadata["annotations"] = {**(metadata.get("annotations") or {}), **marked(live, mark, "apply")}
     if live is not None:
-        metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
+        metadata |= {name: live["metadata"][name] for name in ("resourceVersion", "uid")}
     return {**body, "metadata": metadata}

@@ -64,7 +64,7 @@ def require(
     """
     needed = needed or effect.approval_required
     if effect.mode == "evaluating":
-        raise Evaluated(needed=needed, facts=facts)
+        raise Evaluated(needed=needed, facts=facts, bound=bound)
     # Looked for also where none is needed (any more): what was asked for once must not be there to be had again.
     is_of_another = bool(bound) and not _is_of(_latest(connection, effect), facts, bound)
     approval_id = "" if is_of_another else _use(connection, effect)

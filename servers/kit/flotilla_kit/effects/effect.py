@@ -58,9 +58,11 @@ class Evaluated(FlotillaError):
 
     code = "evaluated"
 
-    def __init__(self, *, needed: bool, facts: Mapping[str, Any], outcome: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, needed: bool, facts: Mapping[str, Any], bound: str = "", outcome: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__("Evaluated; nothing was done.")
-        self.needed, self.facts, self.outcome = needed, facts, outcome
+        self.needed, self.facts, self.bound, self.outcome = needed, facts, bound, outcome
 
 
 def digest(arguments: Mapping[str, Any]) -> str:

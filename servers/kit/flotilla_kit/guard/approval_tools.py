@@ -54,7 +54,8 @@ def approval_tools(
             return Requested(status="executed")
         if not evaluated.needed:
             return Requested(status="not_required")
-        approval = await ask(bodies.database, effect, evaluated.facts, expires_h, anew=True)
+        asked, bound = evaluated.facts, evaluated.bound
+        approval = await ask(bodies.database, effect, asked, expires_h, anew=True, bound=bound)
         match approval.state:
             case "pending" | "approved" | "rejected":
                 return Requested(status=approval.state, approval=approval)

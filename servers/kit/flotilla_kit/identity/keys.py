@@ -38,6 +38,8 @@ class SigningKey:
     def generate(cls, kid: str | None = None) -> Self:
         """A new key, named after its RFC 7638 thumbprint unless a name is given."""
         private = Ed25519PrivateKey.generate()
+        while not kid and _thumbprint(private).startswith("-"):  # it would be taken for a flag where a command names it
+            private = Ed25519PrivateKey.generate()
         return cls(kid or _thumbprint(private), private)
 
     @classmethod

@@ -1,14 +1,10 @@
 """Stateful sets and daemon sets, simplified: named pods one after another, and one pod a node."""
 
-import hashlib
-
-import msgspec
-
 from ..objects import Object, get, is_terminating, labels_of, name_of
 from ..status import ApiError
 from .control import Control, is_active, is_ready
+from .history import HASH, keep_revision
 
-_HASH = "controller-revision-hash"
 _RETRY_S = 2.0
 
 
@@ -27,13 +23,13 @@ def reconcile_daemon_set(control: Control, value: Object) -> float | None:
 def _reconcile(control: Control, qualified: str, value: Object, wanted: list[str], *, in_order: bool) -> float | None:
     if is_terminating(value):
         return None
-    revision = hashlib.sha256(msgspec.json.encode(value["spec"]["template"], order="sorted")).hexdigest()[:10]
+    revision = keep_revision(control, value)
     pods = {name_of(pod): pod for pod in control.owned(value, "pods")}
     again = None
     for name in wanted:
         if name not in pods:
             try:
-                control.create_pod(value, {_HASH: revision}, name)
+                control.create_pod(value, {HASH: revision}, name)
             except ApiError as error:
                 component = "statefulset-controller" if in_order else "daemonset-controller"
                 control.event(value, "FailedCreate", f"Error creating: {error.message}", component, warning=True)
@@ -43,7 +39,7 @@ def _reconcile(control: Control, qualified: str, value: Object, wanted: list[str
     for name in sorted(pods.keys() - set(wanted), reverse=True)[: 1 if in_order else None]:
         if is_active(pods[name]):
             control.delete("pods", pods[name])
-    stale = [pods[name] for name in wanted if name in pods and labels_of(pods[name]).get(_HASH) != revision]
+    stale = [pods[name] for name in wanted if name in pods and labels_of(pods[name]).get(HASH) != revision]
     if stale and all(name in pods and is_ready(pods[name]) for name in wanted):
         control.delete("pods", stale[-1])
     _report(control, qualified, value, len(wanted), revision)
@@ -55,7 +51,7 @@ def _report(control: Control, qualified: str, value: Object, wanted: int, revisi
     if live is None:
         return
     pods = [pod for pod in control.owned(live, "pods") if is_active(pod)]
-    ready, updated = sum(map(is_ready, pods)), sum(labels_of(pod).get(_HASH) == revision for pod in pods)
+    ready, updated = sum(map(is_ready, pods)), sum(labels_of(pod).get(HASH) == revision for pod in pods)
     status: Object = {"observedGeneration": live["metadata"].get("generation", 1)}
     if qualified == "daemonsets.apps":
         status |= {

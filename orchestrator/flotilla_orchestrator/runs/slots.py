@@ -1,0 +1,57 @@
+"""How many sessions may live at once, and whether one that only waits is in the way of another."""
+
+import asyncio
+from typing import Protocol, Self
+
+from ..durable import queues
+
+
+class Slots(Protocol):
+    """Each block is a session that lives."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def wanted(self) -> bool:
+        """Whether a session cannot begin because too many live."""
+        ...
+
+
+class LocalSlots:
+    """Of the sessions in this process."""
+
+    def __init__(self, count: int) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._waiting = 0
+
+    async def __aenter__(self) -> Self:
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
+
+    async def wanted(self) -> bool:
+        return self._waiting > 0
+
+
+class QueueSlots:
+    """Of the sessions in all worker processes: their queue starts no more than `count`."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def wanted(self) -> bool:
+        running, waiting = await queues.sessions()
+        return waiting > 0 and running >= self._count
