@@ -27,6 +27,7 @@ _LEDGER = Table(
     *(Column(name, Float) for name in ("budget_usd", "wall_clock_s", "cost_usd", "lost_usd", "active_s")),
     Column("settled", Boolean),
 )
+_ALL = select(*(column.label(column.key) for column in _LEDGER.c))  # by the names that `LedgerEntry` has for them
 
 
 class Ledger:
@@ -101,7 +102,7 @@ def _run_row(connection: Connection, run_id: str, limits: Limits) -> LedgerEntry
     """The run is locked until the transaction ends, so that no other process shares out the same."""
     connection.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id).with_for_update())
     span_id = span_id_for(run_id)
-    if row := connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
+    if row := connection.execute(_ALL.where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
         return LedgerEntry(**row)
     assert limits.max_turns and limits.budget_usd and limits.wall_clock_s, "run limits are complete"
     whole = LedgerEntry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
@@ -166,9 +167,9 @@ def _record_time(connection: Connection, seconds: Mapping[str, float]) -> dict[s
 
 
 def _entry(connection: Connection, span_id: str) -> LedgerEntry:
-    return LedgerEntry(**connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one())
+    return LedgerEntry(**connection.execute(_ALL.where(_LEDGER.c.span_id == span_id)).mappings().one())
 
 
 def _entries(connection: Connection, run_id: str) -> list[LedgerEntry]:
-    query = select(_LEDGER).where(_LEDGER.c.run_id == run_id).order_by(_LEDGER.c.worker.is_not(None))
+    query = _ALL.where(_LEDGER.c.run_id == run_id).order_by(_LEDGER.c.worker.is_not(None))
     return [LedgerEntry(**row) for row in connection.execute(query).mappings()]
