@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flotilla_orchestrator import provider
-from flotilla_orchestrator.cli.approver_process import approving
+from flotilla_orchestrator.cli.approver_process import demo_approver
 from flotilla_orchestrator.config.files import load
 from flotilla_orchestrator.fleet.server_pool import running_fleet
 from flotilla_orchestrator.journal.journal import Journal
@@ -72,7 +72,7 @@ async def _rehearse(home: Path) -> Played:
     approvers = folder / "approver-keys.json"
     async with (
         Rehearsal(load_script(CONFIGS / "rehearsals" / f"{PLAYBOOK}.yaml")) as model,
-        approving(approvers, os.environ) as ask,
+        demo_approver(approvers, os.environ) as ask,
     ):
         async with await Journal.open(home) as journal:
             flags = ["--home", str(folder / "data"), "--demo-data", "--approver-keys", str(approvers)]

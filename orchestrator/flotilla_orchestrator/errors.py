@@ -44,20 +44,24 @@ class Failure(Exception):
         )
 
     @staticmethod
-    def from_dict(said: Mapping[str, Any]) -> "Failure":
+    def from_dict(record: Mapping[str, Any]) -> "Failure":
         """What `as_dict` has said."""
         return Failure(
-            said["code"], said["message"], said["suggestion"], retryable=said["retryable"], details=said["details"]
+            record["code"],
+            record["message"],
+            record["suggestion"],
+            retryable=record["retryable"],
+            details=record["details"],
         )
 
 
-def _from_json(said: object) -> Failure:
-    if not isinstance(said, Mapping) or "code" not in said:
+def _from_json(value: object) -> Failure:
+    if not isinstance(value, Mapping) or "code" not in value:
         raise ValueError("not a failure")
-    return Failure.from_dict(cast("Mapping[str, Any]", said))
+    return Failure.from_dict(cast("Mapping[str, Any]", value))
 
 
-def innermost(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """What went wrong inside task groups, in one line."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]

@@ -61,12 +61,12 @@ def live(environ: Mapping[str, str]) -> Provider:
     names = [*_BASICS, *_NETWORK, *_CREDENTIALS, "ANTHROPIC_BASE_URL"]
     for switch in clouds:
         names += [switch, *_CLOUDS[switch]]
-    return Provider("claude", {**_taken(environ, names), "NO_PROXY": _no_proxy(environ)})
+    return Provider("claude", {**_selected(environ, names), "NO_PROXY": _no_proxy(environ)})
 
 
 def rehearsal(environ: Mapping[str, str], address: Callable[[str], str]) -> Provider:
     """The scripted model at `address(agent)`: no credential, provider setting or proxy of `environ` passes."""
-    return Provider("rehearsal", {**_taken(environ, _BASICS), "NO_PROXY": _LOOPBACK}, address)
+    return Provider("rehearsal", {**_selected(environ, _BASICS), "NO_PROXY": _LOOPBACK}, address)
 
 
 def server_environment(environ: Mapping[str, str], server: str, extra: list[str]) -> dict[str, str]:
@@ -74,10 +74,10 @@ def server_environment(environ: Mapping[str, str], server: str, extra: list[str]
     own = f"FLOTILLA_{server.upper().replace('-', '_')}_"
     names = [*_BASICS, *_NETWORK, "NO_PROXY", "no_proxy", "HOME", "FLOTILLA_HOME", "DATABASE_URL", *extra]
     names += [name for name in environ if name.startswith((own, "OTEL_"))]
-    return _taken(environ, names)
+    return _selected(environ, names)
 
 
-def _taken(environ: Mapping[str, str], names: list[str] | tuple[str, ...]) -> dict[str, str]:
+def _selected(environ: Mapping[str, str], names: list[str] | tuple[str, ...]) -> dict[str, str]:
     return {name: environ[name] for name in names if name in environ}
 
 

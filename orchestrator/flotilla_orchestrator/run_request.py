@@ -56,7 +56,7 @@ def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, 
         known = did_you_mean(playbook, config.playbooks)
         raise Failure("invalid_input", f"There is no playbook `{playbook}`{known}", f"See {config.folder}/playbooks.")
     check_task(task)
-    check_values(config.playbooks[playbook], inputs)
+    check_input_values(config.playbooks[playbook], inputs)
 
 
 def check_task(task: str) -> None:
@@ -67,7 +67,7 @@ def check_task(task: str) -> None:
         raise Failure("invalid_input", f"The task has {len(task)} characters; {MAX_TASK_CHARS} are the most.")
 
 
-def check_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
+def check_input_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
     """Raises Failure `invalid_input` unless the playbook takes these inputs."""
     schema = playbook.inputs
     for error in jsonschema.Draft202012Validator(schema).iter_errors(dict(inputs)):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
@@ -76,10 +76,10 @@ def check_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
         raise Failure("invalid_input", message, f"Give --input NAME=VALUE for: {', '.join(schema['properties'])}.")
 
 
-def given_inputs(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, JsonValue]:
+def parse_inputs(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, JsonValue]:
     """`NAME=VALUE` pairs; a value whose schema is not text is read as JSON."""
     inputs: dict[str, JsonValue] = {}
-    for name, value in pairs(given):
+    for name, value in parse_pairs(given):
         kind = schema.get("properties", {}).get(name, {}).get("type", "string")
         try:
             inputs[name] = value if kind == "string" else json.loads(value)
@@ -88,7 +88,7 @@ def given_inputs(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, J
     return inputs
 
 
-def pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+def parse_pairs(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Names and values of `NAME=VALUE`."""
     for pair in given:
         name, found, value = pair.partition("=")

@@ -19,7 +19,7 @@ def test_a_call_reads_what_there_is_once_the_run_has_its_result(folder: Folder) 
     folder.write("playbooks/case.yaml", CASE + AFTER.format(text=text))
     config = folder.load()
     playbook = config.playbooks["case"]
-    assert playbook.after["note"].short == "note"
+    assert playbook.after["note"].tool_name == "note"
     assert config.servers(playbook) == ["desk"]
 
 

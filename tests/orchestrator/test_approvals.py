@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from flotilla_orchestrator.fleet.approvals import over_http
+from flotilla_orchestrator.fleet.approvals import approvals_over_http
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.types import Session, SessionResult
 from flotilla_rehearsal.server import Rehearsal
@@ -60,7 +60,10 @@ async def test_a_refund_above_the_limit_waits_with_no_process_left(tmp_path: Pat
     assert result.failure is None
     assert result.pending_approval
     assert (result.pending_approval.server, result.pending_approval.tool) == ("billing", REFUND)
-    assert (result.pending_approval.approval.state, result.pending_approval.approval.word) == ("pending", "245.00 USD")
+    assert (result.pending_approval.approval.state, result.pending_approval.approval.confirmation_text) == (
+        "pending",
+        "245.00 USD",
+    )
     assert (heard.waited, heard.ended) == ([REFUND], [])
     assert bank.refunds() == []
     assert claude_processes(os.getpid()) == []
@@ -141,7 +144,7 @@ async def test_what_the_server_refuses_anyway_is_told_in_its_own_words(tmp_path:
 
 
 async def test_a_call_whose_server_cannot_be_asked_is_not_made(tmp_path: Path, open_teller: Teller) -> None:
-    nobody = over_http("billing", "http://127.0.0.1:9/mcp", lambda: "token", local=True)  # the discard port
+    nobody = approvals_over_http("billing", "http://127.0.0.1:9/mcp", lambda: "token", local=True)  # the discard port
     async with scripted(refund(4000), {"say": "{{ errors.refund }}"}) as rehearsal:
         heard = Heard()
         result = await run_session(clerk(rehearsal, tmp_path, open_teller, approvals={REFUND: nobody}), heard)

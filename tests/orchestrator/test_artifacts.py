@@ -175,5 +175,5 @@ async def test_show_lists_a_runs_artifacts_and_prints_one_and_pruning_forgets_th
     missing = await asyncio.to_thread(flotilla, stage.home, "show", "last", "--artifact", "b.md", "--json")
     assert missing.returncode == 2
     async with await Journal.open(stage.home) as journal:
-        await journal.forget(played.run.run_id)
+        await journal.delete_run(played.run.run_id)
         assert await journal.query(artifacts.listed, played.run.run_id) == []

@@ -9,7 +9,7 @@ import pytest
 from flotilla_kit.storage import Database
 from flotilla_orchestrator.config.limits import BreakerLimits
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.fleet.circuit_breaker import Breaker, broken
+from flotilla_orchestrator.fleet.circuit_breaker import CircuitBreaker, is_outage
 from flotilla_orchestrator.journal.journal import MIGRATIONS
 from support.commands import flotilla
 from support.stage import Played, Stage, answer, call, delegate, own_desk
@@ -121,38 +121,38 @@ def checked(stage: Stage, *words: str) -> str:
     return done.stdout
 
 
-async def opened(url: str, clock: Clock) -> tuple[Database, Breaker]:
+async def opened(url: str, clock: Clock) -> tuple[Database, CircuitBreaker]:
     database = await Database.open(url, [MIGRATIONS])
-    return database, Breaker(database, BreakerLimits(failures=2, open_s=60), clock)
+    return database, CircuitBreaker(database, BreakerLimits(failures=2, open_s=60), clock)
 
 
 async def test_half_open_one_session_tries_and_the_others_wait_for_it(database_url: str) -> None:
     clock = Clock()
     database, breaker = await opened(database_url, clock)
     try:
-        await breaker.failed("desk", "gone")
-        await breaker.admit(["desk", "other"])
-        assert (await breaker.failed("desk", "gone")).state == "open"
+        await breaker.record_failure("desk", "gone")
+        await breaker.check_closed(["desk", "other"])
+        assert (await breaker.record_failure("desk", "gone")).state == "open"
         assert await refusal(breaker) == 60
         clock.now += 45
         assert await refusal(breaker) == 15
         clock.now += 15
-        await breaker.admit(["desk"])
+        await breaker.check_closed(["desk"])
         assert await refusal(breaker) == 60  # until whoever tries has said
-        assert (await breaker.failed("desk", "still gone")).failures == 3
+        assert (await breaker.record_failure("desk", "still gone")).failures == 3
         clock.now += 60
-        await breaker.admit(["desk"])
-        await breaker.answered("desk")
+        await breaker.check_closed(["desk"])
+        await breaker.record_success("desk")
         assert await breaker.circuits() == []
-        await breaker.admit(["desk"])
-        await breaker.admit(["desk"])
+        await breaker.check_closed(["desk"])
+        await breaker.check_closed(["desk"])
     finally:
         await database.close()
 
 
-async def refusal(breaker: Breaker) -> float:
+async def refusal(breaker: CircuitBreaker) -> float:
     with pytest.raises(Failure) as caught:
-        await breaker.admit(["other", "desk"])
+        await breaker.check_closed(["other", "desk"])
     assert caught.value.code == "server_circuit_open"
     left = caught.value.details["retry_after_s"]
     assert isinstance(left, float)
@@ -176,4 +176,4 @@ async def refusal(breaker: Breaker) -> float:
     ],
 )
 def test_only_a_server_that_is_gone_or_broken_counts(error: str, counts: bool) -> None:
-    assert broken(error) is counts
+    assert is_outage(error) is counts

@@ -43,7 +43,7 @@ async def book(database_url: str) -> AsyncGenerator[Book]:
         await journal.begin_run(Run("run_1", "case", "rehearsal", "Do it.", {}))
         yield Book(database)
     finally:
-        await journal.forget("run_1")
+        await journal.delete_run("run_1")
         await database.close()
 
 
@@ -137,7 +137,7 @@ async def test_what_has_ended_is_forgotten_with_its_run(book: Book, database_url
     await book.share("one")
     database = await Database.open(database_url, [MIGRATIONS])
     try:
-        await Journal(database).forget("run_1")
+        await Journal(database).delete_run("run_1")
         assert await Ledger(database).entries("run_1") == []
     finally:
         await database.close()

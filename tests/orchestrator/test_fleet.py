@@ -167,5 +167,5 @@ async def test_a_server_that_dies_between_two_runs_is_started_again_at_its_addre
 async def answers(desk: ServerConnection) -> bool:
     """With the mandate it was told of at first."""
     with contextlib.suppress(Exception):
-        return bool(await desk.listed(desk.mandate("flotilla", tool_details(["get_ticket"]))))
+        return bool(await desk.list_tools(desk.mandate("flotilla", tool_details(["get_ticket"]))))
     return False

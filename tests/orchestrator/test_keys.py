@@ -88,7 +88,7 @@ def kid(server: ServerConnection) -> str:
 
 
 async def lists(server: ServerConnection) -> bool:
-    listed = await server.listed(server.mandate("clerk", tool_details(["get_refund"])))
+    listed = await server.list_tools(server.mandate("clerk", tool_details(["get_refund"])))
     return [tool.name for tool in listed] == ["get_refund"]
 
 

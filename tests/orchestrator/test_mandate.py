@@ -17,15 +17,15 @@ from flotilla_orchestrator.mandates.claims import (
     RunFacts,
     Tool,
     approval_details,
-    details,
-    scopes,
+    resolve_scopes,
+    worker_details,
 )
 
 CUSTOMER: dict[str, Any] = {"properties": {"customer_id": {"type": "string"}}}
 TOOLS = {
-    "get_charge": Tool({"properties": {"charge_id": {"type": "string"}}}, reads=True),
-    "find_charges": Tool(CUSTOMER, reads=True),
-    "delete_charge": Tool(CUSTOMER, reads=False),
+    "get_charge": Tool({"properties": {"charge_id": {"type": "string"}}}, read_only=True),
+    "find_charges": Tool(CUSTOMER, read_only=True),
+    "delete_charge": Tool(CUSTOMER, read_only=False),
 }
 CASE = RunFacts({"customer_id": "cust_1", "environment": "production"})
 ALL = [f"mcp__billing__{tool}" for tool in TOOLS]
@@ -36,7 +36,7 @@ def worker(*tools: str, **fields: Any) -> Worker:
 
 
 def of(given: Worker, *rules: Rule, facts: RunFacts = CASE) -> list[AuthorizationDetail]:
-    return details(given, "billing", facts, rules, TOOLS)
+    return worker_details(given, "billing", facts, rules, TOOLS)
 
 
 def rule(effect: str, *tools: str, **when: Any) -> Rule:
@@ -184,8 +184,8 @@ def playbook(scope: str, **inputs: Any) -> tuple[Playbook, RunFacts]:
 
 
 def test_a_scope_is_a_text_from_inputs_or_lookups() -> None:
-    assert scopes(*playbook("{{ inputs.id }}", id="cust_1")) == {"billing": {"customer_id": "cust_1"}}
-    assert scopes(*playbook("{{ lookups.ticket.customer_id }}")) == {"billing": {"customer_id": "cust_9"}}
+    assert resolve_scopes(*playbook("{{ inputs.id }}", id="cust_1")) == {"billing": {"customer_id": "cust_1"}}
+    assert resolve_scopes(*playbook("{{ lookups.ticket.customer_id }}")) == {"billing": {"customer_id": "cust_9"}}
 
 
 @pytest.mark.parametrize(
@@ -200,5 +200,5 @@ def test_a_scope_is_a_text_from_inputs_or_lookups() -> None:
 )
 def test_a_scope_that_is_no_text_ends_the_run_before_it_starts(scope: str, code: str) -> None:
     with pytest.raises(Failure, match=r"case: `scope\.billing\.customer_id`") as caught:
-        scopes(*playbook(scope, empty=" ", number=5))
+        resolve_scopes(*playbook(scope, empty=" ", number=5))
     assert caught.value.code == code

@@ -70,7 +70,9 @@ async def test_a_poisoned_memory_is_quoted_with_its_source_and_whoever_obeys_it_
             "turns": [{"speaker": "customer", "text": POISON}],
         }
         memory = fleet.servers["memory"]
-        recorded = await memory.call(mandates.call_token("billing-dispute", case, said), case.short, said, "earlier")
+        recorded = await memory.call(
+            mandates.call_token("billing-dispute", case, said), case.tool_name, said, "earlier"
+        )
         assert recorded
         tokens = tokens_of(fleet, mandates.tokens(researcher))
         before = stored_rows(home, ("billing", "memory"))

@@ -87,8 +87,8 @@ async def test_a_note_in_the_crm_is_reported_and_whoever_obeys_it_changes_nothin
         changing = {
             worker.name: [
                 tool
-                for tool in mandates.granted(worker)
-                if not fleet.servers[tool.split("__")[1]].tools[tool.split("__")[2]].reads
+                for tool in mandates.granted_tools(worker)
+                if not fleet.servers[tool.split("__")[1]].tools[tool.split("__")[2]].read_only
             ]
             for worker in config.team(playbook)
         }

@@ -8,7 +8,7 @@ import yaml
 from claude_agent_sdk import Message, ResultMessage
 from flotilla_orchestrator.config.config import ConfigError
 from flotilla_orchestrator.config.files import load
-from flotilla_orchestrator.config.prices import LongPrompt, Price, Prices, Tokens, shipped
+from flotilla_orchestrator.config.prices import LongPrompt, Price, Prices, Tokens, shipped_prices
 from flotilla_orchestrator.sessions.session import run_session
 from flotilla_orchestrator.sessions.transcript import Transcript
 from flotilla_orchestrator.sessions.types import Session, SessionResult
@@ -58,10 +58,10 @@ async def test_a_model_without_a_price_costs_what_the_cli_says(tmp_path: Path) -
 
 async def test_a_session_stops_by_its_own_prices_not_by_the_list(tmp_path: Path) -> None:
     """A contract can be dearer than the list by which the CLI counts."""
-    haiku = shipped().of("haiku")
+    haiku = shipped_prices().price_of("haiku")
     assert haiku
     dearer = {name: 100 * rate for name, rate in haiku.model_dump(exclude={"long_prompt"}).items()}
-    own = prices({"claude-haiku-5-5": Price.model_validate(dearer)}).over(shipped())
+    own = prices({"claude-haiku-5-5": Price.model_validate(dearer)}).with_defaults(shipped_prices())
     turns: Iterable[dict[str, object]] = [{"call": "no_such_tool", "id": f"call_{n}"} for n in range(9)]
     async with scripted(*turns) as rehearsal:
         result: SessionResult = await run_session(session(rehearsal, tmp_path, budget_usd=0.012, prices=own), Heard())
@@ -73,12 +73,14 @@ async def test_a_session_stops_by_its_own_prices_not_by_the_list(tmp_path: Path)
 
 
 def test_a_price_is_found_however_a_provider_spells_its_model() -> None:
-    listed = shipped()
-    assert listed.of("haiku") == listed.of("claude-haiku-5-5")
-    assert listed.of("us.anthropic.claude-opus-4-8-20260401-v1:0") == listed.of("claude-opus-4-8")
-    assert listed.of("claude-sonnet-4-5@20250929") == listed.of("claude-sonnet-4-5")
-    assert listed.of("claude-opus-5-5[1m]") == listed.of("claude-opus-5-5") != listed.of("claude-opus-5")
-    assert listed.of("claude-opus-5-9") is None, "no version is priced as another"
+    listed = shipped_prices()
+    assert listed.price_of("haiku") == listed.price_of("claude-haiku-5-5")
+    assert listed.price_of("us.anthropic.claude-opus-4-8-20260401-v1:0") == listed.price_of("claude-opus-4-8")
+    assert listed.price_of("claude-sonnet-4-5@20250929") == listed.price_of("claude-sonnet-4-5")
+    assert (
+        listed.price_of("claude-opus-5-5[1m]") == listed.price_of("claude-opus-5-5") != listed.price_of("claude-opus-5")
+    )
+    assert listed.price_of("claude-opus-5-9") is None, "no version is priced as another"
 
 
 def test_each_kind_of_token_has_its_price() -> None:
@@ -102,7 +104,7 @@ def test_the_tokens_of_an_answer_are_told_apart() -> None:
         "cache_read_input_tokens": 4,
         "cache_creation": {"ephemeral_1h_input_tokens": 10, "ephemeral_5m_input_tokens": 20},
     }
-    assert Tokens.of_answer(usage) == Tokens(1, 2, 20, 10, 4)
+    assert Tokens.from_usage(usage) == Tokens(1, 2, 20, 10, 4)
 
 
 def test_what_a_transcript_cost_is_never_nothing() -> None:
@@ -125,9 +127,9 @@ def test_the_folders_own_prices_replace_what_they_name(stage: Stage) -> None:
     own = {"as_of": "2026-11-01", "currency": "USD", "models": {"claude-haiku-5-5": OWN, "my-model": OWN}}
     stage.write("prices.yaml", yaml.safe_dump(own))
     found = load(stage.configs).prices
-    assert found.of("haiku") == found.of("my-model") == PRICE
-    assert found.of("opus") == shipped().of("opus")
-    assert load(SHIPPED).prices == shipped()
+    assert found.price_of("haiku") == found.price_of("my-model") == PRICE
+    assert found.price_of("opus") == shipped_prices().price_of("opus")
+    assert load(SHIPPED).prices == shipped_prices()
 
 
 def test_what_is_wrong_with_prices_is_said_with_its_line(stage: Stage) -> None:

@@ -115,7 +115,7 @@ class TestApprovals:
         turns = [both, {"say": "{{ results.first.status }} {{ results.second.status }}"}]
         played = await clerk.play({"lead": [delegate(("clerk", "pay")), REPORT], "clerk": turns}, ask=person)
         assert played.run.output == {"answer": "succeeded succeeded"}, played.run.error
-        assert [approval.word for approval in person.asked] == ["90.00 USD", "91.00 USD"]
+        assert [approval.confirmation_text for approval in person.asked] == ["90.00 USD", "91.00 USD"]
         assert sorted(refunds_in(clerk.home / "billing.db")) == [(CHARGE, 9000), (CHARGE, 9100)]
         assert starts(clerk) == 2
 
@@ -141,7 +141,7 @@ class TestApprovals:
         clerk.fleet["limits"]["session_wait_s"] = 0.5
 
         async def ask(pending: DecisionRequest) -> None:
-            asked.append(pending.approval.word)
+            asked.append(pending.approval.confirmation_text)
             await asyncio.sleep(2)
             await person(pending)
 
@@ -155,7 +155,7 @@ class TestApprovals:
 async def test_a_session_goes_on_with_new_mandates_before_its_own_expire(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_mandates, "LONGEST_S", 8)
+    monkeypatch.setattr(run_mandates, "MAX_LIFETIME_S", 8)
     stage.worker("lead", "get_ticket")
     look = call("get_ticket", ticket_id="t_1")
     played = await stage.play(

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from flotilla_orchestrator.cli.approver_process import approving
+from flotilla_orchestrator.cli.approver_process import demo_approver
 from flotilla_orchestrator.sessions.decisions import DecisionRequest
 from support.processes import clean_environment
 from support.stage import Stage, answer, delegate
@@ -36,7 +36,7 @@ async def test_a_refund_is_approved_by_another_process_and_executed_once(stage: 
     jwks = stage.home / "approver.json"
     with_clerk(stage, ["flotilla-billing", "--demo-data", "--approver-keys", str(jwks)])
     clerk = [refund(), {"say": "{{ last.status }}"}]
-    async with approving(jwks, clean_environment(stage.home)) as ask:
+    async with demo_approver(jwks, clean_environment(stage.home)) as ask:
         played = await stage.play({"lead": [delegate(("clerk", "pay")), REPORT], "clerk": clerk}, ask=ask)
     assert played.run.output == {"answer": "succeeded"}, played.run.error
     assert paid(stage) == [(CHARGE, 24500)]
@@ -107,7 +107,7 @@ async def test_several_waits_in_one_session_and_one_ledger_over_them(stage: Stag
     clerk = [refund(9000), refund(9100), {"say": "{{ last.status }}"}]
     played = await stage.play({"lead": [delegate(("clerk", "pay")), REPORT], "clerk": clerk}, ask=person)
     assert played.run.output == {"answer": "succeeded"}, played.run.error
-    assert [approval.word for approval in person.asked] == ["90.00 USD", "91.00 USD"]
+    assert [approval.confirmation_text for approval in person.asked] == ["90.00 USD", "91.00 USD"]
     assert sorted(paid(stage)) == [(CHARGE, 9000), (CHARGE, 9100)]
     assert played.span("clerk").turns == 3
 
@@ -118,5 +118,5 @@ async def test_turns_are_counted_over_the_wait(stage: Stage, person: Person) -> 
     failed = answer("{{ results.delegate.reports[0].error.code }}")
     played = await stage.play({"lead": [delegate(("clerk", "pay")), failed], "clerk": clerk}, ask=person)
     assert played.run.output == {"answer": "turns_exceeded"}
-    assert [approval.word for approval in person.asked] == ["90.00 USD"], "nobody is asked in vain"
+    assert [approval.confirmation_text for approval in person.asked] == ["90.00 USD"], "nobody is asked in vain"
     assert paid(stage) == [(CHARGE, 9000)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from flotilla_orchestrator.config.prices import Tokens, shipped
+from flotilla_orchestrator.config.prices import Tokens, shipped_prices
 from flotilla_orchestrator.sessions.types import SYNTHETIC
 from flotilla_rehearsal.script import Scripts
 from flotilla_rehearsal.server import Rehearsal
@@ -40,9 +40,9 @@ class Looping(Killed):
             lines = [json.loads(entry) for (entry,) in journal.execute("SELECT entry FROM transcripts ORDER BY line")]
         said = [line["message"] for line in lines if line["type"] == "assistant"]
         answers = {answer["id"]: answer["usage"] for answer in said if answer["model"] != SYNTHETIC}
-        price = shipped().of("sonnet")
+        price = shipped_prices().price_of("sonnet")
         assert price
-        tokens = [Tokens.of_answer(usage) for usage in answers.values()]
+        tokens = [Tokens.from_usage(usage) for usage in answers.values()]
         return [price.cost(each, each.prompt) for each in tokens]
 
 

@@ -23,7 +23,7 @@ from typing import Any, NoReturn, cast
 
 import httpx2
 import jsonschema
-from flotilla_orchestrator.config.prices import Tokens, shipped
+from flotilla_orchestrator.config.prices import Tokens, shipped_prices
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
@@ -274,7 +274,7 @@ class Cli:
 
     async def _ask(self) -> Json:
         model = self.options["model"]
-        model = shipped().aliases.get(model, model)
+        model = shipped_prices().aliases.get(model, model)
         tools = list(self.servers.tools.values())
         if schema := self.options["json-schema"]:
             tools.append({"name": STRUCTURED, "description": "The result.", "input_schema": json.loads(schema)})
@@ -295,7 +295,7 @@ class Cli:
             answer: Json = response.json()
         except ValueError as error:
             raise ModelError(None, str(error)) from error
-        used, price = Tokens.of_answer(answer["usage"]), shipped().of(model)
+        used, price = Tokens.from_usage(answer["usage"]), shipped_prices().price_of(model)
         counted = self._usage[model]
         counted["inputTokens"] += used.prompt
         counted["outputTokens"] += used.output

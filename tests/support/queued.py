@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from flotilla_kit.identity.approvers import mint, read_key
-from flotilla_orchestrator.fleet.approvals import over_http
+from flotilla_orchestrator.fleet.approvals import approvals_over_http
 
 from .commands import descendants
 from .programs import Program
@@ -86,7 +86,7 @@ class Queued(Killed):
         token = mint(key, issuer="flotilla-billing-approvers", audience="billing", minutes=59)
         log = (self.home / "workers" / name / "billing.log").read_text().splitlines()
         url = [json.loads(line)["url"] for line in log if '"listening"' in line][-1]
-        approvals = over_http("billing", url, lambda: token, local=True)
+        approvals = approvals_over_http("billing", url, lambda: token, local=True)
 
         async def approve() -> int:
             found = await approvals.list()

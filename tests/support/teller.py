@@ -10,7 +10,7 @@ from typing import Any, Literal
 from claude_agent_sdk.types import McpHttpServerConfig
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
-from flotilla_orchestrator.fleet.approvals import Approval, Approvals, over_http
+from flotilla_orchestrator.fleet.approvals import Approval, Approvals, approvals_over_http
 from flotilla_orchestrator.sessions.decisions import DecisionRequest
 
 from . import programs
@@ -44,12 +44,12 @@ class Teller:
     def asking(self, run: str = "run_1", approval: str | None = None) -> Approvals:
         """What the orchestrator asks with, in the clerk's place."""
         token = self.mandate("issue_refund", "request_approval", "get_approval", run=run, approval=approval)
-        return over_http("billing", self.url, lambda: token, local=True)
+        return approvals_over_http("billing", self.url, lambda: token, local=True)
 
     def deciding(self) -> Approvals:
         """What the approver decides with."""
         token = mint(self.approver, issuer="flotilla-billing-approvers", audience="billing")
-        return over_http("billing", self.url, lambda: token, local=True)
+        return approvals_over_http("billing", self.url, lambda: token, local=True)
 
     def refunds(self) -> list[tuple[str, int]]:
         """Charge and amount of each refund that is in the books, the sample's own left out."""
@@ -104,5 +104,5 @@ class Person:
         self.asked.append(pending.approval)
         if self._verdict:
             token = mint(self._key, issuer="flotilla-billing-approvers", audience="billing")
-            approvals = over_http("billing", pending.url, lambda: token, local=True)
+            approvals = approvals_over_http("billing", pending.url, lambda: token, local=True)
             await approvals.decide(pending.approval.approval_id, self._verdict, self._reason)

@@ -37,7 +37,11 @@ def obeying(read: str, arguments: Mapping[str, Any], seen: str, calls: Sequence[
 
 def tokens_of(fleet: Fleet, variables: Mapping[str, str]) -> dict[str, str]:
     """A worker's mandates by server, from the environment variables that carry them."""
-    return {name: variables[server.variable] for name, server in fleet.servers.items() if server.variable in variables}
+    return {
+        name: variables[server.mandate_variable]
+        for name, server in fleet.servers.items()
+        if server.mandate_variable in variables
+    }
 
 
 async def sent_past(fleet: Fleet, tokens: Mapping[str, str], calls: Sequence[Call]) -> list[str]:

@@ -22,11 +22,11 @@ async def approvals(arguments: argparse.Namespace) -> int:
         return await _list(arguments, config, servers)
     if not arguments.approval_id:
         raise Failure("no_approval", f"Say which: flotilla approvals {arguments.action} ID.", "`list` shows them.")
-    server, approval = await _found(arguments, config, servers)
+    server, approval = await _find_approval(arguments, config, servers)
     if arguments.action == "approve":
-        _confirmed(arguments, server, approval)
+        _require_confirmation(arguments, server, approval)
     if arguments.action != "show":
-        desk = _desk(arguments, config, server)
+        desk = _approvals_of(arguments, config, server)
         approval = await desk.decide(approval.approval_id, arguments.action, arguments.reason)
     _show(arguments, server, approval)
     return 0
@@ -41,7 +41,7 @@ def _servers(config: Config, arguments: argparse.Namespace) -> list[str]:
     return [arguments.server] if arguments.server else sorted(config.fleet.servers)
 
 
-def _desk(arguments: argparse.Namespace, config: Config, name: str) -> Approvals:
+def _approvals_of(arguments: argparse.Namespace, config: Config, name: str) -> Approvals:
     """The server's approval tools, with the person's token."""
     server = config.fleet.servers.get(name) or Server(url=arguments.url)
     token = approver_token(name, server.audience or name, arguments.key)
@@ -56,7 +56,7 @@ async def _list(arguments: argparse.Namespace, config: Config, servers: list[str
     problems: list[Failure] = []
     for name in servers:
         try:
-            found += [(name, approval) for approval in await _desk(arguments, config, name).list()]
+            found += [(name, approval) for approval in await _approvals_of(arguments, config, name).list()]
         except Failure as failure:
             problems.append(failure)
     if len(problems) == len(servers):
@@ -66,7 +66,9 @@ async def _list(arguments: argparse.Namespace, config: Config, servers: list[str
     if arguments.json:
         print_json({"items": [{"server": name, **approval.model_dump()} for name, approval in found]})
     elif found:
-        rows = [(a.approval_id, name, a.tool, a.word, a.requester, a.run, a.expires_at) for name, a in found]
+        rows = [
+            (a.approval_id, name, a.tool, a.confirmation_text, a.requester, a.run, a.expires_at) for name, a in found
+        ]
         head = ["ID", "SERVER", "TOOL", "WHAT", "ASKED BY", "RUN", "GOOD UNTIL"]
         lines = table([head, *([visible(cell)[:40] for cell in row] for row in rows)])
         print_answer(arguments, {}, lines, stream=sys.stdout)
@@ -75,23 +77,23 @@ async def _list(arguments: argparse.Namespace, config: Config, servers: list[str
     return 0
 
 
-async def _found(arguments: argparse.Namespace, config: Config, servers: list[str]) -> tuple[str, Approval]:
+async def _find_approval(arguments: argparse.Namespace, config: Config, servers: list[str]) -> tuple[str, Approval]:
     """The approval, and the first of these servers that knows it."""
     problems: list[Failure] = []
     for name in servers:
         try:
-            return name, await _desk(arguments, config, name).get(arguments.approval_id)
+            return name, await _approvals_of(arguments, config, name).get(arguments.approval_id)
         except Failure as failure:
             problems.append(failure)
     # What the server that could be asked said is worth more than why others could not.
     raise min(problems, key=lambda failure: isinstance(failure, ServerUnavailable))
 
 
-def _confirmed(arguments: argparse.Namespace, server: str, approval: Approval) -> None:
+def _require_confirmation(arguments: argparse.Namespace, server: str, approval: Approval) -> None:
     """Raises Failure `not_confirmed` unless the person typed back what they approve."""
     from flotilla_kit.terminal.output import asked, has_person, tell, visible
 
-    wanted = visible(approval.word).strip()
+    wanted = visible(approval.confirmation_text).strip()
     if arguments.confirm is None and has_person():
         tell(describe(server, approval))
         typed = asked(f"To approve this once, type {'the amount' if 'amount' in approval.facts else 'the tool'} back: ")

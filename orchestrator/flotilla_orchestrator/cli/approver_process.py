@@ -15,13 +15,13 @@ NAME = "demo-approver"
 
 
 @asynccontextmanager
-async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[Notify]:
+async def demo_approver(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[Notify]:
     """An approver that says yes to everything, in a process of its own, while the block lasts.
 
     Args:
         jwks: where it publishes its key, for servers started with `--approver-keys`; they may start before it has.
     """
-    _make_room(jwks)
+    _remove_old_keys(jwks)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "flotilla_orchestrator.cli.demo_approver", "--jwks", jwks, "--name", NAME),
         env=server_environment(environ, "approver", []),
@@ -55,6 +55,6 @@ async def approving(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[No
             pass
 
 
-def _make_room(jwks: Path) -> None:
+def _remove_old_keys(jwks: Path) -> None:
     jwks.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     jwks.unlink(missing_ok=True)  # an earlier process had a key of the same name

@@ -18,30 +18,30 @@ from ..journal.journal import ASK, Run
 from ..provider import Provider
 from ..routing.decision import Request, Route, Unclear
 from ..routing.router import route
-from ..run_request import new_run_id, pairs
+from ..run_request import new_run_id, parse_pairs
 from .approver_token import TOKEN_VARIABLE
 from .arguments import given_task, home_folder, open_journal, print_json
 
-Play = Callable[[str, str, Mapping[str, JsonValue]], Awaitable[dict[str, object]]]
+RunPlaybook = Callable[[str, str, Mapping[str, JsonValue]], Awaitable[dict[str, object]]]
 """Runs a playbook with a task and inputs, as `flotilla run` does, and returns its record."""
 
 
 async def ask(
-    arguments: argparse.Namespace, config: Config, model: AbstractAsyncContextManager[Provider], play: Play
+    arguments: argparse.Namespace, config: Config, model: AbstractAsyncContextManager[Provider], play: RunPlaybook
 ) -> int:
     """Returns the exit code: 1 when a run failed or the router could not be asked."""
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
-    request = Request(given_task(arguments), dict(pairs(arguments.input)))
+    request = Request(given_task(arguments), dict(parse_pairs(arguments.input)))
     person = has_person() and not arguments.json
     async with model as provider:
         try:
-            found = await _routed(arguments, config, provider, request)
+            found = await _find_route(arguments, config, provider, request)
         except Unclear as unclear:
             if not (person and (answer := asked(f"{visible(unclear.message)}\n> "))):
                 raise
-            found = await _routed(arguments, config, provider, replace(request, answer=answer))
+            found = await _find_route(arguments, config, provider, replace(request, answer=answer))
     if not arguments.json:
-        sys.stdout.write(_plan(found))
+        sys.stdout.write(_plan_text(found))
         sys.stdout.flush()
     if len(found.choices) > 1 and not arguments.yes_route:
         _confirm(found, person)
@@ -58,7 +58,7 @@ async def ask(
     return 0 if records[-1]["status"] == "ok" else 1
 
 
-async def _routed(arguments: argparse.Namespace, config: Config, provider: Provider, request: Request) -> Route:
+async def _find_route(arguments: argparse.Namespace, config: Config, provider: Provider, request: Request) -> Route:
     home = home_folder(arguments)
     run = Run(new_run_id(), ASK, provider.model, request.words, {**request.given})
     folder = home / "runs" / run.run_id
@@ -67,20 +67,20 @@ async def _routed(arguments: argparse.Namespace, config: Config, provider: Provi
             return await route(config, request, run, provider=provider, journal=journal, folder=folder)
 
 
-def _plan(found: Route) -> str:
+def _plan_text(found: Route) -> str:
     """For a person: which playbooks, with what, and why."""
     why = f"{visible(found.reason)} (confidence {found.confidence:g}, model: {found.model})"
     if len(found.choices) == 1:
         (choice,) = found.choices
-        return f"{choice.playbook}{_with(choice.inputs)}: {why}\n\n"
+        return f"{choice.playbook}{_inputs_text(choice.inputs)}: {why}\n\n"
     steps = [
-        f"{at}. {choice.playbook}{_with(choice.inputs)}: {quoted(choice.task)}"
+        f"{at}. {choice.playbook}{_inputs_text(choice.inputs)}: {quoted(choice.task)}"
         for at, choice in enumerate(found.choices, 1)
     ]
     return "\n".join([f"Plan: {why}", *steps, "\n"])
 
 
-def _with(inputs: Mapping[str, JsonValue]) -> str:
+def _inputs_text(inputs: Mapping[str, JsonValue]) -> str:
     return "".join(f" {visible(name)}={quoted(value)}" for name, value in inputs.items())
 
 

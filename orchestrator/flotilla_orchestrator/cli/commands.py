@@ -83,7 +83,7 @@ async def _check(arguments: argparse.Namespace) -> int:
         async with running_fleet(
             config, names, run_id=new_check_id(), logs=home / "check", keys=keys_folder(home), environ=environ_of(home)
         ) as fleet:
-            fleet.require(config.workers.values(), config.playbooks.values())
+            fleet.require_tools(config.workers.values(), config.playbooks.values())
             tools = {name: sorted(set(server.tools) - set(APPROVAL_TOOLS)) for name, server in fleet.servers.items()}
             checking = {name: server.minter is not None for name, server in fleet.servers.items()}
     except Failure as failure:
@@ -98,7 +98,7 @@ async def _check(arguments: argparse.Namespace) -> int:
     lines = [
         *notes,
         f"{len(config.playbooks)} playbooks, {len(config.workers)} workers: well formed, every name resolves",
-        *(f"{name}: {_found(found, checking[name])}" for name, found in tools.items()),
+        *(f"{name}: {_server_summary(found, checking[name])}" for name, found in tools.items()),
         *map(str, circuits),
         "credential for Claude: set" if credential else "credential for Claude: not set (rehearsals need none)",
     ]
@@ -111,14 +111,14 @@ async def _check(arguments: argparse.Namespace) -> int:
 
 async def _circuits(arguments: argparse.Namespace, config: Config) -> "list[Circuit]":
     """Of servers of this fleet that have failed since they last answered."""
-    from ..fleet.circuit_breaker import Breaker
+    from ..fleet.circuit_breaker import CircuitBreaker
 
     async with await open_journal(arguments) as journal:
-        found = await Breaker(journal.database, config.fleet.limits.breaker).circuits()
+        found = await CircuitBreaker(journal.database, config.fleet.limits.breaker).circuits()
     return [circuit for circuit in found if circuit.server in config.fleet.servers]
 
 
-def _found(tools: list[str], mandates: bool) -> str:
+def _server_summary(tools: list[str], mandates: bool) -> str:
     if mandates:
         return f"answers, checks mandates, has all {len(tools)} tools that the files name"
     return f"answers, {len(tools)} tools; it checks no mandates: only the session keeps workers from the others"

@@ -27,7 +27,7 @@ async def decide(arguments: argparse.Namespace) -> int:
         run = await known_run(journal, arguments.run_id)
         span = await step_answers.question_span(journal, run.run_id, arguments.step)
         if arguments.action == "approve":
-            _confirmed(arguments, step_answers.approval_of(run, span))
+            _require_confirmation(arguments, step_answers.approval_of(run, span))
         if arguments.action != "show":
             url = database_url(home_folder(arguments))
             await step_answers.decide(journal, url, span, arguments.action, local_user(), arguments.reason)
@@ -53,7 +53,7 @@ def with_step_approvals(ask: "Notify", journal: "Journal", home: Path) -> "Notif
     return approve
 
 
-def _confirmed(arguments: argparse.Namespace, approval: "Approval") -> None:
+def _require_confirmation(arguments: argparse.Namespace, approval: "Approval") -> None:
     """Raises Failure `not_confirmed` unless the person typed back what they approve."""
     from flotilla_kit.terminal.output import asked, has_person, tell
 

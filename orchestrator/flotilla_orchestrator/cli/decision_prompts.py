@@ -22,7 +22,7 @@ from ..sessions.decisions import STEP_QUESTIONS, DecisionRequest
 def describe(server: str, approval: Approval) -> str:
     """For whoever decides; the facts, which the server vouches for, come last: nearest to the question."""
     if server == STEP_QUESTIONS:
-        return _question(approval)
+        return _question_text(approval)
     lines = [
         f"{approval.approval_id}: {visible(approval.tool)} on {server}, {approval.state}",
         f"  asked by {quoted(approval.requester)} in run {quoted(approval.run)}, good until {approval.expires_at}",
@@ -33,7 +33,7 @@ def describe(server: str, approval: Approval) -> str:
     return "\n".join([*lines, _arguments_and_facts(approval)])
 
 
-def _question(approval: Approval) -> str:
+def _question_text(approval: Approval) -> str:
     lines = [f"{visible(approval.requester)} asks in {visible(approval.run)}, {approval.state}"]
     lines[0] += f", good until {approval.expires_at}" if approval.state == "pending" else f" by {approval.decided_by}"
     if approval.arguments:
@@ -64,14 +64,14 @@ class DecisionCommands:
     home: Path
     environ: Mapping[str, str]
 
-    def by_token(self, server: str, approval_id: str, decision: str = "approve") -> list[str]:
+    def approver_command(self, server: str, approval_id: str, decision: str = "approve") -> list[str]:
         """From anywhere, with an approver's own key or token; a step's question, on this machine."""
         if server == STEP_QUESTIONS:
             return ["flotilla", "decide", *approval_id.split("/"), decision, "--home", self.environ["FLOTILLA_HOME"]]
         where = ["--server", server, "--home", str(self.home), "--configs", str(self.config.folder)]
         return ["flotilla", "approvals", decision, approval_id, *where]
 
-    def by_server(self, server: str, *words: str) -> list[str] | None:
+    def server_command(self, server: str, *words: str) -> list[str] | None:
         """On this machine, by the server's own command; None for a server elsewhere."""
         command = self.config.fleet.servers[server].command if server != STEP_QUESTIONS else None
         if command is None:
@@ -81,11 +81,11 @@ class DecisionCommands:
 
     async def run(self, server: str, *words: str) -> int:
         """Decide in a process of its own, which has the terminal; ends it if nobody waits for it any more."""
-        own = self.by_server(server, *words)
+        own = self.server_command(server, *words)
         if own:
             environment = server_environment(self.environ, server, self.config.fleet.servers[server].env)
         else:
-            asked = self.by_token(server, words[1], words[0])[1:]
+            asked = self.approver_command(server, words[1], words[0])[1:]
             own = [sys.executable, "-m", "flotilla_orchestrator", *asked, *words[2:]]
             environment = dict(self.environ)
         environment |= {"TERM": self.environ.get("TERM", "")}
@@ -106,8 +106,8 @@ _noticed: set[str] = set()  # approvals; a session may wait for one, and then it
 class DecisionNotice:
     """Says on stderr, once, how to decide; whoever may does it from elsewhere."""
 
-    def __init__(self, ways: DecisionCommands) -> None:
-        self._ways = ways
+    def __init__(self, commands: DecisionCommands) -> None:
+        self._commands = commands
 
     async def __call__(self, pending: DecisionRequest) -> None:
         approval = pending.approval
@@ -115,9 +115,9 @@ class DecisionNotice:
             return
         _noticed.add(approval.approval_id)
         tell(f"\nThe run waits for an approval.\n{describe(pending.server, approval)}")
-        if own := self._ways.by_server(pending.server, "approve", approval.approval_id):
+        if own := self._commands.server_command(pending.server, "approve", approval.approval_id):
             tell(f"Decide on this machine (`reject` to refuse):\n  {shlex.join(own)}")
-        command = shlex.join(self._ways.by_token(pending.server, approval.approval_id))
+        command = shlex.join(self._commands.approver_command(pending.server, approval.approval_id))
         if pending.server == STEP_QUESTIONS:
             tell(f"Decide (`reject` to refuse):\n  {command}\n")
             return
@@ -131,40 +131,40 @@ class TerminalPrompt:
         alone: keeps the terminal free of the run's live display while its block lasts.
     """
 
-    def __init__(self, ways: DecisionCommands, alone: Callable[[], AbstractContextManager[None]]) -> None:
-        self._ways, self._alone, self._notice = ways, alone, DecisionNotice(ways)
+    def __init__(self, commands: DecisionCommands, free_terminal: Callable[[], AbstractContextManager[None]]) -> None:
+        self._commands, self._free_terminal, self._notice = commands, free_terminal, DecisionNotice(commands)
         self._one_by_one = asyncio.Lock()
 
     async def __call__(self, pending: DecisionRequest) -> None:
         approval_id = pending.approval.approval_id
         async with self._one_by_one:
-            with self._alone():
+            with self._free_terminal():
                 tell(f"\n{_request_line(pending)}")
                 while True:
-                    answer = (await _line("Approve, reject, or leave it to somebody else? [a/r/l] ")).lower()[:1]
+                    answer = (await _read_line("Approve, reject, or leave it to somebody else? [a/r/l] ")).lower()[:1]
                     if answer == "a":
                         words = ["approve", approval_id]
                     elif answer == "r":
-                        words = ["reject", approval_id, "--reason", await _line("Why? (told to the worker) ")]
+                        words = ["reject", approval_id, "--reason", await _read_line("Why? (told to the worker) ")]
                     elif answer in ("l", ""):
                         break
                     else:
                         continue
-                    if await self._ways.run(pending.server, *words) == 0:
+                    if await self._commands.run(pending.server, *words) == 0:
                         return
         await self._notice(pending)
 
 
 def _request_line(pending: DecisionRequest) -> str:
     if pending.server == STEP_QUESTIONS:
-        return _question(pending.approval)
+        return _question_text(pending.approval)
     asks = f"{quoted(pending.approval.requester)} asks for {visible(pending.approval.tool)}"
     return f"{asks} on {pending.server}.\n{_arguments_and_facts(pending.approval)}"
 
 
-async def _line(question: str) -> str:
+async def _read_line(question: str) -> str:
     """What a person types, without a thread that would go on reading when the question is taken back."""
-    _prompt(question)
+    _write(question)
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     try:
         loop.add_reader(sys.stdin, ready.set)
@@ -179,6 +179,6 @@ async def _line(question: str) -> str:
         loop.remove_reader(sys.stdin)
 
 
-def _prompt(text: str) -> None:
+def _write(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()

@@ -18,7 +18,7 @@ from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
 
 from flotilla_orchestrator.errors import Failure
-from flotilla_orchestrator.fleet.approvals import over_http
+from flotilla_orchestrator.fleet.approvals import approvals_over_http
 
 
 def main() -> None:
@@ -33,12 +33,12 @@ def main() -> None:
 
     for line in sys.stdin:
         asked = json.loads(line)
-        _say(asyncio.run(_approve(key, asked["server"], asked["url"], asked["approval_id"])))
+        _write(asyncio.run(_approve(key, asked["server"], asked["url"], asked["approval_id"])))
 
 
 async def _approve(key: SigningKey, server: str, url: str, approval_id: str) -> dict[str, object]:
     token = mint(key, issuer=f"flotilla-{server}-approvers", audience=server)
-    approvals = over_http(server, url, lambda: token, local=True)
+    approvals = approvals_over_http(server, url, lambda: token, local=True)
     try:
         decided = await approvals.decide(approval_id, "approve", "rehearsed")
     except Failure as failure:
@@ -46,7 +46,7 @@ async def _approve(key: SigningKey, server: str, url: str, approval_id: str) -> 
     return {"state": decided.state, "decided_by": decided.decided_by}
 
 
-def _say(answer: dict[str, object]) -> None:
+def _write(answer: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 

@@ -37,7 +37,7 @@ async def keys(arguments: argparse.Namespace) -> int:
     if (arguments.action == "retire") != (arguments.kid is not None):
         raise Failure("invalid_arguments", "`flotilla keys retire KID` names one key; list and rotate take none.")
     try:
-        said = _changed(ring, arguments.action, arguments.kid)
+        said = _change(ring, arguments.action, arguments.kid)
         kept = ring.list()
     except UnknownKey as error:
         raise Failure("unknown_key", f"{error}.", "See `flotilla keys`.") from error
@@ -55,7 +55,7 @@ async def keys(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _changed(ring: "KeyRing", action: str, kid: str | None) -> list[str]:
+def _change(ring: "KeyRing", action: str, kid: str | None) -> list[str]:
     match action, kid:
         case "rotate", _:
             return [f"{ring.rotate().kid} signs from now on; older keys can be retired in an hour."]
@@ -76,7 +76,7 @@ async def mandate(arguments: argparse.Namespace) -> int:
         )
     worker = config.workers[arguments.worker]
     playbook = _playbook(config, worker, arguments.playbook)
-    shown = await _shown(config, worker, playbook, arguments.input, home_folder(arguments))
+    shown = await _mandate_view(config, worker, playbook, arguments.input, home_folder(arguments))
     if arguments.json:
         print_json(shown.as_dict())
     else:
@@ -87,25 +87,25 @@ async def mandate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _shown(
+async def _mandate_view(
     config: Config, worker: Worker, playbook: Playbook | None, given: list[str], home: Path
 ) -> "MandateView":
     from ..fleet.lookups import look_up
     from ..fleet.run_mandates import RunMandates
     from ..fleet.server_pool import running_fleet
     from ..mandates.claims import RunFacts
-    from ..run_request import check_values, given_inputs
+    from ..run_request import check_input_values, parse_inputs
     from ..views.show_mandate import show
 
-    inputs = given_inputs(given, playbook.inputs if playbook else {})
+    inputs = parse_inputs(given, playbook.inputs if playbook else {})
     if playbook:
-        check_values(playbook, inputs)
+        check_input_values(playbook, inputs)
     lookups = [lookup.server for lookup in playbook.lookups.values() if lookup.server] if playbook else []
     servers = sorted({*worker.servers, *lookups})
     async with running_fleet(
         config, servers, run_id=new_check_id(), logs=home / "check", keys=keys_folder(home), environ=environ_of(home)
     ) as fleet:
-        fleet.require([worker])
+        fleet.require_tools([worker])
         facts = await look_up(playbook, fleet, inputs) if playbook else RunFacts(inputs)
         mandates = RunMandates(config, fleet, facts, playbook, [worker])
         return await show(config, worker, playbook, fleet, mandates)

@@ -14,7 +14,7 @@ from ..fleet.connection import ServerConnection
 from ..fleet.fleet import Fleet
 from ..fleet.server_pool import ServerPool
 from ..run_request import RunRequest, check_inputs
-from .approver_process import approving
+from .approver_process import demo_approver
 from .arguments import environ_of, keys_folder, new_check_id
 from .decide import with_step_approvals
 from .decision_prompts import DecisionCommands, DecisionNotice, TerminalPrompt
@@ -36,7 +36,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-class Opened(Generic[K, T]):
+class OpenOnce(Generic[K, T]):
     """Opens a thing when it is first asked for, and keeps it; what could not be opened is tried anew the next time."""
 
     def __init__(self, opening: Callable[[K], AbstractAsyncContextManager[T]]) -> None:
@@ -75,25 +75,25 @@ class ProcessResources:
         self._notify = notify
         self._config, self._home, self._folder = config, home, folder
         self._recorder, self._keys = recorder, folder / "approver-keys.json"
-        self._models: Opened[tuple[str, str, Path], Provider] = Opened(lambda key: model_of(*key))
-        self._servers = Opened(self._start_servers)
-        self._demo_approver: Opened[str, Notify] = Opened(
-            lambda data: approving(self._keys, self._commands(data).environ)
+        self._models: OpenOnce[tuple[str, str, Path], Provider] = OpenOnce(lambda key: open_model(*key))
+        self._servers = OpenOnce(self._open_servers)
+        self._demo_approver: OpenOnce[str, Notify] = OpenOnce(
+            lambda data: demo_approver(self._keys, self._decision_commands(data).environ)
         )
-        self._starting: set[asyncio.Task[Fleet]] = set()
+        self._early_starts: set[asyncio.Task[Fleet]] = set()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._starting:
+        for task in self._early_starts:
             task.cancel()
-        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*self._early_starts, return_exceptions=True)
         await asyncio.gather(self._demo_approver.close(), self._servers.close(), self._models.close())
 
     async def start(self, request: RunRequest) -> None:
         """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
-        self._starting.add(task := asyncio.create_task(self._fleet(request)))
+        self._early_starts.add(task := asyncio.create_task(self._fleet(request)))
         await asyncio.wait([task], timeout=_LAUNCH_S)
 
     @asynccontextmanager
@@ -115,11 +115,11 @@ class ProcessResources:
         script = Path(str(request.setting.get("script") or config.folder / "rehearsals" / f"{request.playbook}.yaml"))
         model = await self._models.get((request.model, request.playbook, script))
         fleet = await self._fleet(request)
-        yes, data = _servers_of(request)
+        yes, data = _server_key(request)
         if yes:  # only now: until here every core starts servers
             ask = with_step_approvals(await self._demo_approver.get(data), journal, self._home)
         else:
-            ask = self._notify or _notify_of(self._commands(data), progress)
+            ask = self._notify or _notifier(self._decision_commands(data), progress)
         yield RunResources(
             config,
             fleet,
@@ -140,26 +140,26 @@ class ProcessResources:
         return fleet.servers[server]
 
     async def _fleet(self, request: RunRequest) -> Fleet:
-        servers = await self._servers.get(_servers_of(request))
+        servers = await self._servers.get(_server_key(request))
         return await servers.fleet(self._config.servers(self._config.playbooks[request.playbook]), request.run_id)
 
     @asynccontextmanager
-    async def _start_servers(self, which: tuple[bool, str]) -> AsyncGenerator[ServerPool]:
+    async def _open_servers(self, which: tuple[bool, str]) -> AsyncGenerator[ServerPool]:
         """The servers that accept the demo approver's key serve no run that people approve."""
         yes, sample = which
-        ways, keys = self._commands(sample), keys_folder(self._home)
+        ways, keys = self._decision_commands(sample), keys_folder(self._home)
         # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
         flags = ["--home", str(ways.home), "--demo-data"] if sample else []
         flags += ["--approver-keys", str(self._keys)] if yes else []
         async with ServerPool(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
             yield servers
 
-    def _commands(self, sample: str) -> DecisionCommands:
+    def _decision_commands(self, sample: str) -> DecisionCommands:
         data = run_folder(self._home, sample) / "data" if sample else self._home
         return DecisionCommands(self._config, data, environ_of(self._home))
 
 
-def _servers_of(request: RunRequest) -> tuple[bool, str]:
+def _server_key(request: RunRequest) -> tuple[bool, str]:
     """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
     sample = request.setting["sample"]  # whose it is; of orders of older versions only that it is there
     data = str(sample) if isinstance(sample, str) else request.run_id if sample else ""
@@ -170,11 +170,11 @@ def run_folder(home: Path, run_id: str) -> Path:
     return home / "runs" / run_id
 
 
-def _notify_of(ways: DecisionCommands, progress: "Progress | None") -> "Notify":
+def _notifier(commands: DecisionCommands, progress: "Progress | None") -> "Notify":
     """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
     from flotilla_kit.terminal.output import has_person
 
-    return TerminalPrompt(ways, progress.aside) if progress and has_person() else DecisionNotice(ways)
+    return TerminalPrompt(commands, progress.aside) if progress and has_person() else DecisionNotice(commands)
 
 
 def _message_listener(recorder: "Recorder | None") -> "Callable[[Session, Message], None] | None":
@@ -186,7 +186,7 @@ def _message_listener(recorder: "Recorder | None") -> "Callable[[Session, Messag
 
 
 @asynccontextmanager
-async def model_of(model: str, name: str, script: Path) -> "AsyncGenerator[Provider]":
+async def open_model(model: str, name: str, script: Path) -> "AsyncGenerator[Provider]":
     """Claude, or a script in its place."""
     if model != "rehearsal":
         yield provider.live(os.environ)

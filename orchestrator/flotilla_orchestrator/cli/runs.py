@@ -17,7 +17,7 @@ from ..config.config import Config
 from ..config.fields import ROUTER
 from ..config.files import load
 from ..errors import Failure
-from ..run_request import RunRequest, check_task, checked_request, given_inputs, new_run_id
+from ..run_request import RunRequest, check_task, checked_request, new_run_id, parse_inputs
 from .approver_token import TOKEN_VARIABLE
 from .arguments import (
     config_folder,
@@ -43,16 +43,16 @@ async def demo(arguments: argparse.Namespace) -> int:
         raise Failure("no_example", f"The playbook {playbook.name} has no example.", "Use `flotilla run`.")
     example, model = playbook.example, "claude" if arguments.live else "rehearsal"
     setting = _settings(arguments, config, model, yes=not arguments.live, sample=new_run_id())
-    inputs = {**example.inputs, **given_inputs(arguments.input, playbook.inputs)}
+    inputs = {**example.inputs, **parse_inputs(arguments.input, playbook.inputs)}
     first = RunRequest(str(setting["sample"]), playbook.name, model, example.task, inputs, setting)
     if not arguments.later:
-        return _exit_code(arguments, await _execute(arguments, config, first, new=True))
+        return _exit_code(arguments, await _run_and_show(arguments, config, first, new=True))
     if arguments.record:
         raise Failure("invalid_arguments", "--record writes one run, and --later plays two.", "Leave one of them out.")
     if example.later is None:
         raise Failure("no_example", f"The example of {playbook.name} has nothing that comes later.", "See `later`.")
     later = replace(first, run_id=new_run_id(), task=example.later)
-    records = [await _execute(arguments, config, request, new=True) for request in (first, later)]
+    records = [await _run_and_show(arguments, config, request, new=True) for request in (first, later)]
     if arguments.json:
         print_json({"runs": records})
     return 0 if all(record["status"] == "ok" for record in records) else 1
@@ -61,7 +61,7 @@ async def demo(arguments: argparse.Namespace) -> int:
 async def run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
-    request = _request_of(arguments, config, playbook.name, given_inputs(arguments.input, playbook.inputs))
+    request = _new_request(arguments, config, playbook.name, parse_inputs(arguments.input, playbook.inputs))
     if arguments.plan:
         from .plan import show_plan
 
@@ -69,11 +69,11 @@ async def run(arguments: argparse.Namespace) -> int:
             raise Failure("invalid_arguments", "--record writes a run, and --plan starts none.", "Leave one out.")
         return show_plan(arguments, config, request, _script(arguments, config, playbook.name))
     if arguments.queue:
-        return await _queue(arguments, config, request)
-    return _exit_code(arguments, await _execute(arguments, config, request, new=True))
+        return await _enqueue(arguments, config, request)
+    return _exit_code(arguments, await _run_and_show(arguments, config, request, new=True))
 
 
-async def _queue(arguments: argparse.Namespace, config: Config, request: RunRequest) -> int:
+async def _enqueue(arguments: argparse.Namespace, config: Config, request: RunRequest) -> int:
     """Leave it to `flotilla work`."""
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
@@ -90,7 +90,7 @@ async def _queue(arguments: argparse.Namespace, config: Config, request: RunRequ
 
 async def ask(arguments: argparse.Namespace) -> int:
     from .ask import ask
-    from .run_resources import model_of
+    from .run_resources import open_model
 
     config = load(config_folder(arguments))
     model = _model(arguments)
@@ -98,11 +98,11 @@ async def ask(arguments: argparse.Namespace) -> int:
 
     async def play(name: str, task: str, inputs: Mapping[str, JsonValue]) -> dict[str, object]:
         setting = _settings(arguments, config, model, yes=arguments.yes)
-        return await _execute(
+        return await _run_and_show(
             arguments, config, RunRequest(new_run_id(), name, model, task, dict(inputs), setting), new=True
         )
 
-    return await ask(arguments, config, model_of(model, ROUTER, script), play)
+    return await ask(arguments, config, open_model(model, ROUTER, script), play)
 
 
 async def resume(arguments: argparse.Namespace) -> int:
@@ -121,7 +121,7 @@ async def resume(arguments: argparse.Namespace) -> int:
     request, turn = left
     try:
         return _exit_code(
-            arguments, await _execute(arguments, load(Path(str(request.setting["configs"]))), request, turn)
+            arguments, await _run_and_show(arguments, load(Path(str(request.setting["configs"]))), request, turn)
         )
     except Failure as failure:
         if not (was_paused and failure.code == "run_active"):
@@ -149,10 +149,10 @@ async def follow(arguments: argparse.Namespace) -> int:
     config = load(Path(str(request.setting["configs"])))
     if request.playbook not in config.playbooks or config.playbooks[request.playbook].lead is None:
         raise Failure("no_lead", f"{request.playbook} has no lead that could go on.", "Start a new run.")
-    return _exit_code(arguments, await _execute(arguments, config, request, turn))
+    return _exit_code(arguments, await _run_and_show(arguments, config, request, turn))
 
 
-def _request_of(
+def _new_request(
     arguments: argparse.Namespace, config: Config, playbook: str, inputs: dict[str, JsonValue]
 ) -> RunRequest:
     model = _model(arguments)
@@ -192,11 +192,11 @@ def _exit_code(arguments: argparse.Namespace, record: dict[str, object]) -> int:
     return 0 if record["status"] == "ok" else 1
 
 
-async def _execute(
+async def _run_and_show(
     arguments: argparse.Namespace,
     config: Config,
     request: RunRequest,
-    turn: "FollowUp | None" = None,
+    follow_up: "FollowUp | None" = None,
     *,
     new: bool = False,
 ) -> dict[str, object]:
@@ -235,7 +235,7 @@ async def _execute(
                 progress.recall(await journal.spans(request.run_id))
             opening = partial(stage.for_run, journal, progress)
             with progress or nullcontext():
-                run = await run_playbook(config, request, home=home, journal=journal, opening=opening, follow=turn)
+                run = await run_playbook(config, request, home=home, journal=journal, opening=opening, follow=follow_up)
             spans, entries = await journal.spans(request.run_id), await Ledger(journal.database).entries(request.run_id)
         record = as_record(run, spans, entries) | {"folder": str(folder)}
         if not arguments.json:

@@ -40,16 +40,16 @@ async def work(arguments: argparse.Namespace) -> int:
             ProcessResources(config, home, home / "workers" / executor_id()) as stage,
             queue_worked(
                 home=home, journal=journal, opening=partial(stage.for_run, journal, None), concurrency=concurrency
-            ) as replica,
+            ) as worker,
         ):
             if not arguments.json:
-                begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."
+                begun = f"{worker.name} is at work: at most {concurrency} sessions at once, of all workers together."
                 _print(f"{begun}{credential_note()}")
-            waiting = await worked_until(stop, replica, arguments.until_idle)
+            waiting = await worked_until(stop, worker, arguments.until_idle)
     stopped = stop.is_set()
     text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
-    answer = {"executor_id": replica.name, "stopped": stopped, "waiting": waiting}
-    print_answer(arguments, answer, f"{replica.name} {text}", sys.stdout)
+    answer = {"executor_id": worker.name, "stopped": stopped, "waiting": waiting}
+    print_answer(arguments, answer, f"{worker.name} {text}", sys.stdout)
     return 0
 
 
@@ -67,13 +67,13 @@ def concurrency_of(arguments: argparse.Namespace, config: Config) -> int:
     return int(given)
 
 
-async def worked_until(stop: asyncio.Event, replica: "QueueWorker", idle: bool) -> list[str]:
+async def worked_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) -> list[str]:
     """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
-    ends = [asyncio.ensure_future(end) for end in (stop.wait(), replica.recover_others())]
+    ends = [asyncio.ensure_future(end) for end in (stop.wait(), worker.recover_others())]
     before = None
     try:
         while not (done := (await asyncio.wait(ends, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
-            waiting = await replica.waiting_if_idle() if idle else None
+            waiting = await worker.waiting_if_idle() if idle else None
             if waiting is not None and waiting == before:  # twice: a run may be between two of its sessions
                 return waiting
             before = waiting

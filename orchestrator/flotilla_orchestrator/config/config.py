@@ -8,7 +8,7 @@ from typing import Literal
 from .fleet import Fleet, Rule
 from .guardrails import Guardrail
 from .playbooks import Playbook
-from .prices import Prices, shipped
+from .prices import Prices, shipped_prices
 from .workers import Worker
 
 
@@ -40,7 +40,7 @@ class Config:
     workers: Mapping[str, Worker]
     playbooks: Mapping[str, Playbook]
     notes: tuple[Problem, ...] = ()
-    prices: Prices = field(default_factory=shipped)
+    prices: Prices = field(default_factory=shipped_prices)
     guardrails: tuple[Guardrail, ...] = ()
 
     @property
@@ -57,7 +57,7 @@ class Config:
             if name not in seen:
                 seen.add(name)
                 yield self.workers[name]
-                ahead += self.workers[name].others
+                ahead += self.workers[name].reachable_workers
 
     def capabilities(self, playbook: Playbook) -> list[str]:
         """What a playbook can do: its own phrases, else those of its team."""

@@ -12,15 +12,15 @@ class Limits(FileModel):
     budget_usd: float | None = Field(default=None, gt=0, le=10_000)
     wall_clock_s: float | None = Field(default=None, gt=0, le=86_400)
 
-    def over(self, defaults: "Limits") -> "Limits":
+    def with_defaults(self, defaults: "Limits") -> "Limits":
         """These limits, with `defaults` where nothing is said."""
         return Limits(**{**defaults.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
 
-RUN = Limits(max_turns=25, budget_usd=1, wall_clock_s=300)
-SESSION = Limits(max_turns=12, budget_usd=0.25, wall_clock_s=120)
+RUN_DEFAULTS = Limits(max_turns=25, budget_usd=1, wall_clock_s=300)
+SESSION_DEFAULTS = Limits(max_turns=12, budget_usd=0.25, wall_clock_s=120)
 SESSION_WAIT_S = 60  # by default, and at a terminal: people answer soon there, or not at all
-ROUTER_LIMITS = Limits(max_turns=3, budget_usd=0.05, wall_clock_s=60)
+ROUTER_DEFAULTS = Limits(max_turns=3, budget_usd=0.05, wall_clock_s=60)
 
 
 class BreakerLimits(FileModel):
@@ -41,9 +41,9 @@ class ArtifactLimits(FileModel):
 class FleetLimits(FileModel):
     """What a run, each of its sessions and each model call may use when no file says otherwise."""
 
-    run: Limits = RUN
-    session: Limits = SESSION
-    router: Limits = Field(default=ROUTER_LIMITS, description="the session by which `flotilla ask` finds a playbook")
+    run: Limits = RUN_DEFAULTS
+    session: Limits = SESSION_DEFAULTS
+    router: Limits = Field(default=ROUTER_DEFAULTS, description="the session by which `flotilla ask` finds a playbook")
     model_call_s: float = Field(default=30, gt=0, description="how long a model call may take before it is retried")
     retries: int = Field(default=3, ge=0, le=10)
     delegation_depth: int = Field(default=5, ge=1, le=10)
@@ -59,16 +59,16 @@ class FleetLimits(FileModel):
 
     @field_validator("run")
     @classmethod
-    def _whole_run(cls, given: Limits) -> Limits:
+    def _complete_run(cls, given: Limits) -> Limits:
         """A file may name one limit and leave the others at their defaults."""
-        return given.over(RUN)
+        return given.with_defaults(RUN_DEFAULTS)
 
     @field_validator("session")
     @classmethod
-    def _whole_session(cls, given: Limits) -> Limits:
-        return given.over(SESSION)
+    def _complete_session(cls, given: Limits) -> Limits:
+        return given.with_defaults(SESSION_DEFAULTS)
 
     @field_validator("router")
     @classmethod
-    def _whole_router(cls, given: Limits) -> Limits:
-        return given.over(ROUTER_LIMITS)
+    def _complete_router(cls, given: Limits) -> Limits:
+        return given.with_defaults(ROUTER_DEFAULTS)

@@ -29,7 +29,7 @@ class ToolCall(FileModel):
         return match and match["server"]
 
     @property
-    def short(self) -> str:
+    def tool_name(self) -> str:
         """The tool's name on its server."""
         return self.tool.removeprefix(f"mcp__{self.server}__")
 

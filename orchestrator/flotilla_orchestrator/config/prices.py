@@ -13,7 +13,7 @@ from flotilla_rehearsal.yaml_loader import LOADER
 from pydantic import BaseModel, ConfigDict, Field
 
 _SHIPPED = Path(__file__).parent / "prices.yaml"
-_FREE = 0.001  # of the list price: what costs nothing is bounded all the same
+_LEAST_RATE = 0.001  # of the list price: what costs nothing is bounded all the same
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Tokens:
         return self.input + self.cache_write + self.cache_write_1h + self.cache_read
 
     @classmethod
-    def of_answer(cls, usage: Mapping[str, Any]) -> "Tokens":
+    def from_usage(cls, usage: Mapping[str, Any]) -> "Tokens":
         """From the `usage` of an answer of the Messages API."""
         kept: Mapping[str, int] = usage.get("cache_creation") or {}
         hour = kept.get("ephemeral_1h_input_tokens") or 0
@@ -45,7 +45,7 @@ class Tokens:
         )
 
     @classmethod
-    def of_model(cls, usage: Mapping[str, Any]) -> "Tokens":
+    def from_model_usage(cls, usage: Mapping[str, Any]) -> "Tokens":
         """From what the CLI says of one model in `modelUsage`."""
         hour = usage.get("cacheCreationEphemeral1hInputTokens") or 0
         return cls(
@@ -99,30 +99,32 @@ class Prices(_Model):
     aliases: dict[str, str] = Field(default={}, description="short names of models, as workers' files have them")
     models: dict[str, Price] = Field(min_length=1)
 
-    def over(self, listed: "Prices") -> "Prices":
+    def with_defaults(self, defaults: "Prices") -> "Prices":
         """These prices, with those of `listed` for what is not named here."""
-        models, aliases = {**listed.models, **self.models}, {**listed.aliases, **self.aliases}
+        models, aliases = {**defaults.models, **self.models}, {**defaults.aliases, **self.aliases}
         return self.model_copy(update={"models": models, "aliases": aliases})
 
-    def of(self, model: str) -> Price | None:
+    def price_of(self, model: str) -> Price | None:
         """By a model's name as any provider spells it: with a date or a version behind it, a vendor before it."""
         name = self.aliases.get(model, model)
         return self.models.get(name) or next(
-            (price for known, price in self.models.items() if _spells(known).search(name)), None
+            (price for known, price in self.models.items() if _name_pattern(known).search(name)), None
         )
 
-    def dearest(self, tokens: Tokens) -> float:
+    def highest_cost(self, tokens: Tokens) -> float:
         """The most that `tokens` of one call can cost."""
         return max(price.cost(tokens, tokens.prompt) for price in self.models.values())
 
-    def budget_of_cli(self, usd: float, model: str) -> float:
+    def cli_budget(self, budget_usd: float, model: str) -> float:
         """Dollars by the CLI's own list, which are spent no later than `usd` are by this one."""
-        listed = shipped().of(model) or shipped().of("opus")  # the one by which it prices what it does not know
-        own = self.of(model)
+        listed = shipped_prices().price_of(model) or shipped_prices().price_of(
+            "opus"
+        )  # the one by which it prices what it does not know
+        own = self.price_of(model)
         if own is None or listed is None or own == listed:
-            return usd
+            return budget_usd
         pairs = zip(_rates(own), _rates(listed), strict=True)
-        return usd / max(_FREE, *(rate / cli for rate, cli in pairs))
+        return budget_usd / max(_LEAST_RATE, *(rate / cli for rate, cli in pairs))
 
 
 def _rates(price: Price) -> list[float]:
@@ -133,12 +135,12 @@ def _rates(price: Price) -> list[float]:
 
 
 @cache
-def _spells(known: str) -> re.Pattern[str]:
+def _name_pattern(known: str) -> re.Pattern[str]:
     """`claude-opus-5-5` spells `us.anthropic.claude-opus-5-5-20260922-v1:0`; `claude-opus-5` does not."""
     return re.compile(rf"(?:^|[./]){re.escape(known)}(?!\d|-\d{{1,2}}(?!\d))")
 
 
 @cache
-def shipped() -> Prices:
+def shipped_prices() -> Prices:
     """Those that come with this version."""
     return Prices.model_validate(yaml.load(_SHIPPED.read_text(encoding="utf-8"), LOADER))

@@ -17,7 +17,7 @@ _KEYWORDS: dict[str, Any] = {
 _OUTPUT = {**_DRAFT_7, "$id": "", "properties": _KEYWORDS, "additionalProperties": False}
 
 
-def check(schema: dict[str, Any]) -> dict[str, Any]:
+def check_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema; raises ValueError unless it is one."""
     try:
         Draft202012Validator.check_schema(schema)
@@ -26,17 +26,17 @@ def check(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def check_object_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema; raises ValueError unless it is one of objects."""
     if schema.get("type") != "object":
         raise ValueError("must be a JSON Schema with `type: object`")
-    return check(schema)
+    return check_schema(schema)
 
 
-def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def check_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema; raises ValueError unless a session can be asked for it: draft 7 and no keyword beyond."""
-    object_schema(schema)
-    error = _worst(_OUTPUT, schema)
+    check_object_schema(schema)
+    error = _topmost_error(_OUTPUT, schema)
     if error is None:
         return schema
     if error.validator == "additionalProperties":
@@ -47,11 +47,11 @@ def output_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
     """What is wrong with a result; empty: it is as its schema says."""
-    error = _worst(schema, value)
+    error = _topmost_error(schema, value)
     return error.message if error else ""
 
 
-def _worst(schema: Mapping[str, Any], value: Any) -> ValidationError | None:
+def _topmost_error(schema: Mapping[str, Any], value: Any) -> ValidationError | None:
     """The error that is nearest to the top."""
     errors = Draft7Validator(schema).iter_errors(value)  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
     return min(errors, key=lambda error: len(error.absolute_path), default=None)
@@ -62,5 +62,5 @@ def _place(error: ValidationError | SchemaError) -> str:
     return f" at {where}" if where else ""
 
 
-ObjectSchema = Annotated[dict[str, Any], AfterValidator(object_schema)]
-OutputSchema = Annotated[dict[str, Any], AfterValidator(output_schema)]
+ObjectSchema = Annotated[dict[str, Any], AfterValidator(check_object_schema)]
+OutputSchema = Annotated[dict[str, Any], AfterValidator(check_output_schema)]

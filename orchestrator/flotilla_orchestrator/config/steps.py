@@ -9,28 +9,28 @@ from flotilla_rehearsal.suggestions import did_you_mean
 from pydantic import JsonValue
 
 from .playbooks import Playbook, Step
-from .source import Place, Source
+from .source import Place, SourceFile
 
-RUN = ("id", "ended_at")  # what calls after a run may read of it
-YIELDS = ("summary", "output", "status")  # what templates may read of a step
-_KNOWN = ("inputs", "lookups", "steps", "task")
+RUN_FIELDS = ("id", "ended_at")  # what calls after a run may read of it
+STEP_FIELDS = ("summary", "output", "status")  # what templates may read of a step
+_TEMPLATE_NAMES = ("inputs", "lookups", "steps", "task")
 
 
-def check_steps(playbook: Playbook, source: Source) -> None:
+def check_steps(playbook: Playbook, source: SourceFile) -> None:
     """Report what does not fit; inputs and lookups that templates read are checked where all others are."""
     steps: dict[str, Step] = {}
     for number, step in enumerate(playbook.steps):
         if step.id in steps:
-            source.problem(("steps", number, "id"), f"the id {step.id} is taken by another step; ids are unique")
+            source.add_problem(("steps", number, "id"), f"the id {step.id} is taken by another step; ids are unique")
         steps.setdefault(step.id, step)
     for number, step in enumerate(playbook.steps):
         for place, need in enumerate(step.needs):
             if need not in steps:
                 message = f"there is no step `{need}`{did_you_mean(need, steps)}"
-                source.problem(("steps", number, "needs", place), message)
+                source.add_problem(("steps", number, "needs", place), message)
     for number, step in enumerate(playbook.steps):
         if found := find_cycle(step.id, lambda at: steps[at].needs if at in steps else ()):
-            source.problem(("steps", number, "needs"), f"steps need each other in a circle: {' → '.join(found)}")
+            source.add_problem(("steps", number, "needs"), f"steps need each other in a circle: {' → '.join(found)}")
             return
     for place, value, step in step_templates(playbook):
         done = needed_steps(playbook, step) if step else list(steps)
@@ -38,21 +38,21 @@ def check_steps(playbook: Playbook, source: Source) -> None:
     last = playbook.steps[-1]
     if playbook.output and not playbook.result and not last.output:
         message = f"nothing gives this: add `result`, or an `output` to the last step, {last.id}"
-        source.problem(("output",), message)
+        source.add_problem(("output",), message)
 
 
-def check_after(value: JsonValue, playbook: Playbook, source: Source, place: Place) -> None:
+def check_call_after_run(value: JsonValue, playbook: Playbook, source: SourceFile, place: Place) -> None:
     """Report what a call after the run reads that is not there then."""
     known = ("inputs", "lookups", "output", "run", "task")
     properties = (playbook.output or {}).get("properties", {})
     for path in sorted(template.reads(value)):
         if path[0] not in known:
-            source.problem(place, f"`{path[0]}` is nothing to read here{did_you_mean(path[0], known)}")
-        elif path[0] == "run" and (len(path) == 1 or path[1] not in RUN):
-            source.problem(place, f"`{'.'.join(path)}`: of the run there is {' and '.join(RUN)}")
+            source.add_problem(place, f"`{path[0]}` is nothing to read here{did_you_mean(path[0], known)}")
+        elif path[0] == "run" and (len(path) == 1 or path[1] not in RUN_FIELDS):
+            source.add_problem(place, f"`{'.'.join(path)}`: of the run there is {' and '.join(RUN_FIELDS)}")
         elif path[0] == "output" and len(path) > 1 and properties and path[1] not in properties:
             message = f"`{'.'.join(path)}` is not in the `output` of the playbook{did_you_mean(path[1], properties)}"
-            source.problem(place, message)
+            source.add_problem(place, message)
 
 
 def step_templates(playbook: Playbook) -> Iterator[tuple[Place, JsonValue, Step | None]]:
@@ -98,17 +98,17 @@ def _check_reads(
     steps: dict[str, Step],
     done: list[str],
     step: Step | None,
-    source: Source,
+    source: SourceFile,
     place: Place,
 ) -> None:
     for path in sorted(template.reads(value), key=lambda path: (path[0] != "steps", path)):
-        if path[0] not in _KNOWN:
-            source.problem(place, f"`{path[0]}` is nothing to read here{did_you_mean(path[0], _KNOWN)}")
-        elif path[0] == "steps" and (wrong := _wrong(path, playbook, steps, done, step)):
-            source.problem(place, wrong)
+        if path[0] not in _TEMPLATE_NAMES:
+            source.add_problem(place, f"`{path[0]}` is nothing to read here{did_you_mean(path[0], _TEMPLATE_NAMES)}")
+        elif path[0] == "steps" and (wrong := _problem_of_read(path, playbook, steps, done, step)):
+            source.add_problem(place, wrong)
 
 
-def _wrong(
+def _problem_of_read(
     path: tuple[str, ...], playbook: Playbook, steps: dict[str, Step], done: list[str], step: Step | None
 ) -> str | None:
     said = ".".join(path)
@@ -121,8 +121,8 @@ def _wrong(
         return f"`steps.{name}` is no step of {playbook.name}{did_you_mean(name, steps)}"
     if name not in done:
         return f"`steps.{name}` need not be done by then: name it in `needs` of {step.id if step else 'it'}"
-    if what not in YIELDS:
-        return f"`{said}`: a step has no `{what}`{did_you_mean(what, YIELDS)}"
+    if what not in STEP_FIELDS:
+        return f"`{said}`: a step has no `{what}`{did_you_mean(what, STEP_FIELDS)}"
     schema = steps[name].output
     if what == "output" and schema is None:
         return f"`{said}`: {name} has no `output` in its step; read its summary, or give it one"

@@ -19,7 +19,7 @@ def _check_bounds(value: Bounds) -> Bounds:
                 raise ValueError(f"the bound of `{argument}` must be a JSON Schema, such as {{const: …}}")
             template.check(bound)
             if not template.attributes(bound, "inputs") | template.attributes(bound, "lookups"):
-                schemas.check(bound)  # else it is a schema only once it is filled in
+                schemas.check_schema(bound)  # else it is a schema only once it is filled in
     return value
 
 
@@ -53,7 +53,7 @@ class Worker(FileModel):
     prompt: str = Field(min_length=1)
 
     @property
-    def others(self) -> list[str]:
+    def reachable_workers(self) -> list[str]:
         """Whom a task of it can come to: by delegation, by transfer, or because it failed."""
         return [*self.delegates, *self.transfers, *([self.fallback] if self.fallback else [])]
 

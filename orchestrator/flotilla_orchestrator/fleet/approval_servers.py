@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..config.fleet import Server
 from ..provider import server_environment
-from .approvals import Approvals, over_http, over_stdio
+from .approvals import Approvals, approvals_over_http, approvals_over_stdio
 from .processes import executable
 
 
@@ -19,11 +19,11 @@ def approvals_of(
         url: where the server is, if not where the fleet says.
     """
     if address := url or server.url:
-        return over_http(name, address, lambda: token, local=False)
+        return approvals_over_http(name, address, lambda: token, local=False)
     from flotilla_kit.settings import MANDATE_VARIABLE
 
     assert server.command, "a server has a command or a URL"
     program, *given = server.command
     environment = server_environment(environ, name, server.env)
     command = [executable(program), *given, "--audience", server.audience or name]
-    return over_stdio(name, command, {**environment, MANDATE_VARIABLE: token}, folder)
+    return approvals_over_stdio(name, command, {**environment, MANDATE_VARIABLE: token}, folder)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from ..errors import Failure, innermost
-from .http_client import connected
+from ..errors import Failure, root_cause
+from .http_client import mcp_client
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -43,12 +43,12 @@ class Approval(BaseModel):
     reason: str | None = None
 
     @property
-    def word(self) -> str:
+    def confirmation_text(self) -> str:
         """What it is about, and what a person types back to approve: the amount, or the tool where none is at stake."""
         return str(self.facts.get("amount") or self.tool)
 
 
-class Requested(BaseModel):
+class ApprovalCheck(BaseModel):
     """What a call would meet now; `pending` and decided ones have their approval."""
 
     status: Literal["not_required", "pending", "approved", "rejected", "executed"]
@@ -58,16 +58,16 @@ class Requested(BaseModel):
 class ServerUnavailable(Failure):
     """No answer came, so nothing is known; what a server refuses is a plain Failure with the server's own code."""
 
-    def __init__(self, server: str, said: str) -> None:
+    def __init__(self, server: str, reason: str) -> None:
         suggestion = f"Try again in a moment; then see whether {server} runs, and takes this token."
         details = {"server": server}
         super().__init__(
-            "server_unavailable", f"{server} does not answer: {said}", suggestion, retryable=True, details=details
+            "server_unavailable", f"{server} does not answer: {reason}", suggestion, retryable=True, details=details
         )
 
 
 @asynccontextmanager
-async def answered(server: str, timeout_s: float) -> "AsyncGenerator[None]":
+async def answer_within(server: str, timeout_s: float) -> "AsyncGenerator[None]":
     """Whatever keeps a server from answering in this block is `ServerUnavailable`; a Failure stays what it is."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -77,7 +77,7 @@ async def answered(server: str, timeout_s: float) -> "AsyncGenerator[None]":
     except Exception as error:  # a connection fails in many ways; they all mean this
         if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
             raise asyncio.CancelledError from error
-        said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
+        said = "no answer in time" if isinstance(error, TimeoutError) else root_cause(error)
         raise ServerUnavailable(server, said) from error
 
 
@@ -93,17 +93,17 @@ class Approvals:
         self.server = server
         self._connect, self._timeout_s = connect, timeout_s
 
-    async def request(self, tool: str, arguments: Mapping[str, Any], tool_use_id: str) -> Requested:
+    async def request(self, tool: str, arguments: Mapping[str, Any], tool_use_id: str) -> ApprovalCheck:
         """What the call would meet now; asks for its approval if it needs one."""
         asked = {"tool": tool, "arguments": dict(arguments), "tool_use_id": tool_use_id}
-        return await self._call("request_approval", asked, Requested)
+        return await self._call("request_approval", asked, ApprovalCheck)
 
     async def get(self, approval_id: str) -> Approval:
         return await self._call("get_approval", {"approval_id": approval_id}, Approval)
 
     async def list(self, state: State | None = "pending") -> "list[Approval]":
         """The newest hundred."""
-        return (await self._call("list_approvals", {"state": state, "limit": 100}, _Page)).items
+        return (await self._call("list_approvals", {"state": state, "limit": 100}, _ApprovalPage)).items
 
     async def decide(self, approval_id: str, decision: Literal["approve", "reject"], reason: str = "") -> Approval:
         decided = {"approval_id": approval_id, "decision": decision, "reason": reason}
@@ -113,22 +113,22 @@ class Approvals:
         from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult
 
         asked = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
-        async with answered(self.server, self._timeout_s), self._connect() as client:
+        async with answer_within(self.server, self._timeout_s), self._connect() as client:
             # Not `client.call_tool`: it would list all tools first, for a schema that `shape` says better.
             result = await client.session.send_request(asked, CallToolResult)
         if result.is_error:
-            raise refusal(self.server, result)
+            raise failure_from_result(self.server, result)
         try:
             return shape.model_validate(result.structured_content)
         except ValidationError as error:
             raise ServerUnavailable(self.server, f"{tool} answered in a shape of its own") from error
 
 
-class _Page(BaseModel):
+class _ApprovalPage(BaseModel):
     items: list[Approval]
 
 
-def over_http(server: str, url: str, token: Callable[[], str], *, local: bool) -> Approvals:
+def approvals_over_http(server: str, url: str, token: Callable[[], str], *, local: bool) -> Approvals:
     """A server at an address.
 
     Args:
@@ -139,13 +139,15 @@ def over_http(server: str, url: str, token: Callable[[], str], *, local: bool) -
     @asynccontextmanager
     async def connect() -> "AsyncGenerator[Client]":
         headers = {"Authorization": f"Bearer {token()}"}
-        async with connected(url, headers, timeout_s=_CALL_S, local=local) as client:
+        async with mcp_client(url, headers, timeout_s=_CALL_S, local=local) as client:
             yield client
 
     return Approvals(server, connect)
 
 
-def over_stdio(server: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Approvals:
+def approvals_over_stdio(
+    server: str, command: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> Approvals:
     """A local server, started for each call; its token is in `environment`."""
 
     @asynccontextmanager
@@ -162,21 +164,21 @@ def over_stdio(server: str, command: Sequence[str], environment: Mapping[str, st
             except Exception as error:
                 log.seek(0)
                 said = [line for line in log.read().splitlines() if line.startswith(f"{Path(program).name}: ")]
-                raise ServerUnavailable(server, said[-1] if said else innermost(error)) from error
+                raise ServerUnavailable(server, said[-1] if said else root_cause(error)) from error
 
     return Approvals(server, connect, _CALL_S + _START_S)
 
 
-def refusal(server: str, result: "CallToolResult") -> Failure:
+def failure_from_result(server: str, result: "CallToolResult") -> Failure:
     text = "".join(getattr(content, "text", "") for content in result.content)
     try:
-        said = _Error.model_validate_json(text)
+        said = _ErrorBody.model_validate_json(text)
     except ValidationError:
         return Failure("refused", f"{server}: {text[:500]}")
     return Failure(said.code, said.message, said.suggestion, retryable=said.retryable, details=said.details)
 
 
-class _Error(BaseModel):
+class _ErrorBody(BaseModel):
     code: str
     message: str
     suggestion: str = ""

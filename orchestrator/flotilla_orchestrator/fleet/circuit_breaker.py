@@ -19,9 +19,13 @@ from sqlalchemy import Connection, text
 from ..config.limits import BreakerLimits
 from ..errors import Failure
 
-_BROKEN = {"store_unavailable", "timed_out", "server_unavailable"}  # codes by which a server or its store is to blame
+_OUTAGE_CODES = {
+    "store_unavailable",
+    "timed_out",
+    "server_unavailable",
+}  # codes by which a server or its store is to blame
 # What the CLI, and MCP clients in general, say of a server that is gone; a refusal has the fleet's shape.
-_GONE = re.compile(
+_OUTAGE_TEXT = re.compile(
     r"\b(ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|HTTP 50[234]|is not connected|connection (closed|lost)"
     r"|fetch failed|socket hang up|timed out)",
     re.IGNORECASE,
@@ -29,15 +33,15 @@ _GONE = re.compile(
 _ERROR_CHARS = 300
 
 
-def broken(error: str) -> bool:
+def is_outage(error: str) -> bool:
     """Whether a call's error says that the server is unreachable or broken, rather than that it refuses."""
     try:
         said: object = json.loads(error)
     except ValueError:
         said = None
     if isinstance(said, dict) and "code" in said:
-        return cast("dict[str, object]", said)["code"] in _BROKEN
-    return error in _BROKEN or bool(_GONE.search(error))
+        return cast("dict[str, object]", said)["code"] in _OUTAGE_CODES
+    return error in _OUTAGE_CODES or bool(_OUTAGE_TEXT.search(error))
 
 
 @dataclass(frozen=True)
@@ -69,23 +73,23 @@ class Circuit:
         }
 
 
-class Breaker:
+class CircuitBreaker:
     """The circuits of all servers."""
 
     def __init__(self, database: Database, limits: BreakerLimits, clock: Callable[[], float] = time.time) -> None:
         self._database, self._limits, self._clock = database, limits, clock
 
-    async def failed(self, server: str, error: str) -> Circuit:
+    async def record_failure(self, server: str, error: str) -> Circuit:
         """It did not answer, or its store did not; the circuit as that leaves it."""
         told = {"server": server, "error": error[:_ERROR_CHARS], "now": self._clock(), "limit": self._limits.failures}
-        return self._circuit(await self._database.write(_count, told))
+        return self._circuit(await self._database.write(_record_failure, told))
 
-    async def answered(self, server: str) -> None:
+    async def record_success(self, server: str) -> None:
         """A call succeeded: all is forgotten."""
         if await self._database.read(_rows, server):
-            await self._database.write(_forget, server)
+            await self._database.write(_delete, server)
 
-    async def admit(self, servers: Iterable[str]) -> None:
+    async def check_closed(self, servers: Iterable[str]) -> None:
         """Let a session start that needs these servers.
 
         Raises:
@@ -95,8 +99,10 @@ class Breaker:
             found = await self._database.read(_rows, server)
             if found and found[0]["opened_at"] is not None:
                 circuit = self._circuit(found[0])
-                if circuit.retry_after_s or not await self._database.write(_try, server, self._clock(), self._limits):
-                    raise self._open(circuit)
+                if circuit.retry_after_s or not await self._database.write(
+                    _claim_trial, server, self._clock(), self._limits
+                ):
+                    raise self._open_failure(circuit)
 
     async def circuits(self) -> list[Circuit]:
         """Of every server that has failed since it last answered."""
@@ -107,7 +113,7 @@ class Breaker:
         left = since + self._limits.open_s - self._clock() if row["opened_at"] is not None else 0
         return Circuit(row["server"], row["failures"], row["last_error"], round(max(0, left), 1))
 
-    def _open(self, circuit: Circuit) -> Failure:
+    def _open_failure(self, circuit: Circuit) -> Failure:
         said = {name: value for name, value in circuit.as_dict().items() if name != "state"}
         return Failure(
             "server_circuit_open",
@@ -124,7 +130,7 @@ def _rows(connection: Connection, server: str | None) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def _count(connection: Connection, told: Mapping[str, Any]) -> Mapping[str, Any]:
+def _record_failure(connection: Connection, told: Mapping[str, Any]) -> Mapping[str, Any]:
     """One failure more; from the limit on, each opens the circuit anew."""
     connection.execute(
         text(
@@ -138,11 +144,11 @@ def _count(connection: Connection, told: Mapping[str, Any]) -> Mapping[str, Any]
     return _rows(connection, told["server"])[0]
 
 
-def _forget(connection: Connection, server: str) -> None:
+def _delete(connection: Connection, server: str) -> None:
     connection.execute(text("DELETE FROM breakers WHERE server = :server"), {"server": server})
 
 
-def _try(connection: Connection, server: str, now: float, limits: BreakerLimits) -> bool:
+def _claim_trial(connection: Connection, server: str, now: float, limits: BreakerLimits) -> bool:
     """Whether this session is the one that may try."""
     tries = text(
         "UPDATE breakers SET tried_at = :now WHERE server = :server AND (tried_at IS NULL OR tried_at <= :before)"

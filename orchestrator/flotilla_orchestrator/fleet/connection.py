@@ -10,11 +10,11 @@ from pydantic import JsonValue
 
 from ..config.config import Config
 from ..config.fleet import VARIABLE, Server
-from ..errors import Failure, innermost
+from ..errors import Failure, root_cause
 from ..mandates.claims import APPROVAL_TOOLS, ISSUER, AuthorizationDetail, Minter, Tool, tool_details
-from .approvals import answered, refusal
-from .http_client import connected
-from .processes import Process
+from .approvals import answer_within, failure_from_result
+from .http_client import mcp_client
+from .processes import ServerProcess
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -45,9 +45,9 @@ class ServerConnection:
     """It says beforehand whether a call needs an approval (`request_approval`)."""
 
     @property
-    def variable(self) -> str:
+    def mandate_variable(self) -> str:
         """The environment variable that `headers` takes the mandate from."""
-        return _variable(self.name)
+        return _mandate_variable(self.name)
 
     def mandate(
         self,
@@ -62,9 +62,9 @@ class ServerConnection:
     @asynccontextmanager
     async def client(self, token: str = "") -> "AsyncGenerator[Client]":
         """An MCP client that presents this mandate. Whatever cannot be reached, or is refused, is its own exception."""
-        values = {**self.variables, self.variable: token}
+        values = {**self.variables, self.mandate_variable: token}
         headers = {name: VARIABLE.sub(lambda match: values[match[1]], value) for name, value in self.headers.items()}
-        async with connected(self.url, headers, timeout_s=_LIST_S, local=self.local) as client:
+        async with mcp_client(self.url, headers, timeout_s=_LIST_S, local=self.local) as client:
             yield client
 
     async def call(
@@ -79,13 +79,13 @@ class ServerConnection:
             ServerUnavailable: no answer came. Failure: the server's refusal.
         """
         meta: RequestParamsMeta | None = {TOOL_USE_ID: key} if key else None
-        async with answered(self.name, _CALL_S), self.client(token) as client:
+        async with answer_within(self.name, _CALL_S), self.client(token) as client:
             result = await client.call_tool(tool, dict(arguments), meta=meta)
         if result.is_error:
-            raise refusal(self.name, result)
+            raise failure_from_result(self.name, result)
         return result.structured_content
 
-    async def listed(self, token: str) -> "list[Listed]":
+    async def list_tools(self, token: str) -> "list[Listed]":
         """Every tool as it lists them to whoever presents this mandate."""
         tools: list[Listed] = []
         cursor: str | None = None
@@ -98,44 +98,44 @@ class ServerConnection:
 
 
 async def connect(
-    name: str, process: Process | None, minter: Minter | None, config: Config, environ: Mapping[str, str]
+    name: str, process: ServerProcess | None, minter: Minter | None, config: Config, environ: Mapping[str, str]
 ) -> ServerConnection:
     """The server with its tools. The SDK is imported while the processes start."""
     server = config.fleet.servers[name]
     variables = header_values(name, server, environ)
-    headers = {**server.headers, **({"Authorization": f"Bearer ${{{_variable(name)}}}"} if minter else {})}
+    headers = {**server.headers, **({"Authorization": f"Bearer ${{{_mandate_variable(name)}}}"} if minter else {})}
     try:
         async with asyncio.timeout(_START_S):
             url = await process.listening if process else server.url
         assert url
         found = ServerConnection(name, url, headers, variables, bool(process), server.audience or name, minter)
         async with asyncio.timeout(_LIST_S):
-            if minter and not process and await _listed(found, []):
+            if minter and not process and await _list_tools(found, []):
                 found = replace(found, headers=server.headers, minter=None)  # it shows tools to who is granted none
-            listed = await _listed(found, sorted(_named(config, name)))
+            listed = await _list_tools(found, sorted(_named_tools(config, name)))
     except Failure:
         raise
     except Exception as error:  # a connection fails in many ways; they all mean this
-        said = "no answer in time" if isinstance(error, TimeoutError) else innermost(error)
+        said = "no answer in time" if isinstance(error, TimeoutError) else root_cause(error)
         message = f"The server {name} does not answer: {said}"
         raise Failure("server_failed", message, _advice(server), retryable=True) from error
-    tools = {tool.name: Tool(tool.input_schema, _reads(tool)) for tool in listed}
+    tools = {tool.name: Tool(tool.input_schema, _reads_only(tool)) for tool in listed}
     return replace(found, tools=tools, has_approvals=APPROVAL_TOOLS[0] in tools)
 
 
-async def _listed(server: ServerConnection, names: Sequence[str]) -> "list[Listed]":
+async def _list_tools(server: ServerConnection, names: Sequence[str]) -> "list[Listed]":
     """What the server lists for a mandate that names these tools."""
-    return await server.listed(server.mandate(ISSUER, tool_details(names)))
+    return await server.list_tools(server.mandate(ISSUER, tool_details(names)))
 
 
-def _named(config: Config, server: str) -> set[str]:
+def _named_tools(config: Config, server: str) -> set[str]:
     """Every tool of a server that the config names, so that a name gone wrong can be told from one that is there."""
     calls = [call for playbook in config.playbooks.values() for call in playbook.calls]
-    named = {call.short for call in calls if call.server == server}
+    named = {call.tool_name for call in calls if call.server == server}
     return named.union(APPROVAL_TOOLS, *(worker.tools_on(server) for worker in config.workers.values()))
 
 
-def _reads(tool: "Listed") -> bool:
+def _reads_only(tool: "Listed") -> bool:
     # An allow-list: a tool that does not say it only reads is taken to change something.
     return tool.annotations is not None and tool.annotations.read_only_hint is True
 
@@ -149,7 +149,7 @@ def _advice(server: Server) -> str:
     return "Start it, or correct it in fleet.yaml."
 
 
-def _variable(server: str) -> str:
+def _mandate_variable(server: str) -> str:
     return f"FLOTILLA_MANDATE_{server.upper().replace('-', '_')}"
 
 

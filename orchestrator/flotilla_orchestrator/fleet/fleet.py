@@ -17,7 +17,7 @@ class Fleet:
     def __init__(self, servers: Mapping[str, ServerConnection]) -> None:
         self.servers = servers
 
-    def require(self, workers: Iterable[Worker], playbooks: Iterable[Playbook] = ()) -> None:
+    def require_tools(self, workers: Iterable[Worker], playbooks: Iterable[Playbook] = ()) -> None:
         """Check that every tool is there that the workers name, or that the playbooks have called after a run.
 
         Raises:
@@ -31,7 +31,7 @@ class Fleet:
             for tool in worker.tools_on(server)
         ]
         for playbook in playbooks:
-            wanted += [(playbook.name, str(call.server), call.short) for call in playbook.after.values()]
+            wanted += [(playbook.name, str(call.server), call.tool_name) for call in playbook.after.values()]
         problems = [
             f"{name}: the server {server} has no tool `{tool}`{did_you_mean(tool, known[server])}"
             for name, server, tool in wanted

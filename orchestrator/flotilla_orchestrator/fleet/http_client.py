@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def connected(url: str, headers: Mapping[str, str], *, timeout_s: float, local: bool) -> "AsyncGenerator[Client]":
+async def mcp_client(
+    url: str, headers: Mapping[str, str], *, timeout_s: float, local: bool
+) -> "AsyncGenerator[Client]":
     """A client that sends these headers. Whatever cannot be reached, or is refused, is its own exception.
 
     Args:

@@ -36,10 +36,10 @@ async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonVal
 
 async def _answer(lookup: ToolCall, fleet: Fleet, facts: RunFacts) -> JsonValue:
     assert lookup.server, "checked when the config was loaded"
-    server, tool = fleet.servers[lookup.server], lookup.short
+    server, tool = fleet.servers[lookup.server], lookup.tool_name
     if tool not in server.tools:
         raise Failure("", f"the server {server.name} has no tool `{tool}`.", "Correct `lookups` in the playbook.")
-    if not server.tools[tool].reads:
+    if not server.tools[tool].read_only:
         raise Failure("", f"`{tool}` does not say that it only reads.", "Choose a tool that changes nothing.")
     try:
         arguments = {name: facts.render(value) for name, value in lookup.arguments.items()}

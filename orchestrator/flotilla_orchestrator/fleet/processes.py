@@ -23,21 +23,21 @@ _STOP_S = 5  # how long a server may take to finish before it is terminated, and
 
 
 @dataclass(frozen=True)
-class Process:
+class ServerProcess:
     """A server that was started; `listening` is its URL once it accepts calls, `ended` waits until it has ended."""
 
     listening: asyncio.Future[str]
-    ended: Callable[[], Awaitable[int]]
+    wait: Callable[[], Awaitable[int]]
 
 
 @asynccontextmanager
-async def started(
+async def server_process(
     name: str, server: Server, folder: Path, logs: Path, flags: Sequence[str], environ: Mapping[str, str], port: int = 0
-) -> AsyncGenerator[Process]:
+) -> AsyncGenerator[ServerProcess]:
     """The server on this port, or on a free one."""
     assert server.command
     program, *arguments = server.command
-    log = _log(logs, name)
+    log = _open_log(logs, name)
     try:
         process = await asyncio.create_subprocess_exec(
             executable(program),
@@ -54,16 +54,16 @@ async def started(
             "server_failed", f"The server {name} cannot be started: {error}.", "See `command` in fleet.yaml."
         ) from error
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    draining = asyncio.create_task(_drain(name, process, listening, log))
+    draining = asyncio.create_task(_copy_log(name, process, listening, log))
     try:
-        yield Process(listening, process.wait)
+        yield ServerProcess(listening, process.wait)
     finally:
         await _stop(process)
         await draining
         listening.cancel()
 
 
-def _log(logs: Path, name: str) -> BinaryIO:
+def _open_log(logs: Path, name: str) -> BinaryIO:
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     return (logs / f"{name}.log").open("ab")
 
@@ -74,7 +74,7 @@ def executable(program: str) -> str:
     return shutil.which(program) or (str(beside) if beside.exists() else program)
 
 
-async def _drain(
+async def _copy_log(
     name: str, process: asyncio.subprocess.Process, listening: "asyncio.Future[str]", log: BinaryIO
 ) -> None:
     assert process.stderr
@@ -84,7 +84,7 @@ async def _drain(
             log.write(line)
             log.flush()
             last = line.decode(errors="replace").strip() or last
-            if not listening.done() and (url := _announced(line)):
+            if not listening.done() and (url := _listening_url(line)):
                 listening.set_result(url)
     if not listening.done():
         code = await process.wait()
@@ -92,7 +92,7 @@ async def _drain(
         listening.set_exception(failure)
 
 
-def _announced(line: bytes) -> str | None:
+def _listening_url(line: bytes) -> str | None:
     with contextlib.suppress(ValueError):
         said = json.loads(line)
         if isinstance(said, dict) and said.get("event") == "listening":  # pyright: ignore[reportUnknownMemberType]  # JSON

@@ -9,11 +9,19 @@ from ..config.limits import SESSION_WAIT_S
 from ..config.playbooks import Playbook, ToolCall
 from ..config.workers import Worker
 from ..errors import Failure
-from ..mandates.claims import LONGEST_S, AuthorizationDetail, RunFacts, approval_details, call_detail, details, scopes
+from ..mandates.claims import (
+    MAX_LIFETIME_S,
+    AuthorizationDetail,
+    RunFacts,
+    approval_details,
+    call_detail,
+    resolve_scopes,
+    worker_details,
+)
 from ..mandates.guardrails import Guardrails
 from .fleet import Fleet
 
-_LATE_S = 60  # what a session may take on top of its wall clock, to start and to end
+_MARGIN_S = 60  # what a session may take on top of its wall clock, to start and to end
 
 
 class RunMandates:
@@ -33,13 +41,13 @@ class RunMandates:
         self._fleet, self._limits = fleet, config.fleet.limits
         self._facts, self._rules = facts, config.rules
         self.guardrails = Guardrails(config.guardrails, facts.inputs)
-        self.scopes: Mapping[str, Mapping[str, str]] = scopes(playbook, facts) if playbook else {}
+        self.scopes: Mapping[str, Mapping[str, str]] = resolve_scopes(playbook, facts) if playbook else {}
         self._details = {
             worker.name: {
-                server: self._checked(
+                server: self._check_enforced(
                     worker,
                     server,
-                    details(worker, server, facts, config.rules, fleet.servers[server].tools, self.guardrails),
+                    worker_details(worker, server, facts, config.rules, fleet.servers[server].tools, self.guardrails),
                 )
                 for server in worker.servers
             }
@@ -50,7 +58,7 @@ class RunMandates:
         """By server: the `authorization_details` of its mandate."""
         return self._details[worker.name]
 
-    def granted(self, worker: Worker) -> list[str]:
+    def granted_tools(self, worker: Worker) -> list[str]:
         """The full names of the tools that it has in this run."""
         return [
             f"mcp__{server}__{detail['tool']}"
@@ -59,16 +67,16 @@ class RunMandates:
             if detail["type"] == "mcp_tool"
         ]
 
-    def hidden(self, worker: Worker) -> list[str]:
+    def hidden_tools(self, worker: Worker) -> list[str]:
         """Tools that its servers list and it is not granted; a server that checks mandates hides them itself."""
         unaware = [self._fleet.servers[name] for name in worker.servers if self._fleet.servers[name].minter is None]
         listed = [f"mcp__{server.name}__{tool}" for server in unaware for tool in server.tools]
-        return [tool for tool in listed if tool not in self.granted(worker)]
+        return [tool for tool in listed if tool not in self.granted_tools(worker)]
 
     def tokens(self, worker: Worker) -> dict[str, str]:
         """A fresh mandate for each of its servers, by the environment variable that the server's headers name."""
         return {
-            self._fleet.servers[server].variable: token
+            self._fleet.servers[server].mandate_variable: token
             for server, found in self.details(worker).items()
             if (token := self._token(worker, server, found))
         }
@@ -89,19 +97,21 @@ class RunMandates:
             message = f"{call.tool} is to be called within a mandate, and {server.name} checks none."
             raise Failure("mandates_ignored", message, "Start it with --mandate-keys.")
         detail = call_detail(call.tool, arguments, self._facts, self._rules)
-        return server.mandate(subject, [detail], self.scopes.get(server.name), _LATE_S)
+        return server.mandate(subject, [detail], self.scopes.get(server.name), _MARGIN_S)
 
     def lifetime_s(self, worker: Worker) -> float:
         """Of its tokens: as long as a session of it can last, and no longer than servers take."""
-        limits = worker.limits.over(self._limits.session)
+        limits = worker.limits.with_defaults(self._limits.session)
         wait_s = SESSION_WAIT_S if self._limits.session_wait_s is None else self._limits.session_wait_s
-        return min((limits.wall_clock_s or LONGEST_S) + wait_s + _LATE_S, LONGEST_S)
+        return min((limits.wall_clock_s or MAX_LIFETIME_S) + wait_s + _MARGIN_S, MAX_LIFETIME_S)
 
     def _token(self, worker: Worker, server: str, found: Sequence[AuthorizationDetail]) -> str:
         lifetime_s = self.lifetime_s(worker)
         return self._fleet.servers[server].mandate(worker.name, found, self.scopes.get(server), lifetime_s)
 
-    def _checked(self, worker: Worker, server: str, found: list[AuthorizationDetail]) -> list[AuthorizationDetail]:
+    def _check_enforced(
+        self, worker: Worker, server: str, found: list[AuthorizationDetail]
+    ) -> list[AuthorizationDetail]:
         held = server in self.scopes or any({"arguments", "approval"} & set(detail) for detail in found)
         if held and self._fleet.servers[server].minter is None:
             message = f"{worker.name} has bounds, a scope or a rule on {server}, which does not check mandates."

@@ -21,7 +21,7 @@ from ..errors import Failure
 from ..mandates.claims import Minter
 from .connection import ServerConnection, connect
 from .fleet import Fleet
-from .processes import Process, started
+from .processes import ServerProcess, server_process
 
 _NO_RUN = "fleet"  # `run` of the mandates that tools are listed with
 
@@ -47,21 +47,21 @@ class ServerPool:
     ) -> None:
         self._config, self._logs, self._keys, self._environ = config, logs, keys, environ
         self._local_key = SigningKey.generate()
-        self._published = logs / f"{secrets.token_hex(5)}-mandate-keys.json"
-        self._flags = [*flags, "--mandate-keys", str(self._published)]
+        self._key_file = logs / f"{secrets.token_hex(5)}-mandate-keys.json"
+        self._flags = [*flags, "--mandate-keys", str(self._key_file)]
         self._connections: dict[str, asyncio.Future[ServerConnection]] = {}
-        self._supervising: set[asyncio.Task[None]] = set()
+        self._supervisors: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_jwks(self._published, [self._local_key.public_jwk()])
+        write_jwks(self._key_file, [self._local_key.public_jwk()])
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._supervising:
+        for task in self._supervisors:
             task.cancel()
-        await asyncio.gather(*self._supervising, return_exceptions=True)
-        self._published.unlink(missing_ok=True)
+        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        self._key_file.unlink(missing_ok=True)
 
     async def fleet(self, names: Sequence[str], run_id: str) -> Fleet:
         """These servers of the fleet, listed and ready, for a run.
@@ -72,7 +72,7 @@ class ServerPool:
         Raises:
             Failure: `server_failed`: a server did not start, or does not answer. `bad_keys`: the key ring is broken.
         """
-        found = await asyncio.gather(*map(self._connected, names), return_exceptions=True)
+        found = await asyncio.gather(*map(self._connection, names), return_exceptions=True)
         for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
@@ -80,11 +80,11 @@ class ServerPool:
         minters = {server.name: server.minter and self._minter(server.name, run_id) for server in servers}
         return Fleet({server.name: replace(server, minter=minters[server.name]) for server in servers})
 
-    async def _connected(self, name: str) -> ServerConnection:
+    async def _connection(self, name: str) -> ServerConnection:
         if name not in self._connections:
             self._connections[name] = asyncio.get_running_loop().create_future()
-            self._supervising.add(task := asyncio.create_task(self._supervise(name)))
-            task.add_done_callback(self._supervising.discard)
+            self._supervisors.add(task := asyncio.create_task(self._supervise(name)))
+            task.add_done_callback(self._supervisors.discard)
         return await asyncio.shield(self._connections[name])
 
     async def _supervise(self, name: str) -> None:
@@ -96,26 +96,26 @@ class ServerPool:
                 return
             flags = [*self._flags, "--audience", server.audience or name]
             while True:
-                process = started(name, server, self._config.folder, self._logs, flags, self._environ, port)
+                process = server_process(name, server, self._config.folder, self._logs, flags, self._environ, port)
                 async with process as running:
                     found = await self._open(name, running)
                     self._connections[name].set_result(found)
                     port = urlsplit(found.url).port or 0
-                    await running.ended()
+                    await running.wait()
                     self._connections[name] = asyncio.get_running_loop().create_future()
         except (Failure, OSError) as error:
             answering = self._connections.pop(name)  # whoever needs it next tries anew
             answering.set_exception(error)
             answering.exception()  # there may be nobody who asks
 
-    async def _open(self, name: str, process: Process | None) -> ServerConnection:
+    async def _open(self, name: str, process: ServerProcess | None) -> ServerConnection:
         return await connect(name, process, self._minter(name, _NO_RUN), self._config, self._environ)
 
     def _minter(self, name: str, run_id: str) -> Minter | None:
         server = self._config.fleet.servers[name]
         if not server.gets_mandates:
             return None
-        return Minter(self._local_key if server.command else _current(self._keys), run_id)
+        return Minter(self._local_key if server.command else _current_key(self._keys), run_id)
 
 
 @asynccontextmanager
@@ -134,7 +134,7 @@ async def running_fleet(
         yield await servers.fleet(names, run_id)
 
 
-def _current(keys: Path) -> SigningKey:
+def _current_key(keys: Path) -> SigningKey:
     try:
         return KeyRing(keys).current()
     except (KeyRingError, OSError) as error:

@@ -62,7 +62,7 @@ class LedgerEntry:
 
     span_id: str
     run_id: str
-    above: str | None
+    parent_span_id: str | None
     worker: str | None
     max_turns: int
     budget_usd: float
@@ -124,7 +124,7 @@ class Reservation:
     span_id: str
     worker: str
     limits: Limits
-    above: str | None = None
+    awaited_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,11 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    func,
     insert,
     select,
     update,
 )
 
-from ..errors import Failure
 from .changes import forget_changes, record_change
 
 P = ParamSpec("P")
@@ -41,12 +39,12 @@ ASK = "(ask)"
 """The `playbook` of what `flotilla ask` records of finding playbooks; none has this name, and it cannot be resumed."""
 FOLLOWED_BY = "followed_by"  # of a run's span: who asked for another turn of it
 
-_NAMES = UUID("f07111a0-0000-4000-8000-000000000000")
+_SPAN_NAMESPACE = UUID("f07111a0-0000-4000-8000-000000000000")
 
 
 def span_id_for(*names: str) -> str:
     """The id of the span that is called so: the same whenever, and wherever, it is asked for."""
-    return uuid5(_NAMES, "/".join(names)).hex
+    return uuid5(_SPAN_NAMESPACE, "/".join(names)).hex
 
 
 def session_id(span_id: str) -> str:
@@ -163,29 +161,6 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def queue_run(self, run: Run, span: Span, backlog: int | None = None) -> Run | None:
-        """A run that nobody works on yet, and its span; if there is one of its id, that run, and nothing is changed.
-
-        Args:
-            backlog: how many runs may wait so, at most.
-
-        Raises:
-            Failure: `backlog_full`.
-        """
-        run.status = span.status = "queued"
-        return await self.database.write_unique(_queue, asdict(run), asdict(span), backlog)
-
-    async def requeue_run(self, run: Run, requester: str | None, backlog: int | None = None) -> None:
-        """A run that has ended waits again for somebody to work on it.
-
-        Args:
-            requester: who wants that, if it is known.
-
-        Raises:
-            Failure: `run_not_ended`, `backlog_full`.
-        """
-        await self.database.write(_requeue, run.run_id, requester, backlog)
-
     async def begin_run(self, run: Run) -> None:
         """A run begins, or is taken up again."""
         run.status, run.ended_at, run.error = "running", None, None
@@ -205,11 +180,11 @@ class Journal:
         begun = await self.database.write(_begin_span, asdict(span))
         for name, value in begun.items():
             setattr(span, name, value)
-        self._tell(span)
+        self._notify(span)
         return span
 
     async def change(self, span: Span) -> None:
-        self._tell(span)
+        self._notify(span)
         await self.database.write(_change_span, asdict(span))
 
     async def end(self, span: Span, status: Status) -> None:
@@ -231,11 +206,11 @@ class Journal:
         """What `f(connection, …)` reads of `RUNS` and `SPANS`, in one transaction."""
         return await self.database.read(f, *args, **kwargs)
 
-    async def forget(self, run_id: str) -> None:
+    async def delete_run(self, run_id: str) -> None:
         """Remove a run and its spans."""
-        await self.database.write(_forget, run_id)
+        await self.database.write(_delete_run, run_id)
 
-    def _tell(self, span: Span) -> None:
+    def _notify(self, span: Span) -> None:
         for listener in self._listeners:
             listener(span)
 
@@ -249,39 +224,6 @@ def _begin(connection: Connection, table: Table, which: Any, row: dict[str, Any]
     again = {**(row if known["status"] == "queued" else known), "status": "running", "ended_at": None}
     connection.execute(update(table).where(which).values(again))
     return again
-
-
-def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], backlog: int | None) -> Run | None:
-    if known := _run(connection, run["run_id"]):
-        return known
-    _refuse_if_full(connection, backlog)
-    _insert(connection, RUNS, run)
-    _insert(connection, SPANS, span)
-    record_change(connection, run["run_id"], span["span_id"])
-    return None
-
-
-def _refuse_if_full(connection: Connection, backlog: int | None) -> None:
-    if backlog is None:
-        return
-    waiting = connection.scalar(select(func.count()).select_from(RUNS).where(RUNS.c.status == "queued")) or 0
-    if waiting >= backlog:
-        said = {"queued": waiting, "backlog": backlog}
-        message, suggestion = f"{waiting} runs wait in the queue already.", "Send it again in a while."
-        raise Failure("backlog_full", message, suggestion, retryable=True, details=said)
-
-
-def _requeue(connection: Connection, run_id: str, requester: str | None, backlog: int | None) -> None:
-    _refuse_if_full(connection, backlog)
-    ended = RUNS.c.status.in_(["ok", "failed", "cancelled", "denied"])
-    again = update(RUNS).where(RUNS.c.run_id == run_id, ended).values(status="queued", ended_at=None)
-    if connection.execute(again).rowcount != 1:
-        raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
-    span = _span(connection, span_id_for(run_id))
-    if span is not None and requester:
-        followers = span.attributes.get(FOLLOWED_BY)
-        named = [*(followers if isinstance(followers, list) else []), requester]
-        _change_span(connection, asdict(span) | {"attributes": {**span.attributes, FOLLOWED_BY: named}})
 
 
 def _begin_span(connection: Connection, row: dict[str, Any]) -> Mapping[str, Any]:
@@ -303,7 +245,7 @@ def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any
     connection.execute(update(table).where(which).values(row))
 
 
-def _forget(connection: Connection, run_id: str) -> None:
+def _delete_run(connection: Connection, run_id: str) -> None:
     sessions = connection.scalars(select(SPANS.c.span_id).where(SPANS.c.run_id == run_id, SPANS.c.kind == "session"))
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))

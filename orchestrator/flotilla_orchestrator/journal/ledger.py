@@ -20,12 +20,14 @@ _LEDGER = Table(
     "ledger",
     MetaData(),
     Column("span_id", Text, primary_key=True),
-    *(Column(name, Text) for name in ("run_id", "above", "worker")),
+    *(Column(name, Text) for name in ("run_id", "worker")),
+    Column("above", Text, key="parent_span_id"),
     *(Column(name, Integer) for name in ("max_turns", "turns", "tool_calls", "input_tokens", "output_tokens")),
     Column("lost_turns", Integer),
     *(Column(name, Float) for name in ("budget_usd", "wall_clock_s", "cost_usd", "lost_usd", "active_s")),
     Column("settled", Boolean),
 )
+_ALL = select(*(column.label(column.key) for column in _LEDGER.c))  # by the names that `LedgerEntry` has for them
 
 
 class Ledger:
@@ -42,24 +44,24 @@ class Ledger:
 
     async def record_usage(self, span_id: str, used: Usage) -> None:
         """An agent has used so much, in all of its parts."""
-        await self._database.write(_note, span_id, used)
+        await self._database.write(_record_usage, span_id, used)
 
     async def record_lost(self, span_id: str, turns: int, usd: float) -> None:
         """So many model calls of the agent died with a process, which may have cost so much."""
         more = {"lost_turns": _LEDGER.c.lost_turns + turns, "lost_usd": _LEDGER.c.lost_usd + usd}
-        await self._database.write(_change, span_id, more)
+        await self._database.write(_update, span_id, more)
 
     async def settle(self, span_id: str) -> None:
         """An agent has ended; what it did not use comes back."""
-        await self._database.write(_change, span_id, {"settled": True})
+        await self._database.write(_update, span_id, {"settled": True})
 
     async def transfer(self, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
         """An agent has ended, and the next attempt at its task begins with what it has left over."""
-        await self._database.write(_succeed, span_id, next_id, worker, allowance)
+        await self._database.write(_transfer, span_id, next_id, worker, allowance)
 
     async def record_time(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """By row: this process has counted so many seconds at work; returns what all processes have."""
-        return await self._database.write(_worked, seconds)
+        return await self._database.write(_record_time, seconds)
 
     async def entry(self, span_id: str) -> LedgerEntry:
         """The row of an agent that has reserved."""
@@ -89,7 +91,7 @@ def _reserve(
             except Failure as failure:
                 found.append(failure)
                 continue
-            entry = LedgerEntry(one.span_id, run_id, one.above or run.span_id, one.worker, **asdict(share))
+            entry = LedgerEntry(one.span_id, run_id, one.awaited_by or run.span_id, one.worker, **asdict(share))
             connection.execute(insert(_LEDGER).values(asdict(entry)))
             known[one.span_id] = entry
         found.append(known[one.span_id].allowance)
@@ -100,7 +102,7 @@ def _run_row(connection: Connection, run_id: str, limits: Limits) -> LedgerEntry
     """The run is locked until the transaction ends, so that no other process shares out the same."""
     connection.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id).with_for_update())
     span_id = span_id_for(run_id)
-    if row := connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
+    if row := connection.execute(_ALL.where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
         return LedgerEntry(**row)
     assert limits.max_turns and limits.budget_usd and limits.wall_clock_s, "run limits are complete"
     whole = LedgerEntry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
@@ -108,14 +110,14 @@ def _run_row(connection: Connection, run_id: str, limits: Limits) -> LedgerEntry
     return whole
 
 
-def _share(run: LedgerEntry, others: Sequence[LedgerEntry], own: Limits, among: int) -> Allowance:
+def _share(run: LedgerEntry, others: Sequence[LedgerEntry], own: Limits, sharers: int) -> Allowance:
     """What a session with these limits of its own may use.
 
     Args:
         among: how many sessions are about to share what is left, this one included.
     """
-    turns = (run.max_turns - sum(other.reserved[0] for other in others)) // among
-    usd = (run.budget_usd - sum(other.reserved[1] for other in others)) / among
+    turns = (run.max_turns - sum(other.reserved[0] for other in others)) // sharers
+    usd = (run.budget_usd - sum(other.reserved[1] for other in others)) / sharers
     seconds = run.wall_clock_s - run.active_s
     if turns < 1:
         raise _exhausted("turns", f"{run.max_turns} turns")
@@ -138,36 +140,36 @@ def _exhausted(what: str, limit: str) -> Failure:
     )
 
 
-def _note(connection: Connection, span_id: str, used: Usage) -> None:
+def _record_usage(connection: Connection, span_id: str, used: Usage) -> None:
     calls = select(func.count()).where(SPANS.c.parent_id == span_id, SPANS.c.kind == "tool").scalar_subquery()
-    _change(connection, span_id, {**asdict(used), "tool_calls": calls})
+    _update(connection, span_id, {**asdict(used), "tool_calls": calls})
 
 
-def _change(connection: Connection, span_id: str, values: Mapping[str, object]) -> None:
+def _update(connection: Connection, span_id: str, values: Mapping[str, object]) -> None:
     connection.execute(update(_LEDGER).where(_LEDGER.c.span_id == span_id).values(values))
 
 
-def _succeed(connection: Connection, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
+def _transfer(connection: Connection, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
     before = _entry(connection, span_id)
-    _change(connection, span_id, {"settled": True})
+    _update(connection, span_id, {"settled": True})
     if connection.execute(select(_LEDGER.c.span_id).where(_LEDGER.c.span_id == next_id)).first() is None:
-        entry = LedgerEntry(next_id, before.run_id, before.above, worker, **asdict(allowance))
+        entry = LedgerEntry(next_id, before.run_id, before.parent_span_id, worker, **asdict(allowance))
         connection.execute(insert(_LEDGER).values(asdict(entry)))
 
 
-def _worked(connection: Connection, seconds: Mapping[str, float]) -> dict[str, float]:
+def _record_time(connection: Connection, seconds: Mapping[str, float]) -> dict[str, float]:
     found: dict[str, float] = {}
     for span_id, used in sorted(seconds.items()):  # in one order, so that no two processes wait for each other
         row = select(_LEDGER.c.active_s).where(_LEDGER.c.span_id == span_id).with_for_update()
         found[span_id] = max(used, connection.execute(row).scalar_one())
-        _change(connection, span_id, {"active_s": found[span_id]})
+        _update(connection, span_id, {"active_s": found[span_id]})
     return found
 
 
 def _entry(connection: Connection, span_id: str) -> LedgerEntry:
-    return LedgerEntry(**connection.execute(select(_LEDGER).where(_LEDGER.c.span_id == span_id)).mappings().one())
+    return LedgerEntry(**connection.execute(_ALL.where(_LEDGER.c.span_id == span_id)).mappings().one())
 
 
 def _entries(connection: Connection, run_id: str) -> list[LedgerEntry]:
-    query = select(_LEDGER).where(_LEDGER.c.run_id == run_id).order_by(_LEDGER.c.worker.is_not(None))
+    query = _ALL.where(_LEDGER.c.run_id == run_id).order_by(_LEDGER.c.worker.is_not(None))
     return [LedgerEntry(**row) for row in connection.execute(query).mappings()]

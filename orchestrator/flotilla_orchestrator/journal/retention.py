@@ -54,7 +54,7 @@ async def prune(
         if (folder / run_id).is_dir():
             await asyncio.to_thread(shutil.rmtree, folder / run_id)
         await asyncio.to_thread(forget, run_id)
-        await journal.forget(run_id)
+        await journal.delete_run(run_id)
     return old
 
 

@@ -63,18 +63,18 @@ def stats(connection: Connection, days: float | None, playbook: str | None) -> d
     }
 
 
-def _runs(wanted: Sequence[ColumnElement[bool]]) -> Subquery:
+def _runs(conditions: Sequence[ColumnElement[bool]]) -> Subquery:
     costs = select(func.sum(SPANS.c.cost_usd)).where(SPANS.c.run_id == RUNS.c.run_id, SPANS.c.kind == "session")
     columns = (RUNS.c.status, RUNS.c.model, costs.scalar_subquery().label("cost_usd"))
-    return _ranked(select(RUNS.c.playbook.label("name"), *columns).where(*wanted), RUNS.c, waited=None)
+    return _ranked(select(RUNS.c.playbook.label("name"), *columns).where(*conditions), RUNS.c, waited=None)
 
 
-def _spans(kind: str, wanted: Sequence[ColumnElement[bool]]) -> Subquery:
+def _spans(kind: str, conditions: Sequence[ColumnElement[bool]]) -> Subquery:
     name = SPANS.c.attributes["tool"].as_string() if kind == "tool" else SPANS.c.name
     approval = SPANS.c.attributes["approval"]["state"].as_string()
     columns = (SPANS.c.turns, SPANS.c.input_tokens, SPANS.c.output_tokens, SPANS.c.cost_usd, SPANS.c.status)
     query = select(name.label("name"), approval.label("approval"), *columns).join(RUNS, RUNS.c.run_id == SPANS.c.run_id)
-    return _ranked(query.where(SPANS.c.kind == kind, *wanted), SPANS.c, waited=approval)
+    return _ranked(query.where(SPANS.c.kind == kind, *conditions), SPANS.c, waited=approval)
 
 
 def _ranked(query: Select[*tuple[Any, ...]], table: Any, waited: ColumnElement[str] | None) -> Subquery:

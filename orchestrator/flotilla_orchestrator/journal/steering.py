@@ -26,7 +26,7 @@ class SteeringEvent:
     text: str
 
 
-def append(connection: Connection, run_id: str, kind: Kind, text: str = "") -> None:
+def append_event(connection: Connection, run_id: str, kind: Kind, text: str = "") -> None:
     connection.execute(insert(STEERING).values(run_id=run_id, kind=kind, text=text, at=now()))
 
 

@@ -28,10 +28,10 @@ from ..errors import Failure
 from .guardrails import Guardrails
 
 ISSUER = "flotilla"
-LONGEST_S = 59 * 60  # servers refuse a lifetime above an hour
+MAX_LIFETIME_S = 59 * 60  # servers refuse a lifetime above an hour
 APPROVAL_TOOLS = ("request_approval", "get_approval")
-_LONGEST_CONST = 200  # characters; all arguments together have to fit into a header
-_MOST_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
+_MAX_CONST_CHARS = 200  # characters; all arguments together have to fit into a header
+_MAX_TOKEN_BYTES = 12 * 1024  # servers take 16 KiB of headers in all
 
 AuthorizationDetail = dict[str, JsonValue]
 
@@ -41,7 +41,7 @@ class Tool:
     """A tool as its server lists it."""
 
     schema: Mapping[str, Any]
-    reads: bool
+    read_only: bool
     """It says of itself that it changes nothing."""
 
 
@@ -77,7 +77,7 @@ class PlannedFacts(RunFacts):
         return all(path[0] == "inputs" for path in template.reads(value))
 
 
-def details(
+def worker_details(
     worker: Worker,
     server: str,
     facts: RunFacts,
@@ -101,7 +101,7 @@ def details(
     _tighten(bounds, server, tools, guardrails or Guardrails())
     found: list[AuthorizationDetail] = []
     for name in worker.tools_on(server):
-        effect = rule_effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].reads)
+        effect = rule_effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].read_only)
         if effect == "deny":
             continue
         detail: AuthorizationDetail = {"type": "mcp_tool", "tool": name}
@@ -165,7 +165,7 @@ def call_detail(
     held: dict[str, JsonValue] = {
         name: {"const": value}
         for name, value in arguments.items()
-        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _LONGEST_CONST)
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _MAX_CONST_CHARS)
     }
     tool = call.rpartition("__")[2]
     return {"type": "mcp_tool", "tool": tool, "arguments": {"properties": held, "required": list(held)}}
@@ -182,7 +182,7 @@ def tool_details(names: Iterable[str]) -> list[AuthorizationDetail]:
     return [{"type": "mcp_tool", "tool": name} for name in names]
 
 
-def scopes(playbook: Playbook, facts: RunFacts) -> dict[str, dict[str, str]]:
+def resolve_scopes(playbook: Playbook, facts: RunFacts) -> dict[str, dict[str, str]]:
     """By server: what every mandate of the run narrows its records to.
 
     Raises:
@@ -207,7 +207,7 @@ class Minter:
         subject: str,
         details: Sequence[AuthorizationDetail],
         scope: Mapping[str, str] | None = None,
-        lifetime_s: float = LONGEST_S,
+        lifetime_s: float = MAX_LIFETIME_S,
     ) -> str:
         """A token for one server and one worker, valid from now for at most 59 minutes.
 
@@ -221,15 +221,17 @@ class Minter:
             "aud": audience,
             "iat": now,
             "nbf": now,
-            "exp": now + max(1, min(int(lifetime_s), LONGEST_S)),
+            "exp": now + max(1, min(int(lifetime_s), MAX_LIFETIME_S)),
             "jti": secrets.token_hex(16),
             "run": self.run_id,
             "authorization_details": list(details),
             "scope": dict(scope or {}),
         }
         token = self.key.sign(claims)
-        if len(token) > _MOST_BYTES:
-            message = f"The mandate of {subject} for {audience} has {len(token)} bytes; {_MOST_BYTES} are the most."
+        if len(token) > _MAX_TOKEN_BYTES:
+            message = (
+                f"The mandate of {subject} for {audience} has {len(token)} bytes; {_MAX_TOKEN_BYTES} are the most."
+            )
             raise Failure("mandate_too_large", message, "Split the worker, or say its bounds in fewer words.")
         return token
 

@@ -18,7 +18,7 @@ from ..config.config import Config
 from ..config.playbooks import Playbook
 from ..errors import Failure
 from ..journal.journal import Run
-from ..run_request import check_values, given_inputs
+from ..run_request import check_input_values, parse_inputs
 
 SURE = 0.6  # below, a person is asked
 
@@ -128,7 +128,7 @@ def _choice(config: Config, request: Request, item: Mapping[str, JsonValue], ans
         if field in given and given[field] != value:
             raise Unclear(f"`{field}` of {name}: the text and --input say different things; which one?", answer)
     try:
-        check_values(playbook, inputs)
+        check_input_values(playbook, inputs)
     except Failure as failure:
         raise Unclear(f"{name}: {failure.message}", answer) from failure
     return Choice(name, inputs, _excerpt(request, task))
@@ -138,7 +138,7 @@ def _given(request: Request, playbook: Playbook) -> dict[str, JsonValue]:
     """The given inputs that the playbook takes, as its schema has them."""
     known = _properties(playbook) or request.given  # a playbook that names none takes any
     pairs = [f"{name}={value}" for name, value in request.given.items() if name in known]
-    return given_inputs(pairs, playbook.inputs)
+    return parse_inputs(pairs, playbook.inputs)
 
 
 def _properties(playbook: Playbook) -> dict[str, dict[str, JsonValue]]:

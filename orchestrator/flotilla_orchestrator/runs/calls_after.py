@@ -40,13 +40,18 @@ async def _make_call(
 ) -> None:
     key, journal = f"{workflow_id()}/after-{name}", context.resources.journal
     span = Span(
-        context.request.run_id, run.span_id, "tool", call.short, {"tool": call.tool, "after": name}, span_id_for(key)
+        context.request.run_id,
+        run.span_id,
+        "tool",
+        call.tool_name,
+        {"tool": call.tool, "after": name},
+        span_id_for(key),
     )
     await journal.begin(span)
     try:
         # The span keeps when it began, so a process that takes the run up says the same.
         of_run: JsonValue = {"id": workflow_id(), "ended_at": span.started_at}
-        checked = context.guardrails.check_call(call.tool, _filled(call, {**known, "run": of_run}), "output")
+        checked = context.guardrails.check_call(call.tool, _render(call, {**known, "run": of_run}), "output")
         span.attributes |= {"arguments": checked.value, **checked.attributes}
         arguments = checked.require()
         await step(f"after-{name}", _call, context, lookups, call, arguments, key)
@@ -58,7 +63,7 @@ async def _make_call(
     await journal.end(span, "failed" if "error" in span.attributes else "ok")
 
 
-def _filled(call: ToolCall, known: JsonObject) -> JsonObject:
+def _render(call: ToolCall, known: JsonObject) -> JsonObject:
     try:
         return {name: template.render(value, known) for name, value in call.arguments.items()}
     except template.TemplateError as error:
@@ -73,7 +78,7 @@ async def _call(
     for number in range(_ATTEMPTS):
         try:
             token = mandates.call_token(context.playbook.name, call, arguments)
-            answer = await context.steering.unless_cancelled(server.call(token, call.short, arguments, key))
+            answer = await context.steering.unless_cancelled(server.call(token, call.tool_name, arguments, key))
             faults.point("after_called")
             return answer or {}
         except Failure as failure:

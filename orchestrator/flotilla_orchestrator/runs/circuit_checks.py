@@ -15,7 +15,7 @@ async def check_circuits(context: RunContext, agent_task: AgentTask) -> Failure 
         return None
 
     async def admit() -> None:
-        await context.resources.circuit_breaker.admit(servers)
+        await context.resources.circuit_breaker.check_closed(servers)
 
     try:
         await step("admitted", admit)
@@ -32,6 +32,6 @@ async def record_unavailable(context: RunContext, span: Span, result: SessionRes
     server, said = str(failure.details["server"]), failure.message
 
     async def count() -> JsonObject:
-        return (await context.resources.circuit_breaker.failed(server, said)).as_dict()
+        return (await context.resources.circuit_breaker.record_failure(server, said)).as_dict()
 
     span.attributes["circuit"] = await step("missed", count)

@@ -29,7 +29,7 @@ class RunContext:
     def __init__(self, request: RunRequest, resources: RunResources, steering: Steering) -> None:
         self.request, self.resources, self.steering = request, resources, steering
         self.playbook = resources.config.playbooks[request.playbook]
-        self.limits = self.playbook.limits.over(resources.config.fleet.limits.run)
+        self.limits = self.playbook.limits.with_defaults(resources.config.fleet.limits.run)
         self.ledger = Ledger(resources.journal.database)
         self.guardrails = Guardrails(resources.config.guardrails, request.inputs)
         steering.redact = self._redacted
@@ -60,7 +60,9 @@ class RunContext:
         def clock(span_id: str) -> Deadline:
             if span_id not in self._deadlines:
                 entry = entries[span_id]
-                self._deadlines[span_id] = Deadline(entry.wall_clock_s, clock(entry.above) if entry.above else None)
+                self._deadlines[span_id] = Deadline(
+                    entry.wall_clock_s, clock(entry.parent_span_id) if entry.parent_span_id else None
+                )
             self._deadlines[span_id].advance_to(entries[span_id].active_s)
             return self._deadlines[span_id]
 

@@ -98,7 +98,7 @@ async def reserve_allowances(
     async def reserve() -> list[Allowance | Failure]:
         session, known = context.resources.config.fleet.limits.session, context.resources.config.workers
         wanted = [
-            Reservation(span_id_for(name), worker, known[worker].limits.over(session), awaited_by)
+            Reservation(span_id_for(name), worker, known[worker].limits.with_defaults(session), awaited_by)
             for name, worker in workers
         ]
         return await context.ledger.reserve(context.request.run_id, context.limits, wanted)

@@ -21,7 +21,7 @@ from .context import RunContext
 from .delegations import run_transfer
 from .process import process
 from .session_record import end_session
-from .side_effects import changing_calls, may_have_changed, summaries
+from .side_effects import call_summaries, changing_calls, may_have_changed
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class _Retries:
         """What the attempts so far have left, and a worker's own limits let it use; None: nothing."""
         entry = await self._context.ledger.entry(self._task.span_id)
         allowance, config = self._task.allowance, self._context.resources.config
-        own = config.workers[worker].limits.over(config.fleet.limits.session)
+        own = config.workers[worker].limits.with_defaults(config.fleet.limits.session)
         turns = allowance.max_turns - result.turns - entry.lost_turns
         usd = allowance.budget_usd - (
             allowance.budget_usd if result.cost_usd is None else result.cost_usd + entry.lost_usd
@@ -158,7 +158,7 @@ class _Retries:
         return remaining if min(remaining.max_turns, remaining.budget_usd, remaining.wall_clock_s) > 0 else None
 
     async def _side_effects(self) -> list[JsonObject]:
-        return summaries(await changing_calls(self._context, self._sessions))
+        return call_summaries(await changing_calls(self._context, self._sessions))
 
 
 def _for_fallback_worker(fallback: str, agent_task: AgentTask, worker: Worker, failure: Failure) -> AgentTask:

@@ -104,7 +104,7 @@ async def _follow_up(context: RunContext, span: Span, lead: str, lookups: JsonOb
 
 async def _lookups(context: RunContext) -> JsonObject:
     request, playbook = context.request, context.playbook
-    context.resources.fleet.require(context.resources.config.team(playbook), [playbook])
+    context.resources.fleet.require_tools(context.resources.config.team(playbook), [playbook])
 
     async def answered() -> JsonObject:
         lookups = dict((await look_up(playbook, context.resources.fleet, request.inputs)).lookups)

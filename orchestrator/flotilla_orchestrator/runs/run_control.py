@@ -43,11 +43,11 @@ async def resume_run(journal: Journal, run: Run) -> bool:
     """Whether the run was paused; it is no more."""
     if not await journal.query(is_paused, run.run_id):
         return False
-    await journal.database.write(steering.append, run.run_id, "resume")
+    await journal.database.write(steering.append_event, run.run_id, "resume")
     return True
 
 
 async def _said(journal: Journal, run_id: str, kind: Kind, text: str = "") -> Run:
     run = await active_run(journal, run_id)
-    await journal.database.write(steering.append, run.run_id, kind, text)
+    await journal.database.write(steering.append_event, run.run_id, kind, text)
     return run

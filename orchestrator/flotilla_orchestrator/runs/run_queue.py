@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..durable.workflow_store import WorkflowClient, adapter_of, database_url, enqueue, further_turn, workflow_client
 from ..errors import Failure
+from ..journal.backlog import queue_run, requeue_run
 from ..journal.journal import Journal, Run
 from ..run_request import RunRequest
 from .run import span_of
@@ -34,7 +35,7 @@ class RunQueue:
             Failure: `backlog_full`; `idempotency_mismatch`: the run of that id was asked for in other words.
         """
         run = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
-        known = await self._journal.queue_run(run, span_of(request), self._backlog)
+        known = await queue_run(self._journal, run, span_of(request), self._backlog)
         if known and _asked_for(known) != _asked_for(run):
             message = f"That idempotency key was used for another request: {known.run_id}."
             raise Failure("idempotency_mismatch", message, "Take a new key for a new request.")
@@ -48,7 +49,7 @@ class RunQueue:
         Raises:
             Failure: `run_not_ended`, `backlog_full`; `run_forgotten`: nothing is kept that could go on.
         """
-        await self._journal.requeue_run(run, requester, self._backlog)
+        await requeue_run(self._journal, run, requester, self._backlog)
 
         def put() -> None:
             request, turn = further_turn(self.client, run.run_id, text)
@@ -66,7 +67,7 @@ class RunQueue:
             await asyncio.to_thread(enqueue, self.client, _RUN, request.run_id, given)
         except BaseException:
             if forget:
-                await self._journal.forget(request.run_id)
+                await self._journal.delete_run(request.run_id)
             raise
 
 

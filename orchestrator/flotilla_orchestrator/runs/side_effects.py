@@ -17,7 +17,7 @@ _ARGUMENT_CHARS = 120
 async def changing_calls(context: RunContext, sessions: Collection[str]) -> list[Span]:
     """Calls in these sessions, and below them, of tools that do not only read."""
     spans = await context.resources.journal.spans(context.request.run_id)
-    return [span for span in _descendants(spans, sessions) if span.kind == "tool" and not _reads(context, span)]
+    return [span for span in _descendants(spans, sessions) if span.kind == "tool" and not _reads_only(context, span)]
 
 
 def may_have_changed(calls: Sequence[Span]) -> bool:
@@ -25,7 +25,7 @@ def may_have_changed(calls: Sequence[Span]) -> bool:
     return any(call.status != "denied" for call in calls)
 
 
-def summaries(calls: Sequence[Span]) -> list[JsonObject]:
+def call_summaries(calls: Sequence[Span]) -> list[JsonObject]:
     """The calls as a lead hears of them: the newest, oldest first; `unknown` is one of which no answer came."""
     return [
         {
@@ -44,14 +44,14 @@ def _descendants(spans: Sequence[Span], sessions: Collection[str]) -> Iterator[S
     return (span for span in spans if span.span_id in inside)
 
 
-def _reads(context: RunContext, call: Span) -> bool:
+def _reads_only(context: RunContext, call: Span) -> bool:
     """What no server is known to offer is taken to change something; artifacts can be written again."""
     name = TOOL_NAME.fullmatch(str(call.attributes.get("tool")))
     if name and name["server"] == GATE:
         return True
     server = context.resources.fleet.servers.get(name["server"]) if name else None
     tool = server.tools.get(name["tool"]) if server and name else None
-    return tool is not None and tool.reads
+    return tool is not None and tool.read_only
 
 
 def _shortened(arguments: JsonValue) -> JsonObject:

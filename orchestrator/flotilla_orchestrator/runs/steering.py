@@ -75,7 +75,9 @@ class Steering:
 
     def inbox_for(self, transcript: str | None) -> "RunInbox":
         """By an agent that messages are for, and that has this transcript so far; None: by one they are not for."""
-        delivered = None if transcript is None else {word.seq for word in self._messages if _marked(word) in transcript}
+        delivered = (
+            None if transcript is None else {word.seq for word in self._messages if _message_mark(word) in transcript}
+        )
         return RunInbox(self, delivered)
 
     def messages(self, delivered: Collection[int]) -> list[SteeringEvent]:
@@ -86,8 +88,8 @@ class Steering:
 class RunInbox:
     """Hands each message over once."""
 
-    def __init__(self, steering: Steering, handed: set[int] | None) -> None:
-        self._steering, self._delivered = steering, handed
+    def __init__(self, steering: Steering, delivered: set[int] | None) -> None:
+        self._steering, self._delivered = steering, delivered
 
     @property
     def paused(self) -> bool:
@@ -98,10 +100,10 @@ class RunInbox:
             return ""
         words = self._steering.messages(self._delivered)
         self._delivered |= {word.seq for word in words}
-        return "\n".join(f"{_marked(word)} {self._steering.redact(word.text)}" for word in words)
+        return "\n".join(f"{_message_mark(word)} {self._steering.redact(word.text)}" for word in words)
 
 
-def _marked(word: SteeringEvent) -> str:
+def _message_mark(word: SteeringEvent) -> str:
     """Found again in a transcript, it says that the message was handed over."""
     return f"[message {word.seq} from the person in charge]"
 

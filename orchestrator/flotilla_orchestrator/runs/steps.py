@@ -84,7 +84,7 @@ class _Steps:
             for one_step in self._playbook.steps
             if one_step.id not in started and {*one_step.needs} <= {*self._done}
         ]
-        texts = {one_step.id: self._text(one_step) for one_step in ready}
+        texts = {one_step.id: self._task_text(one_step) for one_step in ready}
         agent_steps = [one_step for one_step in ready if one_step.worker and isinstance(texts[one_step.id], str)]
         allowances = await reserve_allowances(
             self._context, [(self._name(one_step.id), str(one_step.worker)) for one_step in agent_steps]
@@ -122,9 +122,9 @@ class _Steps:
     def _name(self, step_id: str) -> str:
         return f"{self._context.request.run_id}/step-{step_id}"
 
-    def _text(self, one_step: Step) -> str | Failure:
+    def _task_text(self, one_step: Step) -> str | Failure:
         try:
-            filled = self._filled(one_step.task or one_step.approve, needed_steps(self._playbook, one_step))
+            filled = self._render(one_step.task or one_step.approve, needed_steps(self._playbook, one_step))
         except template.TemplateError as error:
             return Failure("bad_template", f"{error}.", "Correct the step in the playbook.")
         text = filled if isinstance(filled, str) else json.dumps(filled, ensure_ascii=False)
@@ -135,7 +135,7 @@ class _Steps:
         self._guarded[one_step.id] = checked.attributes
         return checked.refusal or checked.value
 
-    def _filled(self, value: JsonValue, done: list[str]) -> Any:
+    def _render(self, value: JsonValue, done: list[str]) -> Any:
         steps = {step_id: self._done[step_id].template_values for step_id in done}
         request = self._context.request
         known = {"task": request.task, "inputs": request.inputs, "lookups": self._lookups, "steps": steps}
@@ -144,7 +144,7 @@ class _Steps:
     def _result(self) -> JsonObject:
         playbook, last = self._playbook, self._done[self._playbook.steps[-1].id]
         try:
-            output = self._filled(playbook.result, [*self._done]) if playbook.result else last.output
+            output = self._render(playbook.result, [*self._done]) if playbook.result else last.output
         except template.TemplateError as error:
             message = f"The result of {playbook.name}: {error}."
             raise Failure("bad_template", message, "Correct `result` in the playbook.") from error

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from ..config.fleet import Server
 from ..errors import Failure
-from ..fleet.approvals import answered
-from ..fleet.circuit_breaker import Breaker
+from ..fleet.approvals import answer_within
+from ..fleet.circuit_breaker import CircuitBreaker
 from ..fleet.connection import ServerConnection
 from ..journal.stats import stats
 from ..mandates.claims import APPROVAL_TOOLS, ISSUER, tool_details
@@ -87,7 +87,7 @@ async def get_workers(_: Reader, resources: Resources) -> Response:
 async def get_servers(_: Reader, resources: Resources) -> Response:
     """Whether each answers, the tools that runs can be given, and its circuit. A local one is started to see that."""
     fleet = resources.config.fleet
-    circuits = await Breaker(resources.journal.database, fleet.limits.breaker).circuits()
+    circuits = await CircuitBreaker(resources.journal.database, fleet.limits.breaker).circuits()
     by_server = {circuit.server: circuit.as_dict() for circuit in circuits}
     names = sorted(fleet.servers)
     found = await asyncio.gather(*(_server(resources, name, fleet.servers[name]) for name in names))
@@ -109,6 +109,6 @@ async def _answering(resources: ServiceResources, name: str) -> ServerConnection
     if resources.connect is None:
         raise Failure("server_unavailable", "No process is at work here that would ask it.")
     found = await resources.connect(name)
-    async with answered(name, _PROBE_S):
-        await found.listed(found.mandate(ISSUER, tool_details(sorted(found.tools))))
+    async with answer_within(name, _PROBE_S):
+        await found.list_tools(found.mandate(ISSUER, tool_details(sorted(found.tools))))
     return found

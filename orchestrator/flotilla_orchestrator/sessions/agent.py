@@ -13,7 +13,7 @@ from ..config.config import Config
 from ..config.fields import TOOL_NAME
 from ..config.workers import Worker
 from ..fleet.approvals import Approvals
-from ..fleet.circuit_breaker import Breaker
+from ..fleet.circuit_breaker import CircuitBreaker
 from ..fleet.connection import ServerConnection
 from ..fleet.fleet import Fleet
 from ..fleet.run_mandates import RunMandates
@@ -44,8 +44,8 @@ class RunResources:
     """Told each message of each session."""
 
     @property
-    def circuit_breaker(self) -> Breaker:
-        return Breaker(self.journal.database, self.config.fleet.limits.breaker)
+    def circuit_breaker(self) -> CircuitBreaker:
+        return CircuitBreaker(self.journal.database, self.config.fleet.limits.breaker)
 
 
 class Agent:
@@ -81,7 +81,7 @@ class Agent:
     ) -> Session:
         """What it may use of its session now, with fresh mandates."""
         worker, fleet, model = self._worker, self._resources.config.fleet, self.model
-        granted, lifetime_s = self._mandates.granted(worker), self._mandates.lifetime_s(worker)
+        granted, lifetime_s = self._mandates.granted_tools(worker), self._mandates.lifetime_s(worker)
         delegation = self._delegation(decided) if worker.delegates or worker.transfers else None
         return Session(
             session_id=self.session_id,
@@ -93,9 +93,9 @@ class Agent:
             grants=frozenset(
                 [*granted, *(delegation.names if delegation else ()), *(artifacts.names if artifacts else ())]
             ),
-            hidden=self._mandates.hidden(worker),
+            hidden=self._mandates.hidden_tools(worker),
             approvals={tool: self.approvals_of(server) for tool in granted if (server := self._approval_server(tool))},
-            servers={name: self._server(name) for name in worker.servers},
+            servers={name: self._server_config(name) for name in worker.servers},
             gate_tools=[*(delegation.tools() if delegation else ()), *(artifacts.tools() if artifacts else ())],
             delegation=delegation,
             output_schema=self.output,
@@ -109,7 +109,7 @@ class Agent:
             store=store,
             resumed_call=decided,
             changing_tools=frozenset(
-                [*(tool for tool in granted if not self._reads(tool)), *([WRITE] if artifacts else ())]
+                [*(tool for tool in granted if not self._reads_only(tool)), *([WRITE] if artifacts else ())]
             ),
             renew_at=time.monotonic() + lifetime_s - min(_RENEW_S, lifetime_s / 4),
             guardrails=self._mandates.guardrails,
@@ -139,19 +139,19 @@ class Agent:
 
     def _approval_server(self, tool: str) -> str | None:
         """The server to ask before this tool is called; None where no call of it can need an approval."""
-        server, name = self._tool(tool)
-        return server.name if server.has_approvals and not server.tools[name].reads else None
+        server, name = self._server_and_tool(tool)
+        return server.name if server.has_approvals and not server.tools[name].read_only else None
 
-    def _reads(self, tool: str) -> bool:
-        server, name = self._tool(tool)
-        return server.tools[name].reads
+    def _reads_only(self, tool: str) -> bool:
+        server, name = self._server_and_tool(tool)
+        return server.tools[name].read_only
 
-    def _tool(self, tool: str) -> tuple[ServerConnection, str]:
+    def _server_and_tool(self, tool: str) -> tuple[ServerConnection, str]:
         name = TOOL_NAME.fullmatch(tool)
         assert name, "the config was checked"
         return self._resources.fleet.servers[name["server"]], name["tool"]
 
-    def _server(self, name: str) -> McpHttpServerConfig:
+    def _server_config(self, name: str) -> McpHttpServerConfig:
         server = self._resources.fleet.servers[name]
         return {"type": "http", "url": server.url, "headers": dict(server.headers)}
 

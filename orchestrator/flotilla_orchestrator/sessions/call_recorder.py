@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from ..config.fields import GATE, TOOL_NAME
 from ..fleet.approvals import Approval
-from ..fleet.circuit_breaker import Breaker, broken
+from ..fleet.circuit_breaker import CircuitBreaker, is_outage
 from ..journal.journal import Journal, Span, Status, now, span_id_for
 from ..mandates.guardrails import Trigger, merged
 from .artifact_tools import recorded_arguments
@@ -27,7 +27,7 @@ class CallRecorder:
         breaker: told which servers answer.
     """
 
-    def __init__(self, journal: Journal, session: Span, breaker: Breaker | None = None) -> None:
+    def __init__(self, journal: Journal, session: Span, breaker: CircuitBreaker | None = None) -> None:
         self._journal, self._session, self._breaker = journal, session, breaker
         self._spans: dict[str, Span] = {}
 
@@ -73,9 +73,9 @@ class CallRecorder:
         if self._breaker is None or tool is None or tool["server"] == GATE:
             return
         if status == "ok":
-            await self._breaker.answered(tool["server"])
-        elif broken(error):
-            circuit = await self._breaker.failed(tool["server"], error)
+            await self._breaker.record_success(tool["server"])
+        elif is_outage(error):
+            circuit = await self._breaker.record_failure(tool["server"], error)
             span.attributes["circuit"] = circuit.as_dict()
 
     async def end_answered_calls(self, results: Mapping[str, bool]) -> None:
@@ -89,7 +89,7 @@ class CallRecorder:
             if span.parent_id == self._session.span_id and not span.ended_at and call_id in results:
                 await self._journal.end(span, "failed" if results[call_id] else "ok")
 
-    async def mark_lost_calls(self, kept: Collection[str]) -> int:
+    async def mark_lost_calls(self, recorded_ids: Collection[str]) -> int:
         """How many model calls died with an earlier process: that it was in, and those whose answer was not kept.
 
         Args:
@@ -98,7 +98,7 @@ class CallRecorder:
         spans = [span for span in await self._journal.spans(self._session.run_id) if "lost" not in span.attributes]
         spans = [span for span in spans if span.parent_id == self._session.span_id]
         in_a_call = any(not span.ended_at or span.status == "interrupted" for span in spans)
-        gone = [span for span in spans if span.attributes["tool_use_id"] not in kept]
+        gone = [span for span in spans if span.attributes["tool_use_id"] not in recorded_ids]
         for span in gone:
             span.attributes["lost"] = True
             await (self._journal.change(span) if span.ended_at else self._journal.end(span, "interrupted"))
@@ -111,7 +111,7 @@ class CallRecorder:
             span.status = status
             span.attributes["approval"] = {
                 "approval_id": approval.approval_id,
-                "of": approval.word,
+                "of": approval.confirmation_text,
                 "state": approval.state,
                 "by": approval.decided_by,
                 "reason": approval.reason,

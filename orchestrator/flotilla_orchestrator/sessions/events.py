@@ -176,7 +176,7 @@ class SessionEvents:
                     self.result.text = "".join(messages) or self.result.text  # as far as it gets
                     self.result.turns = len(self._answer_ids)
                     self.result.model = message.model
-                    prompt = Tokens.of_answer(message.usage or {}).prompt
+                    prompt = Tokens.from_usage(message.usage or {}).prompt
                     self._longest_prompt = max(self._longest_prompt, prompt)
                 self._requested.update(
                     {block.id: block for block in message.content if isinstance(block, ToolUseBlock)}

@@ -128,7 +128,7 @@ def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
         },
         output_format={"type": "json_schema", "schema": dict(session.output_schema)} if session.output_schema else None,
         max_turns=session.max_turns,
-        max_budget_usd=session.prices.budget_of_cli(session.budget_usd, session.model),
+        max_budget_usd=session.prices.cli_budget(session.budget_usd, session.model),
         max_buffer_size=_LARGEST_MESSAGE,
         cwd=work,
         cli_path=Path(__file__).parent / "claude.sh",

@@ -55,7 +55,7 @@ class Transcript:
         """How often the model has answered."""
         return len({entry["message"]["id"] for entry in self._answers})
 
-    def usage(self, prices: Prices, asked: str, after: int = 0) -> SessionResult:
+    def usage(self, prices: Prices, requested_model: str, skipped_turns: int = 0) -> SessionResult:
         """The turns, tokens and cost of all of it but its first turns.
 
         Args:
@@ -63,24 +63,24 @@ class Transcript:
                 one, the dearest does: nobody can tell any more, and a limit must not leak.
             after: how many turns to leave out.
         """
-        answers = [*{entry["message"]["id"]: entry["message"] for entry in self._answers}.values()][after:]
+        answers = [*{entry["message"]["id"]: entry["message"] for entry in self._answers}.values()][skipped_turns:]
         used = SessionResult(turns=len(answers), model=answers[-1]["model"] if answers else "")
         for answer in answers:
-            tokens = Tokens.of_answer(answer.get("usage") or {})
-            price = prices.of(answer["model"]) or prices.of(asked)
-            cost_usd = price.cost(tokens, tokens.prompt) if price else prices.dearest(tokens)
+            tokens = Tokens.from_usage(answer.get("usage") or {})
+            price = prices.price_of(answer["model"]) or prices.price_of(requested_model)
+            cost_usd = price.cost(tokens, tokens.prompt) if price else prices.highest_cost(tokens)
             used.cost_usd = (used.cost_usd or 0) + cost_usd
             used.input_tokens += tokens.prompt
             used.output_tokens += tokens.output
         return used
 
-    def estimated_next_cost(self, prices: Prices, asked: str) -> float:
+    def estimated_next_cost(self, prices: Prices, requested_model: str) -> float:
         """About what the model call after it costs: as much as the one before."""
         if self._answers:
-            return self.usage(prices, asked, self.turns - 1).cost_usd or 0
+            return self.usage(prices, requested_model, self.turns - 1).cost_usd or 0
         prompt = Tokens(input=len(json.dumps(self.entries)) // _BYTES_PER_TOKEN)
-        price = prices.of(asked)
-        return price.cost(prompt, prompt.prompt) if price else prices.dearest(prompt)
+        price = prices.price_of(requested_model)
+        return price.cost(prompt, prompt.prompt) if price else prices.highest_cost(prompt)
 
     def call_ids(self) -> set[str]:
         """The ids of all calls that the model asked for."""

@@ -9,7 +9,7 @@ from claude_agent_sdk import Message, SdkMcpTool, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
 from pydantic import JsonValue
 
-from ..config.prices import Prices, shipped
+from ..config.prices import Prices, shipped_prices
 from ..errors import Failure
 from ..fleet.approvals import Approval, Approvals
 from ..mandates.guardrails import Guardrails, Trigger
@@ -153,7 +153,7 @@ class Session:
     """Seconds that `wait` takes at most, of all calls together."""
     renew_at: float = float("inf")
     """By the monotonic clock: from then on it ends in front of its next call, to go on with fresh mandates."""
-    prices: Prices = field(default_factory=shipped)
+    prices: Prices = field(default_factory=shipped_prices)
     on_message: "Callable[[Session, Message], None] | None" = None
     """Told each message of the session, before anything is made of it."""
 

@@ -16,8 +16,8 @@ def used_in(message: ResultMessage, longest_prompt: int, prices: Prices) -> tupl
     """
     cost_usd, prompts, answers = 0.0, 0, 0
     for name, usage in (message.model_usage or {}).items():
-        tokens = Tokens.of_model(usage)
-        price = prices.of(usage.get("canonicalModel") or name) or prices.of(name)
+        tokens = Tokens.from_model_usage(usage)
+        price = prices.price_of(usage.get("canonicalModel") or name) or prices.price_of(name)
         cost_usd += price.cost(tokens, longest_prompt) if price else usage["costUSD"]
         prompts += tokens.prompt
         answers += tokens.output

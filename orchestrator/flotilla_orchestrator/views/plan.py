@@ -11,7 +11,7 @@ from ..config.config import Config
 from ..config.limits import Limits
 from ..config.playbooks import Playbook, Step, ToolCall
 from ..config.workers import Worker
-from ..mandates.claims import PlannedFacts, filled_bounds, rule_effect, scopes
+from ..mandates.claims import PlannedFacts, filled_bounds, resolve_scopes, rule_effect
 from ..run_request import RunRequest
 
 
@@ -127,7 +127,7 @@ def plan_of(config: Config, request: RunRequest, checks: Sequence[Check]) -> Run
         Failure: `bad_bound`, `bad_scope`: it would not start.
     """
     playbook, facts = config.playbooks[request.playbook], PlannedFacts(request.inputs)
-    scope = scopes(playbook, facts)
+    scope = resolve_scopes(playbook, facts)
     return RunPlan(
         playbook=playbook.name,
         version=playbook.version,
@@ -180,7 +180,7 @@ def _worker(
         transfers=worker.transfers,
         fallback=worker.fallback,
         attempts=worker.attempts,
-        limits=_numbers(worker.limits.over(config.fleet.limits.session)),
+        limits=_numbers(worker.limits.with_defaults(config.fleet.limits.session)),
         resources=worker.resources,
         servers=[_mandate(config, worker, server, facts, scope.get(server, {})) for server in worker.servers],
     )
@@ -206,11 +206,11 @@ def _mandate(
 
 
 def _bound(config: Config, playbook: Playbook) -> Bound:
-    run = _numbers(playbook.limits.over(config.fleet.limits.run))
+    run = _numbers(playbook.limits.with_defaults(config.fleet.limits.run))
     if any(worker.delegates or worker.transfers for worker in config.team(playbook)):
         return Bound(run, None, run)
     named = [playbook.lead] if playbook.lead else [step.worker for step in playbook.steps if step.worker]
-    each = [_numbers(config.workers[name].limits.over(config.fleet.limits.session)) for name in named]
+    each = [_numbers(config.workers[name].limits.with_defaults(config.fleet.limits.session)) for name in named]
     # Attempts, a fallback model and a fallback worker share what the task was given to use.
     sessions = {name: sum(limits[name] for limits in each) for name in run}
     return Bound(run, sessions, {name: min(run[name], sessions[name]) for name in run})

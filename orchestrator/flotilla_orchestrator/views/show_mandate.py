@@ -95,7 +95,7 @@ async def show(
     servers: list[ServerView] = []
     for name, details in mandates.details(worker).items():
         server = fleet.servers[name]
-        listed = await server.listed(tokens.get(server.variable, ""))
+        listed = await server.list_tools(tokens.get(server.mandate_variable, ""))
         servers.append(_shown(worker, server, details, listed, mandates.scopes.get(name, {})))
     unreached = sorted(set(config.fleet.servers) - set(worker.servers))
     return MandateView(worker, playbook.name if playbook else None, servers, unreached)
@@ -122,7 +122,7 @@ def _shown(
 
 
 def _tool(server: ServerConnection, tool: "Listed", detail: AuthorizationDetail) -> ToolView:
-    reads = server.tools[tool.name].reads
+    reads = server.tools[tool.name].read_only
     shown = {
         "name": f"mcp__{server.name}__{tool.name}",
         "description": tool.description,

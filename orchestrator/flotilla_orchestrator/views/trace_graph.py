@@ -24,15 +24,15 @@ class Graph:
     def __init__(self, rows: Sequence[Row]) -> None:
         agents = {row.span.span_id: row for row in rows if not row.is_call}
         parents = {row.span.span_id: row.span.parent_id for row in rows}
-        self._below: dict[str | None, list[Row]] = {}
+        self._children: dict[str | None, list[Row]] = {}
         for row in agents.values():
             above = row.span.parent_id
             while above and above not in agents:  # a delegation stands between two agents
                 above = parents.get(above)
-            self._below.setdefault(above, []).append(row)
+            self._children.setdefault(above, []).append(row)
         self.nodes: list[Node] = []
         self._leaves = 0
-        for row in self._below.get(None, ()):
+        for row in self._children.get(None, ()):
             self._place(row, 1)
         self.nodes.sort(key=lambda node: (node.x, node.y))
         self.width = max((node.x for node in self.nodes), default=0) + WIDTH + 1
@@ -40,7 +40,7 @@ class Graph:
 
     def _place(self, row: Row, x: float) -> float:
         """Place it and all below it; returns its y."""
-        below = [self._place(child, x + _RIGHT) for child in self._below.get(row.span.span_id, ())]
+        below = [self._place(child, x + _RIGHT) for child in self._children.get(row.span.span_id, ())]
         if not below:
             self._leaves += 1
         y = (below[0] + below[-1]) / 2 if below else (self._leaves - 1) * _DOWN + 1

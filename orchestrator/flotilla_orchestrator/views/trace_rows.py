@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from ..journal.journal import Run, Span, now, seconds_between
-from .tree import MARKS, below
+from .tree import MARKS, children_by_parent
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Row:
 
 def rows(run: Run, spans: Sequence[Span]) -> list[Row]:
     """Every span once, each after the one that it is part of."""
-    children = below(spans)
+    children = children_by_parent(spans)
     ids = {span.span_id: f"s{number}" for number, span in enumerate(spans)}
     origin = next((span.started_at for span in spans if span.kind == "run"), run.started_at)
     end = run.ended_at or now()

@@ -7,7 +7,7 @@ from .trace_rows import Row
 from .values import duration
 
 HEAD, LINE, GAP = 24, 18, 8  # pixels: a session's own bar, a line of calls, what is between lanes
-_APART = 1 / 400  # of the whole time: calls nearer than that get lines of their own, to be told apart
+_MIN_GAP = 1 / 400  # of the whole time: calls nearer than that get lines of their own, to be told apart
 _STEPS = (
     *(step * size for size in (0.001, 0.01, 0.1, 1) for step in (1, 2, 5)),
     *(10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 12 * 3600),
@@ -40,10 +40,10 @@ class Lane:
     def height(self) -> int:
         return HEAD + LINE * len(self.lines) + GAP
 
-    def add(self, call: Row, apart: float) -> None:
+    def add(self, call: Row, gap: float) -> None:
         """Put a call into the first line that is free by then."""
         for line in self.lines:
-            if line[-1].end + apart <= call.begin:
+            if line[-1].end + gap <= call.begin:
                 line.append(call)
                 return
         self.lines.append([call])
@@ -57,7 +57,7 @@ class Timeline:
         lanes = {row.span.span_id: Lane(row) for row in rows if not row.is_call}
         for call in sorted((row for row in rows if row.is_call), key=lambda row: row.begin):
             if call.agent:
-                lanes[call.agent.span_id].add(call, self._seconds * _APART)
+                lanes[call.agent.span_id].add(call, self._seconds * _MIN_GAP)
         self.lanes = [lane for lane in lanes.values() if lane.row.span.kind == "session" or lane.lines]
         self.height = 0
         for lane in self.lanes:
@@ -79,10 +79,10 @@ class Timeline:
         return bars
 
     def _bar(self, row: Row, y: int, until: float) -> Bar:
-        x, width = self._stretch(row.begin, row.end)
-        return Bar(row, x, width, y, round(until - x, 3), self._stretch(*row.wait) if row.wait else None)
+        x, width = self._extent(row.begin, row.end)
+        return Bar(row, x, width, y, round(until - x, 3), self._extent(*row.wait) if row.wait else None)
 
-    def _stretch(self, since: float, until: float) -> tuple[float, float]:
+    def _extent(self, since: float, until: float) -> tuple[float, float]:
         x = self._x(since)
         return x, round(self._x(until) - x, 3)
 

@@ -20,7 +20,7 @@ MARKS = {
 }
 
 
-def below(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
+def children_by_parent(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
     """The spans by parent, in the order they began; under None those whose parent is not there.
 
     The clocks of two machines may disagree: a span can begin before its parent.
@@ -35,7 +35,7 @@ def below(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
 
 def tree(spans: Iterable[Span]) -> Tree | None:
     """The spans of one run as a tree, or None when there are none."""
-    children = below(spans)
+    children = children_by_parent(spans)
     tops = sorted(children.get(None, ()), key=lambda span: span.kind != "run")
     if not tops:
         return None
