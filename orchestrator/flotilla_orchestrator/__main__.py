@@ -126,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, purpose in (("show", "show a run's task and result"), ("trace", "show a run's agents and calls")):
         command = commands.add_parser(name, parents=[common], help=purpose)
         command.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
+        if name == "show":
+            command.add_argument("--artifact", metavar="NAME", help="print one of the run's artifacts instead")
         if name == "trace":
             command.add_argument("--html", metavar="FILE", help="write one page that needs nothing else; `-`: print it")
     stats = commands.add_parser("stats", parents=[common], help="success, latency and cost by playbook, worker, tool")

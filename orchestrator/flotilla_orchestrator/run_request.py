@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jsonschema
@@ -14,6 +14,7 @@ from .config.config import Config
 from .config.fields import MAX_TASK_CHARS
 from .config.playbooks import Playbook
 from .errors import Failure
+from .mandates.guardrails import Guardrails, Trigger
 
 
 def new_run_id() -> str:
@@ -30,6 +31,21 @@ class RunRequest:
     task: str
     inputs: dict[str, JsonValue]
     setting: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    guardrails: list[Trigger] = field(default_factory=list[Trigger])
+    """What guardrails found in what was asked for; it is redacted here."""
+
+
+def checked_request(config: Config, request: RunRequest, follow: str | None = None) -> tuple[RunRequest, str | None]:
+    """The request, and what its lead is to do in a further turn, as models and people may see them.
+
+    Raises:
+        Failure: `invalid_input`; `denied_by_guardrail`. Nothing is to be started or recorded.
+    """
+    checked = Guardrails(config.guardrails, request.inputs).check("input", [request.task, request.inputs, follow])
+    task, inputs, follow = checked.require()
+    check_inputs(config, request.playbook, task, inputs)
+    found = request.guardrails + [trigger for trigger in checked.triggered if trigger not in request.guardrails]
+    return replace(request, task=task, inputs=inputs, guardrails=found), follow
 
 
 def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, JsonValue]) -> None:

@@ -33,6 +33,17 @@ _SHAPES = {
 }
 _SHAPE = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in _SHAPES.items()))
 _EMAIL = re.compile(EMAIL)
+KINDS = (*_SHAPES, "email")  # what can be looked for by its shape
+
+
+def replaced(text: str, placeholder: str, patterns: Iterable[str] = (), kinds: Iterable[str] = ()) -> str:
+    """The text with a placeholder for all that matches one of these regular expressions, or has one of these shapes."""
+    for pattern in patterns:
+        text = re.sub(pattern, lambda _: placeholder, text)
+    for kind in kinds:
+        shape = EMAIL if kind == "email" else _SHAPES[kind]
+        text = re.sub(shape, lambda match, kind=kind: placeholder if _is(kind, match[0]) else match[0], text)
+    return text
 
 
 class SecretFilter:
@@ -78,13 +89,16 @@ class SecretFilter:
 
     def _replace_shape(self, match: re.Match[str]) -> str:
         kind = str(match.lastgroup)
-        if kind == "card" and not _has_card_check_digit(match[0]):
-            return match[0]
-        return self._placeholder(kind, match[0])
+        return self._placeholder(kind, match[0]) if _is(kind, match[0]) else match[0]
 
     def _placeholder(self, kind: str, value: str) -> str:
         self._found.add((kind, value))
         return f"[removed:{kind}]"
+
+
+def _is(kind: str, text: str) -> bool:
+    """Whether a text with the shape of a kind is of that kind."""
+    return kind != "card" or _has_card_check_digit(text)
 
 
 def _has_card_check_digit(text: str) -> bool:

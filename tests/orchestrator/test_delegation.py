@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from flotilla_orchestrator.journal.journal import Span
 from support.stage import Played, Stage, answer, call, delegate
 
@@ -146,3 +147,21 @@ async def test_a_team_of_three_levels_works_in_parallel_on_two_of_them_within_it
 def above(played: Played, span: Span) -> Iterator[Span]:
     while found := next((one for one in played.spans if one.span_id == span.parent_id), None):
         yield (span := found)
+
+
+async def test_a_worker_delegates_to_one_that_only_another_playbook_names(stage: Stage) -> None:
+    """Workers are files that all playbooks share, each with its mandate for the run that it works in."""
+    stage.worker("lead", delegates=["helper"], limits={"max_turns": 4})
+    stage.worker("helper", delegates=["specialist"], limits={"max_turns": 4})
+    stage.worker("specialist", "get_ticket")
+    other = {"name": "other", "description": "Another case.", "lead": "specialist", "output": stage.playbook["output"]}
+    stage.write("playbooks/other.yaml", yaml.safe_dump(other))
+    played = await stage.play(
+        {
+            "lead": [delegate(("helper", "look")), answer("{{ results.delegate.reports[0].report }}")],
+            "helper": [delegate(("specialist", "t_2")), {"say": "it is {{ results.delegate.reports[0].report }}"}],
+            "specialist": [call("get_ticket", ticket_id="t_2"), {"say": "of {{ last.customer_id }}"}],
+        }
+    )
+    assert played.run.output == {"answer": "it is of cust_2"}, played.spans
+    assert played.span("get_ticket").parent_id == played.span("specialist").span_id

@@ -322,7 +322,7 @@ class Cli:
                     self._result(call_id, refused, failed=True)
                     continue
                 case _:
-                    pass
+                    arguments = verdict.get("updatedInput", arguments)
             if tool == STRUCTURED:
                 content, failed = self._structured(arguments)
             elif tool in self.options.names("allowedTools"):

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from claude_agent_sdk import InMemorySessionStore
 from flotilla_orchestrator import provider
 from flotilla_orchestrator.fleet.approvals import Approval
+from flotilla_orchestrator.mandates.guardrails import Trigger
 from flotilla_orchestrator.sessions.deadline import Deadline
 from flotilla_orchestrator.sessions.types import CallStatus, Session
 from flotilla_rehearsal.script import Scripts
@@ -61,6 +62,7 @@ class Heard:
     ended: list[tuple[str, CallStatus]] = field(default_factory=list[tuple[str, CallStatus]])
     errors: list[str | None] = field(default_factory=list[str | None])
     waited: list[str] = field(default_factory=list[str])
+    guarded: list[Trigger] = field(default_factory=list[Trigger])
     _names: dict[str, str] = field(default_factory=dict[str, str])
 
     def announce(self, call_id: str, tool: str) -> None:
@@ -70,6 +72,9 @@ class Heard:
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         self._names[call_id] = tool
         self.started.append(tool)
+
+    async def call_guarded(self, call_id: str, triggered: Sequence[Trigger]) -> None:
+        self.guarded += triggered
 
     async def call_waiting(self, call_id: str, approval: Approval) -> None:
         self.waited.append(self._names[call_id])

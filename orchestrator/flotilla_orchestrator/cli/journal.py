@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config.files import load
 from ..errors import Failure
-from .arguments import config_folder, home_folder, open_journal, print_answer, print_json
+from .arguments import config_folder, home_folder, known_run, open_journal, print_answer, print_json
 
 if TYPE_CHECKING:
     from ..journal.allowances import LedgerEntry
@@ -75,11 +75,18 @@ async def stats(arguments: argparse.Namespace) -> int:
 
 
 async def show(arguments: argparse.Namespace) -> int:
+    from ..journal import artifacts
+
+    if arguments.artifact:
+        return await _artifact(arguments)
     run, spans, entries, resume_command = await _found(arguments)
     from ..views.result import as_record, result
 
+    async with await open_journal(arguments, read_only=True) as journal:
+        written = await journal.query(artifacts.listed, run.run_id)
     if arguments.json:
-        print_json(as_record(run, spans, entries) | {"resume_command": resume_command})
+        named = [artifact.facts for artifact in written]
+        print_json(as_record(run, spans, entries) | {"resume_command": resume_command, "artifacts": named})
         return 0
     from rich.console import Console
 
@@ -87,8 +94,27 @@ async def show(arguments: argparse.Namespace) -> int:
     console.print(f"{run.run_id} · {run.playbook} · {run.started_at} · {dict(run.inputs)}", soft_wrap=True)
     console.print(run.task.strip(), style="italic", markup=False)
     console.print(result(run, spans))
+    for artifact in written:
+        line = f"artifact: {artifact.name} · {artifact.size} bytes · {artifact.worker}"
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    if written:
+        console.print(f"text of one: flotilla show {run.run_id} --artifact NAME", style="dim", soft_wrap=True)
     if resume_command:
         console.print(_unattended(resume_command), soft_wrap=True)
+    return 0
+
+
+async def _artifact(arguments: argparse.Namespace) -> int:
+    """Print one as it was written."""
+    from ..journal import artifacts
+
+    async with await open_journal(arguments, read_only=True) as journal:
+        run = await known_run(journal, arguments.run_id)
+        text = await journal.query(artifacts.read, run.run_id, arguments.artifact)
+    if arguments.json:
+        print_json({"run_id": run.run_id, "name": arguments.artifact, "text": text})
+    else:
+        sys.stdout.buffer.write(text.encode())
     return 0
 
 

@@ -9,7 +9,7 @@ from .. import provider
 from ..config.config import Config
 from ..config.fleet import Server
 from ..errors import Failure
-from ..run_request import RunRequest, check_inputs
+from ..run_request import RunRequest, checked_request
 from ..views.plan import Check, plan_of
 from .arguments import environ_of, home_folder, print_json
 
@@ -23,7 +23,7 @@ def show_plan(arguments: argparse.Namespace, config: Config, request: RunRequest
     Raises:
         Failure: the run would refuse its inputs, or what they fill.
     """
-    check_inputs(config, request.playbook, request.task, request.inputs)
+    request, _ = checked_request(config, request)
     environ = environ_of(home_folder(arguments))
     checks = [_model(request, script)]
     for name in config.servers(config.playbooks[request.playbook]):

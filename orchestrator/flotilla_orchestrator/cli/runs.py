@@ -17,7 +17,7 @@ from ..config.config import Config
 from ..config.fields import ROUTER
 from ..config.files import load
 from ..errors import Failure
-from ..run_request import RunRequest, check_inputs, check_task, new_run_id, parse_inputs
+from ..run_request import RunRequest, check_task, checked_request, new_run_id, parse_inputs
 from .approver_token import TOKEN_VARIABLE
 from .arguments import (
     config_folder,
@@ -77,7 +77,7 @@ async def _enqueue(arguments: argparse.Namespace, config: Config, request: RunRe
     """Leave it to `flotilla work`."""
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
-    check_inputs(config, request.playbook, request.task, request.inputs)
+    request, _ = checked_request(config, request)
     from ..runs.queue_worker import enqueue
 
     async with await open_journal(arguments) as journal:
@@ -207,7 +207,7 @@ async def _run_and_show(
     rehearse, yes = request.model == "rehearsal", bool(request.setting["yes"])
     if not rehearse:
         provider.live(os.environ)  # without a credential nothing is begun
-    check_inputs(config, request.playbook, request.task, request.inputs)
+    request, _ = checked_request(config, request)
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     from rich.console import Console
 

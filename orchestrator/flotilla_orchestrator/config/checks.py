@@ -1,5 +1,6 @@
 """What the files of a config folder must say together: names resolve, delegation ends, bounds have a place to hold."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -10,6 +11,7 @@ from pydantic import JsonValue
 
 from .fields import GATE, ROUTER, TOOL_NAME
 from .fleet import Fleet, Rule
+from .guardrails import Guardrail
 from .limits import FleetLimits
 from .playbooks import Playbook, ToolCall
 from .source import Place, SourceFile, SourceFiles
@@ -18,7 +20,11 @@ from .workers import Worker
 
 
 def check(
-    fleet: Fleet | None, source: SourceFile, workers: SourceFiles[Worker], playbooks: SourceFiles[Playbook]
+    fleet: Fleet | None,
+    source: SourceFile,
+    workers: SourceFiles[Worker],
+    playbooks: SourceFiles[Playbook],
+    guardrails: SourceFiles[Guardrail],
 ) -> None:
     """Report what does not fit to the source it is in. Without a valid fleet, its servers' names still count."""
     servers = source.data.get("servers")
@@ -36,11 +42,15 @@ def check(
         _check_playbook(playbook, playbooks.sources[name], workers, (fleet.limits if fleet else FleetLimits()))
         _check_scope(playbook, playbooks.sources[name], workers, names)
     if fleet:
-        _check_mandates(fleet, source, workers, playbooks)
+        _check_mandates(fleet, source, workers, playbooks, guardrails)
 
 
 def _check_mandates(
-    fleet: Fleet, source: SourceFile, workers: SourceFiles[Worker], playbooks: SourceFiles[Playbook]
+    fleet: Fleet,
+    source: SourceFile,
+    workers: SourceFiles[Worker],
+    playbooks: SourceFiles[Playbook],
+    guardrails: SourceFiles[Guardrail],
 ) -> None:
     """What only a mandate can hold must not be written for a server that gets none."""
     none = {name for name, server in fleet.servers.items() if not server.gets_mandates}
@@ -55,13 +65,22 @@ def _check_mandates(
             if call.server in none:
                 playbooks.sources[name].add_problem(("after", called), f"calls after a run {why.format(call.server)}")
     for at, rule in enumerate(fleet.rules):
-        matched = _check_rule(rule, at, source, workers, playbooks)
+        matched = _check_rule(rule, ("rules", at), source, workers, playbooks)
         for server in sorted(none & matched):
             source.add_problem(("rules", at, "tools"), f"rules {why.format(server)}")
+    for name, guardrail in guardrails.models.items():
+        _check_tools(guardrail, guardrails.sources[name], [*fleet.servers, GATE])
+        matched = _check_rule(guardrail, (), guardrails.sources[name], workers, playbooks)
+        for server in sorted(none & matched) if guardrail.in_mandate else ():
+            guardrails.sources[name].add_problem(("tools",), f"guardrails that mandates say {why.format(server)}")
 
 
 def _check_rule(
-    rule: Rule, at: int, source: SourceFile, workers: SourceFiles[Worker], playbooks: SourceFiles[Playbook]
+    rule: Rule | Guardrail,
+    place: Place,
+    source: SourceFile,
+    workers: SourceFiles[Worker],
+    playbooks: SourceFiles[Playbook],
 ) -> set[str]:
     """The servers whose tools it is for."""
     known = {name for playbook in playbooks.models.values() for name in _declared_inputs(playbook)}
@@ -69,13 +88,21 @@ def _check_rule(
     for name in rule.when:
         if closed and name not in known:
             message = f"`when.{name}` is no input of any playbook{did_you_mean(name, known)}"
-            source.add_problem(("rules", at, "when", name), message)
+            source.add_problem((*place, "when", name), message)
     named = {tool for worker in workers.models.values() for tool in worker.tools or ()}
     named |= {call.tool for playbook in playbooks.models.values() for call in playbook.after.values()}
     matched = [TOOL_NAME.fullmatch(tool) for tool in named if rule.matches(tool)]
-    if not matched and not workers.invalid_names:
-        source.add_note(("rules", at), f"no worker has a tool that this rule is for: {', '.join(rule.tools)}")
+    if not matched and not workers.invalid_names and isinstance(rule, Rule):
+        source.add_note(place, f"no worker has a tool that this rule is for: {', '.join(rule.tools)}")
     return {match["server"] for match in matched if match}
+
+
+def _check_tools(guardrail: Guardrail, source: SourceFile, servers: list[str]) -> None:
+    """It may be for tools that no worker has yet, but not for those of a server that is not there."""
+    for at, pattern in enumerate(guardrail.tools):
+        match = re.match(r"mcp__([^*?\[]+?)__", pattern)
+        if match and match[1] not in servers:
+            source.add_problem(("tools", at), f"there is no server `{match[1]}`{did_you_mean(match[1], servers)}")
 
 
 def _check_worker(worker: Worker, source: SourceFile, workers: SourceFiles[Worker], servers: list[str] | None) -> None:

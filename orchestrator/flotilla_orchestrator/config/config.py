@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .fleet import Fleet
+from .fleet import Fleet, Rule
+from .guardrails import Guardrail
 from .playbooks import Playbook
 from .prices import Prices, shipped_prices
 from .workers import Worker
@@ -40,6 +41,12 @@ class Config:
     playbooks: Mapping[str, Playbook]
     notes: tuple[Problem, ...] = ()
     prices: Prices = field(default_factory=shipped_prices)
+    guardrails: tuple[Guardrail, ...] = ()
+
+    @property
+    def rules(self) -> list[Rule]:
+        """Those of `fleet.yaml`, and the guardrails that are about whole tools."""
+        return [*self.fleet.rules, *(guardrail.rule for guardrail in self.guardrails if guardrail.rule)]
 
     def team(self, playbook: Playbook) -> Iterator[Worker]:
         """Whom it gives work to, and everyone whom their tasks can come to, each once."""

@@ -11,13 +11,14 @@ from pydantic_core import ErrorDetails
 from .checks import check
 from .config import Config, ConfigError, Problem
 from .fleet import Fleet
+from .guardrails import Guardrail
 from .playbooks import Playbook
 from .prices import Prices, shipped_prices
 from .source import Place, SourceFile, SourceFiles, read_worker, read_yaml
 from .workers import Worker
 
 Kind = TypeVar("Kind", bound=BaseModel)
-Named = TypeVar("Named", Worker, Playbook)
+Named = TypeVar("Named", Worker, Playbook, Guardrail)
 
 
 def load(folder: Path) -> Config:
@@ -33,14 +34,15 @@ def load(folder: Path) -> Config:
     fleet = _validated(Fleet, source)
     workers = _collect(Worker, _read_folder(folder / "workers", ".md", read_worker), sources)
     playbooks = _collect(Playbook, _read_folder(folder / "playbooks", ".yaml", read_yaml), sources)
-    check(fleet, source, workers, playbooks)
+    guardrails = _collect(Guardrail, _read_folder(folder / "guardrails", ".yaml", read_yaml), sources)
+    check(fleet, source, workers, playbooks, guardrails)
     prices = _load_prices(folder / "prices.yaml", sources)
     problems = [problem for source in sources for problem in sorted(source.problems, key=lambda p: p.line)]
     errors = [problem for problem in problems if problem.kind == "error"]
     if errors or not fleet:
         raise ConfigError(errors)
     notes = tuple(problem for problem in problems if problem.kind == "note")
-    return Config(folder, fleet, workers.models, playbooks.models, notes, prices)
+    return Config(folder, fleet, workers.models, playbooks.models, notes, prices, tuple(guardrails.models.values()))
 
 
 def _load_prices(file: Path, sources: list[SourceFile]) -> Prices:

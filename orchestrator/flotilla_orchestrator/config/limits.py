@@ -30,6 +30,14 @@ class BreakerLimits(FileModel):
     open_s: float = Field(default=60, gt=0, le=86_400, description="how long; then one session may try it")
 
 
+class ArtifactLimits(FileModel):
+    """How much the workers of a run may write for each other."""
+
+    bytes_each: int = Field(default=256 * 1024, ge=1, le=16 * 1024 * 1024, description="of one, in UTF-8")
+    bytes_all: int = Field(default=4 * 1024 * 1024, ge=1, le=256 * 1024 * 1024, description="of all of a run")
+    count: int = Field(default=64, ge=1, le=1000)
+
+
 class FleetLimits(FileModel):
     """What a run, each of its sessions and each model call may use when no file says otherwise."""
 
@@ -40,6 +48,7 @@ class FleetLimits(FileModel):
     retries: int = Field(default=3, ge=0, le=10)
     delegation_depth: int = Field(default=5, ge=1, le=10)
     breaker: BreakerLimits = BreakerLimits()
+    artifacts: ArtifactLimits = ArtifactLimits()
     session_wait_s: float | None = Field(
         default=None,
         ge=0,

@@ -47,6 +47,7 @@ class Worker(FileModel):
     limits: Limits = Limits()
     delegates: list[str] = Field(default=[], description="workers it may delegate to")
     transfers: list[str] = Field(default=[], description="workers it may hand its case over to, for good")
+    artifacts: bool = Field(default=False, description="it may write, read and list the artifacts of its run")
     attempts: int = Field(default=2, ge=1, le=5, description="sessions for a task, where trying again is safe")
     fallback: str | None = Field(default=None, description="the worker that gets the task if this one fails at it")
     prompt: str = Field(min_length=1)

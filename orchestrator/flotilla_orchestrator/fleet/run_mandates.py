@@ -18,6 +18,7 @@ from ..mandates.claims import (
     resolve_scopes,
     worker_details,
 )
+from ..mandates.guardrails import Guardrails
 from .fleet import Fleet
 
 _MARGIN_S = 60  # what a session may take on top of its wall clock, to start and to end
@@ -30,22 +31,23 @@ class RunMandates:
         playbook: whose scope narrows the mandates; None for no scope.
 
     Raises:
-        Failure: `bad_bound`, `bad_rule`, `bad_scope`, `lookup_failed`; `mandates_ignored`: a server that checks no
-            mandates would have to hold one.
+        Failure: `bad_bound`, `bad_rule`, `bad_guardrail`, `bad_scope`, `lookup_failed`; `mandates_ignored`: a server
+            that checks no mandates would have to hold one.
     """
 
     def __init__(
         self, config: Config, fleet: Fleet, facts: RunFacts, playbook: Playbook | None, workers: Iterable[Worker]
     ) -> None:
         self._fleet, self._limits = fleet, config.fleet.limits
-        self._facts, self._rules = facts, config.fleet.rules
+        self._facts, self._rules = facts, config.rules
+        self.guardrails = Guardrails(config.guardrails, facts.inputs)
         self.scopes: Mapping[str, Mapping[str, str]] = resolve_scopes(playbook, facts) if playbook else {}
         self._details = {
             worker.name: {
                 server: self._check_enforced(
                     worker,
                     server,
-                    worker_details(worker, server, facts, config.fleet.rules, fleet.servers[server].tools),
+                    worker_details(worker, server, facts, config.rules, fleet.servers[server].tools, self.guardrails),
                 )
                 for server in worker.servers
             }

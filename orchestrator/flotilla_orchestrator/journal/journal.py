@@ -109,6 +109,7 @@ SPANS = Table(
 TRANSCRIPTS = Table("transcripts", _metadata, Column("session_id", Text))
 LEDGER = Table("ledger", _metadata, Column("run_id", Text))
 STEERING = Table("steering", _metadata, Column("run_id", Text))
+ARTIFACTS = Table("artifacts", _metadata, Column("run_id", Text))
 
 
 class Journal:
@@ -222,7 +223,7 @@ def _delete_run(connection: Connection, run_id: str) -> None:
     sessions = connection.scalars(select(SPANS.c.span_id).where(SPANS.c.run_id == run_id, SPANS.c.kind == "session"))
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))
-    for table in (LEDGER, STEERING, SPANS, RUNS):
+    for table in (LEDGER, STEERING, ARTIFACTS, SPANS, RUNS):
         connection.execute(delete(table).where(table.c.run_id == run_id))
 
 

@@ -5,6 +5,7 @@ Latency is the nearest-rank percentile of what ended so. Costs are at list price
 `spent_usd` leaves out rehearsals, which cost nothing.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,6 +59,7 @@ def stats(connection: Connection, days: float | None, playbook: str | None) -> d
         "sessions": _groups(connection, "worker", workers, *used),
         "calls": _groups(connection, "tool", tools, _count(tools.c.status == "denied", "denied")),
         "approvals": _approvals(connection, tools),
+        "guardrails": _guardrails(connection, wanted),
     }
 
 
@@ -113,6 +115,15 @@ def _approvals(connection: Connection, calls: Subquery) -> dict[str, int]:
         .group_by(calls.c.approval)
     )
     return {row.approval: row.number for row in connection.execute(query.order_by(calls.c.approval))}
+
+
+def _guardrails(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[dict[str, JsonValue]]:
+    """By name and effect, in how many spans a guardrail found what it looks for; few have any."""
+    triggered = SPANS.c.attributes["guardrails"]
+    query = select(triggered).join(RUNS, RUNS.c.run_id == SPANS.c.run_id)
+    rows = connection.scalars(query.where(triggered.as_string().is_not(None), *wanted))
+    counted = Counter((str(one["name"]), str(one["effect"])) for row in rows for one in row)
+    return [{"name": name, "effect": effect, "count": counted[name, effect]} for name, effect in sorted(counted)]
 
 
 def _count(which: ColumnElement[bool], label: str) -> ColumnElement[int]:

@@ -21,9 +21,11 @@ from flotilla_rehearsal import template
 from pydantic import JsonValue
 
 from ..config.fleet import Rule
+from ..config.guardrails import Guardrail
 from ..config.playbooks import Playbook
 from ..config.workers import Worker
 from ..errors import Failure
+from .guardrails import Guardrails
 
 ISSUER = "flotilla"
 MAX_LIFETIME_S = 59 * 60  # servers refuse a lifetime above an hour
@@ -76,7 +78,12 @@ class PlannedFacts(RunFacts):
 
 
 def worker_details(
-    worker: Worker, server: str, facts: RunFacts, rules: Sequence[Rule], tools: Mapping[str, Tool]
+    worker: Worker,
+    server: str,
+    facts: RunFacts,
+    rules: Sequence[Rule],
+    tools: Mapping[str, Tool],
+    guardrails: Guardrails | None = None,
 ) -> list[AuthorizationDetail]:
     """The `authorization_details` of a worker for one of its servers.
 
@@ -88,9 +95,10 @@ def worker_details(
 
     Raises:
         Failure: `bad_bound`: a bound cannot be filled, or no tool takes its argument. `bad_rule`: an approval is wanted
-            of a tool that changes nothing.
+            of a tool that changes nothing. `bad_guardrail`: no tool that it is for takes an argument that it names.
     """
     bounds = _bounds_by_tool(worker, server, facts, tools)
+    _tighten(bounds, server, tools, guardrails or Guardrails())
     found: list[AuthorizationDetail] = []
     for name in worker.tools_on(server):
         effect = rule_effect(f"mcp__{server}__{name}", facts, rules, reads=tools[name].read_only)
@@ -239,6 +247,26 @@ def _bounds_by_tool(
         for name in held:
             bounds[name][argument] = schema
     return bounds
+
+
+def _tighten(
+    bounds: dict[str, dict[str, JsonValue]], server: str, tools: Mapping[str, Tool], guardrails: Guardrails
+) -> None:
+    """Bound what guardrails deny of arguments; one that is bounded has to be given, as any."""
+    for name, held in bounds.items():
+        for guardrail, argument, schema in guardrails.denied_arguments(f"mcp__{server}__{name}"):
+            if argument in tools[name].schema.get("properties", {}):
+                known, denied = held.get(argument), cast("dict[str, JsonValue]", {"not": schema})
+                bound = known if isinstance(known, dict) else {}
+                held[argument] = {"allOf": [bound, denied]} if "not" in bound else {**bound, **denied}
+            elif not _takes(argument, guardrail, server, tools):
+                message = f"{guardrail.name}: no tool of {server} that it is for takes an argument `{argument}`."
+                raise Failure("bad_guardrail", message, "Correct `arguments` in the guardrail's file.")
+
+
+def _takes(argument: str, guardrail: Guardrail, server: str, tools: Mapping[str, Tool]) -> bool:
+    matched = (tool for name, tool in tools.items() if guardrail.matches(f"mcp__{server}__{name}"))
+    return any(argument in tool.schema.get("properties", {}) for tool in matched)
 
 
 def _resolve_scope(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:

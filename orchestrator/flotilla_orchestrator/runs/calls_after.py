@@ -51,8 +51,9 @@ async def _make_call(
     try:
         # The span keeps when it began, so a process that takes the run up says the same.
         of_run: JsonValue = {"id": workflow_id(), "ended_at": span.started_at}
-        arguments = _render(call, {**known, "run": of_run})
-        span.attributes["arguments"] = arguments
+        checked = context.guardrails.check_call(call.tool, _render(call, {**known, "run": of_run}), "output")
+        span.attributes |= {"arguments": checked.value, **checked.attributes}
+        arguments = checked.require()
         await step(f"after-{name}", _call, context, lookups, call, arguments, key)
     except Failure as failure:
         span.attributes["error"] = failure.as_dict()

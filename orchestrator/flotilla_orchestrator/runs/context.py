@@ -12,6 +12,7 @@ from ..config.workers import Worker
 from ..fleet.run_mandates import RunMandates
 from ..journal.ledger import Ledger
 from ..mandates.claims import RunFacts
+from ..mandates.guardrails import Guardrails
 from ..run_request import RunRequest
 from ..sessions.agent import Agent, RunResources
 from ..sessions.deadline import Deadline
@@ -30,6 +31,8 @@ class RunContext:
         self.playbook = resources.config.playbooks[request.playbook]
         self.limits = self.playbook.limits.with_defaults(resources.config.fleet.limits.run)
         self.ledger = Ledger(resources.journal.database)
+        self.guardrails = Guardrails(resources.config.guardrails, request.inputs)
+        steering.redact = self._redacted
         self._mandates: RunMandates | None = None
         self._deadlines: dict[str, Deadline] = {}
 
@@ -67,6 +70,10 @@ class RunContext:
         if self.steering.cancelled:
             self.expire_deadlines()
         return found
+
+    def _redacted(self, message: str) -> str:
+        checked = self.guardrails.check("input", message)
+        return f"(held back: {checked.refusal.message})" if checked.refusal else checked.value
 
     def expire_deadlines(self) -> None:
         """There is no time left for anything that is at work here."""

@@ -7,6 +7,7 @@ from flotilla_kit.effects import faults
 from ..durable.workflow import Workflow, step
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure
+from ..journal import artifacts
 from ..journal.allowances import Allowance, Reservation
 from ..journal.journal import span_id_for
 from ..sessions.call_recorder import call_span_id
@@ -52,7 +53,11 @@ async def run_tasks(
     faults.point("workers_started")
     results = [await handle.result() for handle in handles]
     faults.point("reported")
-    return [report_of(task, result) for task, result in zip(tasks, results, strict=True)]
+    written = await context.resources.journal.query(artifacts.listed, context.request.run_id)
+    return [
+        report_of(task, result, [artifact for artifact in written if artifact.belongs_to(name)])
+        for name, task, result in zip(names, tasks, results, strict=True)
+    ]
 
 
 async def run_transfer(

@@ -1,5 +1,6 @@
 """Runs a playbook in this process, from its beginning or from where another process has left it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..config.config import Config
@@ -11,7 +12,7 @@ from ..durable.workflow import Handle
 from ..durable.workflow_store import FollowUp, database_url, version_of
 from ..errors import Failure
 from ..journal.journal import Journal, Run, Status
-from ..run_request import RunRequest, check_inputs
+from ..run_request import RunRequest, checked_request
 from .context import OpenResources, RunContexts
 from .process import RunProcess, process_entered
 from .retries import run_agent
@@ -37,9 +38,12 @@ async def run_playbook(
         follow: instead, one more turn of its lead.
 
     Raises:
-        Failure: `invalid_input`; nothing was started or recorded. `run_active`: another process is at work on it.
+        Failure: `invalid_input`, `denied_by_guardrail`; nothing was started or recorded. `run_active`: another process
+            is at work on it.
     """
-    check_inputs(config, request.playbook, request.task, request.inputs)
+    request, text = checked_request(config, request, follow and follow.text)
+    if follow and text:
+        follow = replace(follow, text=text)
     url, run_id = database_url(home), request.run_id
     try:
         with lease(home, url, run_id):

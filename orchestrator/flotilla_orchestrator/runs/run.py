@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flotilla_kit.effects import faults
@@ -11,6 +12,7 @@ from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..fleet.lookups import look_up
 from ..journal.journal import Run, Span, Status, span_id_for
+from ..mandates.guardrails import Trigger, merged
 from ..run_request import RunRequest
 from .agent_session import internal_error
 from .agent_task import AgentTask
@@ -46,13 +48,16 @@ async def _run_recorded(request: RunRequest, text: str | None) -> Status:
     await journal.begin_run(record)
     span = Span(request.run_id, None, "run", request.playbook, {"model": request.model}, span_id_for(request.run_id))
     await journal.begin(span)
+    _note(span, request.guardrails)
     record.status = "interrupted"  # unless the block gets to its end
     try:
         async with process().contexts.use(request) as context:
             span.attributes["version"] = context.playbook.version
             lookups = await _lookups(context)
-            record.output = await _result(context, span, lookups, text)
-            await make_calls_after(context, span, lookups, text or request.task, record.output)
+            output = context.guardrails.check("output", await _result(context, span, lookups, text))
+            _note(span, output.triggered)
+            record.output = output.require()
+            await make_calls_after(context, span, lookups, text or request.task, output.value)
         record.status = "ok"
     except Failure as failure:
         record.status, record.error = status_of(failure), failure.as_dict()
@@ -64,6 +69,11 @@ async def _run_recorded(request: RunRequest, text: str | None) -> Status:
         await journal.end(span, record.status)
         await journal.end_run(record)
     return record.status
+
+
+def _note(span: Span, triggered: Sequence[Trigger]) -> None:
+    if triggered:
+        span.attributes["guardrails"] = merged(span.attributes.get("guardrails"), triggered)
 
 
 async def _result(context: RunContext, span: Span, lookups: JsonObject, text: str | None) -> JsonObject:

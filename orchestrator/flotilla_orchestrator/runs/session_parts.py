@@ -1,17 +1,21 @@
 """A part of a session: up to the next call that has to be waited for, or to its end, in whichever process."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import SessionKey
 from flotilla_kit.effects import faults
 
+from ..config.schemas import schema_problem
 from ..durable.workflow import workflow, workflow_id
 from ..errors import Failure
+from ..journal.artifacts import Author
 from ..journal.journal import Span, session_id
+from ..sessions.artifact_tools import ArtifactTools
 from ..sessions.call_recorder import CallRecorder
 from ..sessions.session import run_session, work_folder
 from ..sessions.transcript import Transcript
@@ -38,9 +42,24 @@ async def session_part(agent_task: AgentTask, so_far: SessionResult, prompt: str
             span = await context.resources.journal.span(agent_task.span_id)
             assert span, "it began before its first part"
             faults.point("part_begins")
-            return await _SessionPart(context, agent_task, span, so_far).run(prompt)
+            result = await _SessionPart(context, agent_task, span, so_far).run(prompt)
+            return _guarded(context, context.agent(agent_task).output, result)
         except Failure as failure:
             return SessionResult(failure=failure)
+
+
+def _guarded(context: RunContext, schema: Mapping[str, Any] | None, result: SessionResult) -> SessionResult:
+    """The result as its lead, other steps and people may see it."""
+    checked = context.guardrails.check("output", {"text": result.text, "structured": result.structured})
+    if not checked.triggered:
+        return result
+    text, structured, failure = checked.value["text"], checked.value["structured"], result.failure
+    if not result.pending_call:
+        failure = failure or checked.refusal
+        if structured is not None and schema and not failure and (problem := schema_problem(structured, schema)):
+            failure = Failure("invalid_output", f"Redacted, the result does not fit its schema: {problem}")
+    structured = None if failure else structured
+    return replace(result, text=text, structured=structured, failure=failure, guardrails=checked.triggered)
 
 
 async def inbox_of(context: RunContext, agent_task: AgentTask) -> RunInbox:
@@ -144,7 +163,12 @@ class _SessionPart:
         if resumed_call and (call is None or call["id"] != resumed_call.tool_use_id):
             resumed_call = None  # an earlier process went on with it
         session = self._agent.session(
-            self._store, turns, usd, await self._context.deadline_of(self._task.span_id), resumed_call
+            self._store,
+            turns,
+            usd,
+            await self._context.deadline_of(self._task.span_id),
+            resumed_call,
+            self._artifacts(),
         )
         if transcript.has_prompt and not resumed_call:
             session = replace(
@@ -160,6 +184,13 @@ class _SessionPart:
             wait=self._waits.wait,
             wait_s=self._wait_s,
         )
+
+    def _artifacts(self) -> ArtifactTools | None:
+        resources, worker = self._context.resources, self._context.worker(self._task)
+        if not worker.artifacts:
+            return None
+        author = Author(self._task.request.run_id, worker.name, workflow_id().rpartition("#")[0])
+        return ArtifactTools(resources.journal, author, resources.config.fleet.limits.artifacts)
 
 
 @asynccontextmanager

@@ -1,8 +1,14 @@
 """What the journal is told of a session that has ended, and what its lead is told of it."""
 
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure
+from ..journal.artifacts import Artifact
 from ..journal.journal import Span, Status
+from ..mandates.guardrails import merged
 from ..sessions.delegation_tools import MAX_REPORT_CHARS, Task
 from ..sessions.types import SessionResult
 from .context import RunContext
@@ -34,12 +40,16 @@ def status_of(failure: Failure | None) -> Status:
 
 
 def copy_usage(span: Span, result: SessionResult) -> None:
+    if result.guardrails:
+        span.attributes["guardrails"] = merged(span.attributes.get("guardrails"), result.guardrails)
     if result.turns or not span.turns:
         span.turns, span.cost_usd = result.turns, result.cost_usd
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens
 
 
-def report_of(task: Task, result: SessionResult) -> JsonObject:
+def report_of(task: Task, result: SessionResult, written: Sequence[Artifact]) -> JsonObject:
+    """What a lead hears of a task; what was written for it is named and not pasted."""
+    named: list[JsonValue] = [{"name": artifact.name, "bytes": artifact.size} for artifact in written]
     return {
         "worker": task.worker,
         "status": "failed" if result.failure else "ok",
@@ -47,5 +57,6 @@ def report_of(task: Task, result: SessionResult) -> JsonObject:
         "turns": result.turns,
         "cost_usd": result.cost_usd,
         "error": result.failure.as_dict() if result.failure else None,
+        **({"artifacts": named} if named else {}),
         **({"done": [*result.side_effects]} if result.failure else {}),
     }

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import JsonValue
 
-from ..config.fields import TOOL_NAME
+from ..config.fields import GATE, TOOL_NAME
 from ..durable.workflow_store import JsonObject
 from ..journal.journal import Span
 from .context import RunContext
@@ -45,8 +45,10 @@ def _descendants(spans: Sequence[Span], sessions: Collection[str]) -> Iterator[S
 
 
 def _reads_only(context: RunContext, call: Span) -> bool:
-    """What no server is known to offer is taken to change something."""
+    """What no server is known to offer is taken to change something; artifacts can be written again."""
     name = TOOL_NAME.fullmatch(str(call.attributes.get("tool")))
+    if name and name["server"] == GATE:
+        return True
     server = context.resources.fleet.servers.get(name["server"]) if name else None
     tool = server.tools.get(name["tool"]) if server and name else None
     return tool is not None and tool.read_only

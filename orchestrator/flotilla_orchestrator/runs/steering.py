@@ -25,6 +25,8 @@ class Steering:
         self._running.set()
         self._messages: list[SteeringEvent] = []
         self.on_cancel: Callable[[], None] | None = None
+        self.redact: Callable[[str], str] = str
+        """What a message is to those it is for."""
 
     @property
     def paused(self) -> bool:
@@ -98,7 +100,7 @@ class RunInbox:
             return ""
         words = self._steering.messages(self._delivered)
         self._delivered |= {word.seq for word in words}
-        return "\n".join(f"{_message_mark(word)} {word.text}" for word in words)
+        return "\n".join(f"{_message_mark(word)} {self._steering.redact(word.text)}" for word in words)
 
 
 def _message_mark(word: SteeringEvent) -> str:

@@ -50,6 +50,7 @@ class _Steps:
         self._context, self._span, self._lookups, self._playbook = context, span, lookups, playbook
         self._running: dict[str, Handle[Any]] = {}
         self._done: dict[str, StepResult] = {}
+        self._guarded: dict[str, JsonObject] = {}  # by step: attributes for its span
 
     async def run(self) -> JsonObject:
         failed: Failure | None = None
@@ -108,7 +109,7 @@ class _Steps:
         agent_task = AgentTask(
             *(request, self._lookups, span_id_for(name), parent_span_id, None, one_step.worker, task, allowance),
             output_schema=one_step.output,
-            span_attributes={"step": one_step.id},
+            span_attributes={"step": one_step.id, **self._guarded.get(one_step.id, {})},
             max_attempts=_MAX_ATTEMPTS if one_step.on_error == "retry" else None,
         )
         return await run_agent.start(name, agent_task)
@@ -130,7 +131,9 @@ class _Steps:
         if not text.strip() or len(text) > MAX_TASK_CHARS:
             message = f"Filled in, it has {len(text)} characters; it must have 1 to {MAX_TASK_CHARS}."
             return Failure("bad_template", message, "Read summaries, or less of the outputs.")
-        return text
+        checked = self._context.guardrails.check("input", text)
+        self._guarded[one_step.id] = checked.attributes
+        return checked.refusal or checked.value
 
     def _render(self, value: JsonValue, done: list[str]) -> Any:
         steps = {step_id: self._done[step_id].template_values for step_id in done}

@@ -19,6 +19,7 @@ from ..fleet.fleet import Fleet
 from ..fleet.run_mandates import RunMandates
 from ..journal.journal import Journal, session_id
 from ..provider import Provider
+from .artifact_tools import WRITE, ArtifactTools
 from .deadline import Deadline
 from .decisions import Notify
 from .delegation_tools import DelegationTools
@@ -76,6 +77,7 @@ class Agent:
         usd: float,
         deadline: Deadline,
         decided: PendingCall | None,
+        artifacts: ArtifactTools | None = None,
     ) -> Session:
         """What it may use of its session now, with fresh mandates."""
         worker, fleet, model = self._worker, self._resources.config.fleet, self.model
@@ -88,11 +90,13 @@ class Agent:
             prompt=self._prompt,
             model=model,
             fallback_model=fleet.models.fallbacks.get(model),
-            grants=frozenset([*granted, *(delegation.names if delegation else ())]),
+            grants=frozenset(
+                [*granted, *(delegation.names if delegation else ()), *(artifacts.names if artifacts else ())]
+            ),
             hidden=self._mandates.hidden_tools(worker),
             approvals={tool: self.approvals_of(server) for tool in granted if (server := self._approval_server(tool))},
             servers={name: self._server_config(name) for name in worker.servers},
-            gate_tools=delegation.tools() if delegation else [],
+            gate_tools=[*(delegation.tools() if delegation else ()), *(artifacts.tools() if artifacts else ())],
             delegation=delegation,
             output_schema=self.output,
             max_turns=turns,
@@ -104,8 +108,11 @@ class Agent:
             folder=self._resources.folder,
             store=store,
             resumed_call=decided,
-            changing_tools=frozenset(tool for tool in granted if not self._reads_only(tool)),
+            changing_tools=frozenset(
+                [*(tool for tool in granted if not self._reads_only(tool)), *([WRITE] if artifacts else ())]
+            ),
             renew_at=time.monotonic() + lifetime_s - min(_RENEW_S, lifetime_s / 4),
+            guardrails=self._mandates.guardrails,
             prices=self._resources.config.prices,
             on_message=self._resources.on_message,
         )

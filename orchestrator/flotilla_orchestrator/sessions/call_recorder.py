@@ -1,6 +1,6 @@
 """Records an agent's tool calls as spans, from the moment it asks for one, over whatever has to be waited for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -9,6 +9,8 @@ from ..config.fields import GATE, TOOL_NAME
 from ..fleet.approvals import Approval
 from ..fleet.circuit_breaker import CircuitBreaker, is_outage
 from ..journal.journal import Journal, Span, Status, now, span_id_for
+from ..mandates.guardrails import Trigger, merged
+from .artifact_tools import recorded_arguments
 from .delegation_tools import DELEGATE, TRANSFER
 from .types import CallStatus
 
@@ -31,7 +33,11 @@ class CallRecorder:
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         kind = "delegate" if tool in (DELEGATE, TRANSFER) else "tool"
-        attributes: dict[str, JsonValue] = {"tool": tool, "arguments": arguments, "tool_use_id": call_id}
+        attributes: dict[str, JsonValue] = {
+            "tool": tool,
+            "arguments": recorded_arguments(tool, arguments),
+            "tool_use_id": call_id,
+        }
         name = tool.rsplit("__", 1)[-1]
         span = Span(
             self._session.run_id,
@@ -42,6 +48,11 @@ class CallRecorder:
             span_id=call_span_id(self._session.span_id, call_id),
         )
         self._spans[call_id] = await self._journal.begin(span)
+
+    async def call_guarded(self, call_id: str, triggered: Sequence[Trigger]) -> None:
+        if span := await self._span(call_id):
+            span.attributes["guardrails"] = merged(span.attributes.get("guardrails"), triggered)
+            await self._journal.change(span)
 
     async def call_waiting(self, call_id: str, approval: Approval) -> None:
         await self._record_approval(call_id, "waiting", approval)

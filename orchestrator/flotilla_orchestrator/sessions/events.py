@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from claude_agent_sdk import (
@@ -22,11 +22,15 @@ from claude_agent_sdk import (
 )
 from flotilla_kit.effects import faults
 
+from ..config.guardrails import Side
 from ..config.prices import Tokens
 from ..config.schemas import schema_problem
 from ..errors import Failure
+from ..mandates.guardrails import Checked
+from .artifact_tools import WRITE
 from .call_gate import CallGate
 from .deadline import RunningTime
+from .delegation_tools import DELEGATE, TRANSFER
 from .outcome import SEE_LOG, failure_of
 from .transcript import STRUCTURED_OUTPUT
 from .types import (
@@ -42,6 +46,8 @@ from .types import (
 )
 from .usage import used_in
 
+# What a call hands on is an input of others, or an output that others read.
+_PASSED_ON: dict[str, Side] = {DELEGATE: "input", TRANSFER: "input", WRITE: "output"}
 _INTERRUPT_S = 3  # how long an interrupted session may take to say what it has cost
 
 
@@ -80,9 +86,10 @@ class SessionEvents:
         tool, arguments, call_id = requested["tool_name"], requested["tool_input"], requested["tool_use_id"]
         if tool == STRUCTURED_OUTPUT and self.session.output_schema:
             return {}
-        await self._call_started(call_id, tool, arguments)
+        checked = self._checked(tool, arguments)
+        await self._call_started(call_id, tool, checked)
         faults.point("call_asked")
-        verdict = self._refusal(tool) or await self._gate.check(tool, arguments, call_id)
+        verdict = checked.refusal or self._refusal(tool) or await self._gate.check(tool, checked.value, call_id)
         if isinstance(verdict, PendingApproval):
             await self.observer.call_waiting(call_id, verdict.approval)
         if verdict is not None and not isinstance(verdict, Failure):
@@ -94,7 +101,7 @@ class SessionEvents:
             verdict = Failure("not_recorded", "The call could not be recorded; it was not made.", retryable=True)
         if verdict is None:
             faults.point("call_allowed")
-            return {}
+            return {} if checked.value == arguments else _redacted(checked.value)
         await self._call_ended(call_id, "denied", verdict.code)
         return {
             "hookSpecificOutput": {
@@ -187,14 +194,24 @@ class SessionEvents:
         """A call that the CLI refused before any hook heard of it, because no such tool is on offer."""
         requested = self._requested.get(result_block.tool_use_id)
         if requested and requested.name != STRUCTURED_OUTPUT and requested.id not in self._announced:
-            await self._call_started(requested.id, requested.name, requested.input)
-            await self._call_ended(requested.id, "denied", "unknown_tool")
+            checked = self._checked(requested.name, requested.input)
+            await self._call_started(requested.id, requested.name, checked)
+            await self._call_ended(requested.id, "denied", checked.refusal.code if checked.refusal else "unknown_tool")
 
-    async def _call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
+    def _checked(self, tool: str, arguments: dict[str, Any]) -> Checked:
+        checked = self.session.guardrails.check_call(tool, arguments, _PASSED_ON.get(tool))
+        if tool in self.session.changing_tools:
+            return checked
+        # An approval is of an effect: nobody is asked about a tool that has none.
+        return replace(checked, triggered=[one for one in checked.triggered if one["effect"] != "ask"])
+
+    async def _call_started(self, call_id: str, tool: str, checked: Checked) -> None:
         if call_id in self._announced:
             return
         self._announced.add(call_id)
-        await self.observer.call_started(call_id, tool, arguments)
+        await self.observer.call_started(call_id, tool, checked.value)
+        if checked.triggered:
+            await self.observer.call_guarded(call_id, checked.triggered)
         self._open.add(call_id)
 
     async def _call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
@@ -236,3 +253,14 @@ class SessionEvents:
             self.fail(Failure("invalid_output", f"The result of {self.session.agent}: {problem}"))
             return
         self.result.structured = output
+
+
+def _redacted(arguments: dict[str, Any]) -> HookJSONOutput:
+    """The call is made with these arguments."""
+    return {
+        "hookSpecificOutput": {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": "allow",
+            "updatedInput": arguments,
+        }
+    }

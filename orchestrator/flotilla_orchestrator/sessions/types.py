@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from ..config.prices import Prices, shipped_prices
 from ..errors import Failure
 from ..fleet.approvals import Approval, Approvals
+from ..mandates.guardrails import Guardrails, Trigger
 from .deadline import Deadline
 from .delegation_tools import DelegationTools, Task
 
@@ -26,6 +27,10 @@ class CallObserver(Protocol):
     """Hears of each tool call as it happens."""
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None: ...
+
+    async def call_guarded(self, call_id: str, triggered: Sequence[Trigger]) -> None:
+        """Guardrails found in it what they look for."""
+        ...
 
     async def call_waiting(self, call_id: str, approval: Approval) -> None:
         """A person has to approve it first; it ends, or runs and ends, when the session goes on."""
@@ -139,6 +144,7 @@ class Session:
     """Full names of the tools that may change something: a call of one is made once it is `recorded`."""
     wait_until_recorded: Callable[[str], Awaitable[bool]] = _always_recorded
     """Whether a call is in the transcript for good."""
+    guardrails: Guardrails = field(default_factory=Guardrails)
     inbox: Inbox = EmptyInbox()
     wait: Callable[[PendingCall], Awaitable[PendingCall | None]] = _no_wait
     """Waits for what a call needs while its session lives: the call decided or reported, or None, and the session ends
@@ -176,6 +182,8 @@ class SessionResult:
     pending_pause: PendingPause | None = None
     side_effects: list[dict[str, JsonValue]] = field(default_factory=list[dict[str, JsonValue]])
     """Of a task that failed: the calls by which something was, or may have been, changed."""
+    guardrails: list[Trigger] = field(default_factory=list[Trigger])
+    """What guardrails found in what came out."""
 
     @property
     def pending_call(self) -> PendingCall | None:
@@ -194,4 +202,5 @@ class SessionResult:
             output_tokens=self.output_tokens + later.output_tokens,
             duration_s=self.duration_s + later.duration_s,
             model=later.model or self.model,
+            guardrails=self.guardrails + [trigger for trigger in later.guardrails if trigger not in self.guardrails],
         )

@@ -141,7 +141,7 @@ def plan_of(config: Config, request: RunRequest, checks: Sequence[Check]) -> Run
         delegation_depth=config.fleet.limits.delegation_depth,
         lookups=[_call(name, call, facts) for name, call in playbook.lookups.items()],
         after=[
-            replace(_call(name, call, facts), rule=rule_effect(call.tool, facts, config.fleet.rules, reads=False))
+            replace(_call(name, call, facts), rule=rule_effect(call.tool, facts, config.rules, reads=False))
             for name, call in playbook.after.items()
         ],
         bound=_bound(config, playbook),
@@ -193,13 +193,13 @@ def _mandate(
     denied: list[str] = []
     for name in worker.tools_on(server):
         tool = f"mcp__{server}__{name}"
-        effect = rule_effect(tool, facts, config.fleet.rules, reads=False)
+        effect = rule_effect(tool, facts, config.rules, reads=False)
         if effect == "deny":
             denied.append(name)
         elif effect is None:
             tools.append(PlannedTool(name, "server's rule"))
         else:
-            named = any(tool in rule.tools and rule.holds(facts.inputs) for rule in config.fleet.rules)
+            named = any(tool in rule.tools and rule.holds(facts.inputs) for rule in config.rules)
             tools.append(PlannedTool(name, "always" if named else "of changes"))
     mandates = config.fleet.servers[server].gets_mandates
     return PlannedMandate(server, mandates, scope, filled_bounds(worker, server, facts), tools, denied)

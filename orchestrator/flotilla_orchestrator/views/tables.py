@@ -51,11 +51,13 @@ def stats_tables(stats: Mapping[str, Any]) -> RenderableType:
     turns: Column = ("TURNS", lambda row: str(row["turns"]))
     tokens: Column = ("TOKENS", lambda row: f"{row['input_tokens']} → {row['output_tokens']}")
     approvals = ", ".join(f"{count} {state}" for state, count in stats["approvals"].items()) or "none asked for"
+    guardrails = ", ".join(f"{one['count']} {one['name']} ({one['effect']})" for one in stats["guardrails"])
     return Group(
         _groups("PLAYBOOK", "RUNS", stats["runs"], [*ends, spent, really]),
         _groups("WORKER", "SESSIONS", stats["sessions"], [*ends, turns, tokens, spent]),
         _groups("TOOL", "CALLS", stats["calls"], [*ends, ("DENIED", lambda row: str(row["denied"]))]),
         Text(f"approvals: {approvals}"),
+        *([Text(f"guardrails: {guardrails}")] if guardrails else []),
         Text(
             "Costs are at list prices; what was spent leaves out rehearsals. Waiting for people is in no call.", "dim"
         ),

@@ -14,7 +14,7 @@ from .result import totals
 from .trace_graph import HEIGHT, WIDTH, Graph
 from .trace_rows import problem, rows
 from .trace_timeline import Timeline
-from .values import cost, duration, value_text
+from .values import cost, duration, guardrails_text, value_text
 
 
 def page(run: Run, spans: Sequence[Span], resume_command: str | None = None) -> str:
@@ -30,7 +30,7 @@ def page(run: Run, spans: Sequence[Span], resume_command: str | None = None) -> 
         lstrip_blocks=True,
     )
     environment.filters |= {"sha256": _sha256, "duration": duration, "cost": cost}
-    environment.filters |= {"pretty": _pretty, "written": value_text}
+    environment.filters |= {"pretty": _pretty, "written": value_text, "guarded": guardrails_text}
     shown = rows(run, spans)
     # The run's own clock sets the limits: another one that is an hour off would push all else to the edge.
     whole = next((row.seconds for row in shown if row.span.kind == "run"), max((row.end for row in shown), default=0))

@@ -6,7 +6,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ..journal.journal import Span, seconds_between
-from .values import cost, duration, error_text, one_line
+from .values import cost, duration, error_text, guardrails_text, one_line
 
 MARKS = {
     "queued": ("⋯", "dim"),
@@ -58,6 +58,8 @@ def span_label(span: Span) -> Text:
     circuit = span.attributes.get("circuit")
     if isinstance(circuit, dict) and circuit["state"] == "open":
         label.append(f"  circuit of {circuit['server']} opened", "bold red")
+    if found := guardrails_text(span.attributes.get("guardrails")):
+        label.append(f"  {found}", "bold yellow")
     match span.kind:
         case "run":
             label.append(f"  {span.run_id} · model: {span.attributes['model']}", "dim")

@@ -45,6 +45,13 @@ def error_text(error: JsonValue) -> str:
     return one_line(f"{error['code']}: {error['message']}" if isinstance(error, dict) else str(error), 120)
 
 
+def guardrails_text(triggered: JsonValue) -> str:
+    """`guardrail cards (redact), no-deletes (deny)`; empty if none found anything."""
+    found = triggered if isinstance(triggered, list) else []
+    named = [f"{one['name']} ({one['effect']})" for one in found if isinstance(one, dict)]
+    return f"guardrail {', '.join(named)}" if named else ""
+
+
 def one_line(text: str, limit: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
