@@ -41,7 +41,7 @@ def database_url(home: Path) -> str:
 
 
 def version_of(run_id: str) -> str:
-    """Of a run at a terminal: one of its own, so that no other process takes what of it is to be taken up."""
+    """Of a run at a terminal: one of its own, so that no other process resumes its workflows."""
     return f"{VERSION}.{run_id}"
 
 
@@ -57,7 +57,7 @@ def migrate(url: str) -> None:
 
 @contextmanager
 def workflow_client(url: str) -> "Generator[DBOSClient]":
-    """What is kept of workflows, for a process that runs none."""
+    """A client of the workflow store, for a process that runs no workflow."""
     from dbos import DBOSClient
 
     migrate(url)
@@ -92,7 +92,7 @@ def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp
     """A turn that follows after all that there were.
 
     Raises:
-        Failure: `run_forgotten`: nothing of the run is kept that could go on.
+        Failure: `run_forgotten`: its workflows have been removed.
     """
     with workflow_client(url) as client:
         found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
@@ -103,7 +103,7 @@ def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp
 
 
 def _arguments_of(workflow: "WorkflowStatus") -> tuple[RunRequest, *tuple[str, ...]]:
-    """What it was given: an order, and of a further turn its text."""
+    """Its arguments: the request, and of a further turn its text."""
     assert workflow.input, "it was asked for"
     request, *text = workflow.input["args"]
     return adapter_of(RunRequest).validate_python(request), *text
@@ -118,5 +118,5 @@ def delete_workflows(url: str, run_id: str) -> None:
 
 @cache
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """How values of a type become JSON, and are made of it again."""
+    """Converts values of a type to JSON and back."""
     return TypeAdapter(kind)
