@@ -10,7 +10,7 @@ from pathlib import Path
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 well, 1 the run failed, 2 wrong use or config, or no credential, 130 interrupted."""
     arguments = _parser().parse_args(argv)
-    # Starting makes hardly any garbage: at Python's 700, looking for some took a fifth of it.
+    # A start makes hardly any garbage: with Python's threshold of 700 the collector took a fifth of its time.
     gc.set_threshold(50_000, 20, 20)
     from .cli import commands
 
@@ -36,17 +36,17 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--home", type=Path, help="folder for local data (default: FLOTILLA_HOME, else the platform's)")
     scripted = argparse.ArgumentParser(add_help=False)
     scripted.add_argument(
-        "--record", type=Path, metavar="FILE", help="write what the models said as a rehearsal script"
+        "--record", type=Path, metavar="FILE", help="record the models' answers as a rehearsal script"
     )
     scripted.add_argument("--script", type=Path, metavar="FILE", help="rehearse this script, such as a recording")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     demo = commands.add_parser(
-        "demo", parents=[common, scripted], help="play a playbook's example on the sample company"
+        "demo", parents=[common, scripted], help="run a playbook's example on the sample company"
     )
     demo.add_argument("playbook", nargs="?", default="billing-dispute")
     demo.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="in place of the example's")
-    demo.add_argument("--later", action="store_true", help="then the case that follows it, on what the first has left")
+    demo.add_argument("--later", action="store_true", help="then its follow-up case, on the data of the first")
     demo.add_argument("--live", action="store_true", help="with Claude instead of the scripted model; costs money")
 
     run = commands.add_parser("run", parents=[common, scripted], help="run a playbook on your own case and data")
@@ -67,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--concurrency", type=_positive, metavar="N", help="sessions at once, of all workers (default: fleet.yaml's)"
     )
     _add_service(commands.add_parser, common)
-    resume = commands.add_parser(
-        "resume", parents=[common], help="let a paused run go on, and take up one whose process has ended"
-    )
+    resume = commands.add_parser("resume", parents=[common], help="resume a paused run, or one whose process has ended")
     resume.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
     follow = commands.add_parser("follow", parents=[common], help="give the lead of a run that has ended one more turn")
     follow.add_argument("run_id", metavar="RUN")
@@ -79,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     pause.add_argument("run_id", metavar="RUN")
     cancel = commands.add_parser("cancel", parents=[common], help="end a run; what was done before stays done")
     cancel.add_argument("run_id", metavar="RUN")
-    tell = commands.add_parser("tell", parents=[common], help="say something to the lead of a run that is at work")
+    tell = commands.add_parser("tell", parents=[common], help="send a message to the lead of a run that is at work")
     tell.add_argument("run_id", metavar="RUN")
     tell.add_argument("task", nargs="?", metavar="TEXT", help="what you want it to know")
     tell.add_argument("--task-file", type=Path, metavar="FILE", help="read it from a text file")
@@ -100,13 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     approvals.add_argument("--server", metavar="NAME", help="one of fleet.yaml (default: all of them)")
     approvals.add_argument("--url", help="where the server is, if not where fleet.yaml says")
     approvals.add_argument("--key", type=Path, metavar="FILE", help="your private key; else FLOTILLA_APPROVER_KEY")
-    approvals.add_argument("--reason", default="", help="told to whoever asked (with reject)")
+    approvals.add_argument("--reason", default="", help="for whoever asked (with reject)")
     approvals.add_argument("--confirm", metavar="TEXT", help="the amount, or the tool's name, where no terminal asks")
     decide = commands.add_parser("decide", parents=[common], help="answer what a step of a run asks")
     decide.add_argument("run_id", metavar="RUN", help="`last`: the last one")
     decide.add_argument("step", metavar="STEP")
     decide.add_argument("action", nargs="?", choices=["show", "approve", "reject"], default="show")
-    decide.add_argument("--reason", default="", help="told to the steps that need it, and kept")
+    decide.add_argument("--reason", default="", help="recorded, and given to the steps that need it")
     decide.add_argument("--confirm", metavar="STEP", help="to approve where no terminal asks: the step once more")
     keys = commands.add_parser("keys", parents=[common], help="the keys that sign mandates for servers elsewhere")
     keys.add_argument("action", nargs="?", choices=["list", "rotate", "retire"], default="list")
@@ -115,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     mandate.add_argument("worker")
     mandate.add_argument("--playbook", metavar="NAME", help="default: the only one that the worker is in")
     mandate.add_argument("--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the playbook")
-    runs = commands.add_parser("runs", parents=[common], help="list runs, newest first; with --prune forget old ones")
+    runs = commands.add_parser("runs", parents=[common], help="list runs, newest first; with --prune remove old ones")
     states = ["queued", "running", "waiting", "paused", "ok", "failed", "interrupted", "cancelled"]
     runs.add_argument("--state", choices=states)
     runs.add_argument("--limit", type=_positive, default=20, metavar="N", help="the newest N (default: 20)")

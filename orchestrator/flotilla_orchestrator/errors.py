@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Failure(Exception):
-    """Something ended without its result: `code`, `message`, `suggestion`, `retryable`, `details`."""
+    """The reason why something has no result: `code`, `message`, `suggestion`, `retryable`, `details`."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class Failure(Exception):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
-        """So that a dataclass can be kept that holds one."""
+        """Pydantic stores a failure as the object of `as_dict`."""
         return core_schema.no_info_plain_validator_function(
             _from_json, serialization=core_schema.plain_serializer_function_ser_schema(cls.as_dict)
         )
 
     @staticmethod
     def from_dict(record: Mapping[str, Any]) -> "Failure":
-        """What `as_dict` has said."""
+        """The failure that `as_dict` gave this object for."""
         return Failure(
             record["code"],
             record["message"],
@@ -62,7 +62,7 @@ def _from_json(value: object) -> Failure:
 
 
 def root_cause(error: BaseException) -> str:
-    """What went wrong inside task groups, in one line."""
+    """The first error inside nested exception groups, in one line of at most 300 characters."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return f"{type(error).__name__}: {error}"[:300]

@@ -31,7 +31,7 @@ _LOOPBACK = "127.0.0.1,localhost,::1"  # local servers are never reached through
 
 @dataclass(frozen=True)
 class Provider:
-    """`model` is what records say; `address` gives each agent its own base address in a rehearsal."""
+    """A source of model answers. `model` is recorded; `address` gives each agent its own address in a rehearsal."""
 
     model: Literal["claude", "rehearsal"]
     variables: Mapping[str, str]
@@ -82,5 +82,5 @@ def _selected(environ: Mapping[str, str], names: list[str] | tuple[str, ...]) ->
 
 
 def _no_proxy(environ: Mapping[str, str]) -> str:
-    given = environ.get("NO_PROXY") or environ.get("no_proxy")
-    return f"{given},{_LOOPBACK}" if given else _LOOPBACK
+    named = environ.get("NO_PROXY") or environ.get("no_proxy")
+    return f"{named},{_LOOPBACK}" if named else _LOOPBACK

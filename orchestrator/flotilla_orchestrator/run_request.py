@@ -1,4 +1,4 @@
-"""What is asked for: a playbook, a task and inputs, checked before anything is started or recorded."""
+"""A request for a run: a playbook, a task and inputs, checked before anything is started or recorded."""
 
 import json
 import secrets
@@ -53,8 +53,8 @@ def checked_request(config: Config, request: RunRequest, follow: str | None = No
 def check_inputs(config: Config, playbook: str, task: str, inputs: Mapping[str, JsonValue]) -> None:
     """Raises Failure `invalid_input` unless the playbook exists and takes this task and these inputs."""
     if playbook not in config.playbooks:
-        known = did_you_mean(playbook, config.playbooks)
-        raise Failure("invalid_input", f"There is no playbook `{playbook}`{known}", f"See {config.folder}/playbooks.")
+        closest = did_you_mean(playbook, config.playbooks)
+        raise Failure("invalid_input", f"There is no playbook `{playbook}`{closest}", f"See {config.folder}/playbooks.")
     check_task(task)
     check_input_values(config.playbooks[playbook], inputs)
 

@@ -1,1 +1,1 @@
-"""The config folder: what it may say, how it is read, what is wrong with it."""
+"""The config folder: the models of its files, reading, and checks."""

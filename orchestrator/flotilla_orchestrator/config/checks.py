@@ -1,4 +1,4 @@
-"""What the files of a config folder must say together: names resolve, delegation ends, bounds have a place to hold."""
+"""Checks over all files of a config folder: names resolve, delegation has no cycle, each bound has a tool to bound."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def check(
     playbooks: SourceFiles[Playbook],
     guardrails: SourceFiles[Guardrail],
 ) -> None:
-    """Report what does not fit to the source it is in. Without a valid fleet, its servers' names still count."""
+    """Add each problem to the file that it is in. Without a valid fleet, its servers' names still count."""
     servers = source.data.get("servers")
     names = [str(name) for name in cast("dict[object, object]", servers)] if isinstance(servers, dict) else None
     if names and GATE in names:
@@ -52,26 +52,26 @@ def _check_mandates(
     playbooks: SourceFiles[Playbook],
     guardrails: SourceFiles[Guardrail],
 ) -> None:
-    """What only a mandate can hold must not be written for a server that gets none."""
-    none = {name for name, server in fleet.servers.items() if not server.gets_mandates}
+    """Report bounds, scopes, rules and calls for servers that get no mandate, which alone enforces them."""
+    without_mandates = {name for name, server in fleet.servers.items() if not server.gets_mandates}
     why = "need mandates, and `{}` gets none: fleet.yaml gives it an Authorization of its own"
     for name, worker in workers.models.items():
-        for server in none.intersection(worker.bounds):
+        for server in without_mandates.intersection(worker.bounds):
             workers.sources[name].add_problem(("bounds", server), f"bounds {why.format(server)}")
     for name, playbook in playbooks.models.items():
-        for server in none.intersection(playbook.scope):
+        for server in without_mandates.intersection(playbook.scope):
             playbooks.sources[name].add_problem(("scope", server), f"scopes {why.format(server)}")
         for called, call in playbook.after.items():
-            if call.server in none:
+            if call.server in without_mandates:
                 playbooks.sources[name].add_problem(("after", called), f"calls after a run {why.format(call.server)}")
     for at, rule in enumerate(fleet.rules):
         matched = _check_rule(rule, ("rules", at), source, workers, playbooks)
-        for server in sorted(none & matched):
+        for server in sorted(without_mandates & matched):
             source.add_problem(("rules", at, "tools"), f"rules {why.format(server)}")
     for name, guardrail in guardrails.models.items():
         _check_tools(guardrail, guardrails.sources[name], [*fleet.servers, GATE])
         matched = _check_rule(guardrail, (), guardrails.sources[name], workers, playbooks)
-        for server in sorted(none & matched) if guardrail.in_mandate else ():
+        for server in sorted(without_mandates & matched) if guardrail.in_mandate else ():
             guardrails.sources[name].add_problem(("tools",), f"guardrails that mandates say {why.format(server)}")
 
 
@@ -125,10 +125,10 @@ def _check_worker(worker: Worker, source: SourceFile, workers: SourceFiles[Worke
             _check_name(name, source, (key, place), workers)
     if worker.fallback:
         _check_name(worker.fallback, source, ("fallback",), workers)
-    if circle := _delegation_cycle(worker.name, workers):
-        ways = {"delegates": worker.delegates, "transfers": worker.transfers, "fallback": [worker.fallback]}
-        first = next(key for key, names in ways.items() if circle[1] in names)
-        source.add_problem((first,), f"delegation goes in a circle: {' → '.join(circle)}")
+    if cycle := _delegation_cycle(worker.name, workers):
+        targets = {"delegates": worker.delegates, "transfers": worker.transfers, "fallback": [worker.fallback]}
+        first = next(key for key, names in targets.items() if cycle[1] in names)
+        source.add_problem((first,), f"delegation goes in a circle: {' → '.join(cycle)}")
 
 
 def _check_name(name: str, source: SourceFile, place: Place, workers: SourceFiles[Worker]) -> None:
@@ -141,14 +141,14 @@ def _check_playbook(playbook: Playbook, source: SourceFile, workers: SourceFiles
         schema = jsonschema.Draft202012Validator(playbook.inputs)
         for error in schema.iter_errors(playbook.example.inputs):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
             source.add_problem(("example", "inputs", *error.absolute_path), f"`example.inputs`: {error.message}")
-    at_work = [(("lead",), playbook.lead)] if playbook.lead else _step_workers(playbook)
-    for place, name in at_work:
+    assigned = [(("lead",), playbook.lead)] if playbook.lead else _step_workers(playbook)
+    for place, name in assigned:
         if name not in workers:
             source.add_problem(place, f"there is no worker `{name}`{did_you_mean(name, workers.models)}")
     team = _team(playbook.workers, workers)
     if any(_delegation_cycle(worker.name, workers) for worker in team):
-        return  # said where it is; it has no depth
-    for place, name in at_work:
+        return  # reported at the worker; a cycle has no depth
+    for place, name in assigned:
         if (depth := _delegation_depth(name, workers)) > limits.delegation_depth:
             message = f"delegation from {name} goes {depth} deep; limits.delegation_depth is {limits.delegation_depth}"
             source.add_problem(place, message)
@@ -166,7 +166,7 @@ def _step_workers(playbook: Playbook) -> list[tuple[Place, str]]:
 
 
 def _check_bounds(worker: Worker, source: SourceFile, playbook: Playbook) -> None:
-    """A bound that reads what is never there could not be filled when a run starts."""
+    """Report bounds that read inputs or lookups which a run of the playbook does not have."""
     for server, bounds in worker.bounds.items():
         for argument, bound in bounds.items():
             _check_template(bound, playbook, playbook.lookups, source, ("bounds", server, argument))
@@ -207,7 +207,7 @@ def _check_call(call: ToolCall, source: SourceFile, place: Place, servers: list[
 def _check_template(
     value: JsonValue, playbook: Playbook, known: Iterable[str], source: SourceFile, place: Place
 ) -> None:
-    """`known` are the lookups that are answered when the template is filled in."""
+    """Report inputs and lookups that are not there; `known` are the lookups made before the template is rendered."""
     given = _declared_inputs(playbook)
     for name in sorted(template.attributes(value, "inputs") - set(given)) if given else ():
         message = f"`inputs.{name}` is no input of the playbook {playbook.name}{did_you_mean(name, given)}"
@@ -218,12 +218,12 @@ def _check_template(
 
 
 def _declared_inputs(playbook: Playbook) -> dict[str, object]:
-    """The inputs that a playbook names; none: any may be given."""
+    """The inputs that a playbook declares; none: any may be given."""
     return playbook.inputs.get("properties", {})
 
 
 def _reachable_workers(names: Iterable[str], workers: SourceFiles[Worker]) -> list[str]:
-    """Whom tasks of workers of these names can come to, each once; names that are not there have none."""
+    """The workers that tasks of these workers can reach directly, each once; unknown names reach none."""
     known = (workers.models[name] for name in names if name in workers.models)
     return list(dict.fromkeys(other for worker in known for other in worker.reachable_workers))
 
@@ -249,7 +249,7 @@ def _delegation_depth(lead: str, workers: SourceFiles[Worker]) -> int:
 
 
 def _with_fallbacks(name: str, workers: SourceFiles[Worker]) -> Iterator[Worker]:
-    """A worker, and who gets its task if it fails."""
+    """A worker, and those that get its task, one after the other, if it fails."""
     while worker := workers.models.get(name):
         yield worker
         name = worker.fallback or ""

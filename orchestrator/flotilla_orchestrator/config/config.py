@@ -49,15 +49,15 @@ class Config:
         return [*self.fleet.rules, *(guardrail.rule for guardrail in self.guardrails if guardrail.rule)]
 
     def team(self, playbook: Playbook) -> Iterator[Worker]:
-        """Whom it gives work to, and everyone whom their tasks can come to, each once."""
+        """The workers that a playbook names, and those that their tasks can reach, each once."""
         seen: set[str] = set()
-        ahead = playbook.workers
-        while ahead:
-            name = ahead.pop(0)
+        pending = playbook.workers
+        while pending:
+            name = pending.pop(0)
             if name not in seen:
                 seen.add(name)
                 yield self.workers[name]
-                ahead += self.workers[name].reachable_workers
+                pending += self.workers[name].reachable_workers
 
     def capabilities(self, playbook: Playbook) -> list[str]:
         """What a playbook can do: its own phrases, else those of its team."""

@@ -46,7 +46,7 @@ def load(folder: Path) -> Config:
 
 
 def _load_prices(file: Path, sources: list[SourceFile]) -> Prices:
-    """Those that are shipped, under those of the folder's own file, if it has one."""
+    """The shipped prices, with those of the folder's own file in place of theirs, if it has one."""
     if not file.exists():
         return shipped_prices()
     sources.append(source := read_yaml(file))
@@ -61,7 +61,7 @@ def _load_prices(file: Path, sources: list[SourceFile]) -> Prices:
 
 
 def _read_folder(folder: Path, suffix: str, read: Callable[[Path], SourceFile]) -> Iterator[SourceFile]:
-    """Every file of a folder; one with another ending is a problem, because it would be ignored without a word."""
+    """Every file of a folder; one with another ending is a problem, because it would be ignored."""
     for path in sorted(folder.glob("[!.]*")):
         if path.suffix == suffix:
             yield read(path)
@@ -88,7 +88,7 @@ def _collect(kind: type[Named], found: Iterator[SourceFile], sources: list[Sourc
 
 
 def _validated(kind: type[Kind], source: SourceFile) -> Kind | None:
-    if source.problems and not source.data:  # not even YAML, which is said already
+    if source.problems and not source.data:  # not even YAML, which is reported already
         return None
     try:
         model = kind.model_validate(source.data)
@@ -108,8 +108,8 @@ def _problem_text(kind: type[BaseModel], place: Place, problem: ErrorDetails) ->
         case "missing":
             return f"`{name}` is required"
         case "value_error":
-            said = problem["msg"].removeprefix("Value error, ")
-            return f"`{name}`: {said}" if name else said
+            message = problem["msg"].removeprefix("Value error, ")
+            return f"`{name}`: {message}" if name else message
         case _:
             return f"`{name}`: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
 

@@ -42,9 +42,9 @@ class Guardrail(FileModel):
     """A rule with a name: what is looked for in what goes in, in calls, or in what comes out, and what follows."""
 
     name: Name
-    description: str = Field(min_length=1, max_length=300, description="whoever is refused reads it, models too")
+    description: str = Field(min_length=1, max_length=300, description="part of the refusal, for models too")
     applies_to: Side = Field(
-        description="input: what a run or worker is told; call: arguments; output: reports and results"
+        description="input: the task of a run or worker; call: arguments; output: reports and results"
     )
     when: dict[str, JsonValue] = Field(default={}, description="inputs of the run and their values; none: always")
     tools: list[str] = Field(default=[], description="of calls: full names; `*` stands for any text")

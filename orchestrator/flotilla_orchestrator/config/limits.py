@@ -6,14 +6,14 @@ from .fields import FileModel
 
 
 class Limits(FileModel):
-    """What one session may use at most; what is not said here comes from the fleet's `limits.session`."""
+    """What one session may use at most; what is not given comes from the fleet's `limits.session`."""
 
     max_turns: int | None = Field(default=None, ge=1, le=1000, strict=True, description="model calls")
     budget_usd: float | None = Field(default=None, gt=0, le=10_000)
     wall_clock_s: float | None = Field(default=None, gt=0, le=86_400)
 
     def with_defaults(self, defaults: "Limits") -> "Limits":
-        """These limits, with `defaults` where nothing is said."""
+        """These limits, with `defaults` for those that are not given."""
         return Limits(**{**defaults.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
 

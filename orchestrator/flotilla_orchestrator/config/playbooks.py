@@ -35,7 +35,7 @@ class ToolCall(FileModel):
 
 
 class Step(FileModel):
-    """A task for a worker or (`approve`) a question that a person decides; what it yields, later steps may read."""
+    """A task for a worker or (`approve`) a question that a person decides; later steps may read its result."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
     needs: list[str] = Field(default=[], description="the steps that have to be done first")
@@ -81,7 +81,7 @@ class Playbook(FileModel):
         default={}, description="of tools that only read, before the first session; a later one may use an earlier one"
     )
     after: dict[CallName, ToolCall] = Field(
-        default={}, description="once the run has its result; nobody is asked, and what fails here fails no run"
+        default={}, description="once the run has its result; no approval is asked for, and a failure here fails no run"
     )
     scope: dict[str, dict[str, TemplateText]] = Field(
         default={}, description="by server: the records every worker of a run is narrowed to"
@@ -101,11 +101,11 @@ class Playbook(FileModel):
 
     @property
     def calls(self) -> list[ToolCall]:
-        """What its runs call themselves, before and after their sessions."""
+        """The calls that its runs make themselves, before and after their sessions."""
         return [*self.lookups.values(), *self.after.values()]
 
     @property
     def workers(self) -> list[str]:
-        """Whom the playbook itself gives work to, each once: its lead, or the workers of its steps."""
+        """The workers that the playbook names, each once: its lead, or the workers of its steps."""
         named = [self.lead, *(step.worker for step in self.steps)]
         return list(dict.fromkeys(name for name in named if name))

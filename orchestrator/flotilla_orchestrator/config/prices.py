@@ -13,7 +13,7 @@ from flotilla_rehearsal.yaml_loader import LOADER
 from pydantic import BaseModel, ConfigDict, Field
 
 _SHIPPED = Path(__file__).parent / "prices.yaml"
-_LEAST_RATE = 0.001  # of the list price: what costs nothing is bounded all the same
+_LEAST_RATE = 0.001  # of the list price: a model without a price is bounded all the same
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Tokens:
     input: int = 0
     output: int = 0
     cache_write: int = 0
-    """Those kept for an hour are in `cache_write_1h`, not here."""
+    """Tokens cached for an hour are in `cache_write_1h`, not here."""
     cache_write_1h: int = 0
     cache_read: int = 0
 
@@ -34,8 +34,8 @@ class Tokens:
     @classmethod
     def from_usage(cls, usage: Mapping[str, Any]) -> "Tokens":
         """From the `usage` of an answer of the Messages API."""
-        kept: Mapping[str, int] = usage.get("cache_creation") or {}
-        hour = kept.get("ephemeral_1h_input_tokens") or 0
+        cache_writes: Mapping[str, int] = usage.get("cache_creation") or {}
+        hour = cache_writes.get("ephemeral_1h_input_tokens") or 0
         return cls(
             usage.get("input_tokens") or 0,
             usage.get("output_tokens") or 0,
@@ -46,7 +46,7 @@ class Tokens:
 
     @classmethod
     def from_model_usage(cls, usage: Mapping[str, Any]) -> "Tokens":
-        """From what the CLI says of one model in `modelUsage`."""
+        """From the CLI's `modelUsage` of one model."""
         hour = usage.get("cacheCreationEphemeral1hInputTokens") or 0
         return cls(
             usage["inputTokens"],
@@ -63,7 +63,7 @@ class _Model(BaseModel):
 
 class LongPrompt(_Model):
     above: int = Field(gt=0, description="tokens of a prompt, cached ones included")
-    times: float = Field(ge=1, description="so much dearer is a call with a longer one, its answer included")
+    times: float = Field(ge=1, description="the factor for a call with a longer one, its answer included")
 
 
 class Price(_Model):
@@ -86,8 +86,8 @@ class Price(_Model):
             + tokens.cache_write_1h * hour
             + tokens.cache_read * self.cache_read
         )
-        dearer = self.long_prompt.times if self.long_prompt and longest > self.long_prompt.above else 1
-        return millionths * dearer / 1_000_000
+        factor = self.long_prompt.times if self.long_prompt and longest > self.long_prompt.above else 1
+        return millionths * factor / 1_000_000
 
 
 class Prices(_Model):
@@ -105,7 +105,7 @@ class Prices(_Model):
         return self.model_copy(update={"models": models, "aliases": aliases})
 
     def price_of(self, model: str) -> Price | None:
-        """By a model's name as any provider spells it: with a date or a version behind it, a vendor before it."""
+        """The price by a model's name as any provider spells it: with a date or version after, or a vendor before."""
         name = self.aliases.get(model, model)
         return self.models.get(name) or next(
             (price for known, price in self.models.items() if _name_pattern(known).search(name)), None
@@ -119,7 +119,7 @@ class Prices(_Model):
         """Dollars by the CLI's own list, which are spent no later than `usd` are by this one."""
         listed = shipped_prices().price_of(model) or shipped_prices().price_of(
             "opus"
-        )  # the one by which it prices what it does not know
+        )  # by which it prices unknown models
         own = self.price_of(model)
         if own is None or listed is None or own == listed:
             return budget_usd
@@ -142,5 +142,5 @@ def _name_pattern(known: str) -> re.Pattern[str]:
 
 @cache
 def shipped_prices() -> Prices:
-    """Those that come with this version."""
+    """The prices that come with this version."""
     return Prices.model_validate(yaml.load(_SHIPPED.read_text(encoding="utf-8"), LOADER))

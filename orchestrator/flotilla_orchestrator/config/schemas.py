@@ -46,7 +46,7 @@ def check_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> str:
-    """What is wrong with a result; empty: it is as its schema says."""
+    """What is wrong with a result; empty: it satisfies its schema."""
     error = _topmost_error(schema, value)
     return error.message if error else ""
 

@@ -1,5 +1,5 @@
-"""What the steps of a playbook, and its calls after them, must say together: ids are unique, needs end, and nothing is
-read before it is there.
+"""Checks over the steps of a playbook and its calls after a run: ids are unique, `needs` have no cycle, and nothing is
+read before it exists.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ _TEMPLATE_NAMES = ("inputs", "lookups", "steps", "task")
 
 
 def check_steps(playbook: Playbook, source: SourceFile) -> None:
-    """Report what does not fit; inputs and lookups that templates read are checked where all others are."""
+    """Report what is wrong with the steps; inputs and lookups that templates read are checked where all others are."""
     steps: dict[str, Step] = {}
     for number, step in enumerate(playbook.steps):
         if step.id in steps:
@@ -42,7 +42,7 @@ def check_steps(playbook: Playbook, source: SourceFile) -> None:
 
 
 def check_call_after_run(value: JsonValue, playbook: Playbook, source: SourceFile, place: Place) -> None:
-    """Report what a call after the run reads that is not there then."""
+    """Report what a call after the run reads that does not exist then."""
     known = ("inputs", "lookups", "output", "run", "task")
     properties = (playbook.output or {}).get("properties", {})
     for path in sorted(template.reads(value)):
@@ -68,27 +68,27 @@ def needed_steps(playbook: Playbook, step: Step) -> list[str]:
     """The ids of all steps that are done before this one begins, in the order of the file."""
     steps = {step.id: step for step in playbook.steps}
     found: set[str] = set()
-    ahead = list(step.needs)
-    while ahead:
-        name = ahead.pop()
+    pending = list(step.needs)
+    while pending:
+        name = pending.pop()
         if name in steps and name not in found:
             found.add(name)
-            ahead += steps[name].needs
+            pending += steps[name].needs
     return [name for name in steps if name in found]
 
 
 def find_cycle(start: str, following: Callable[[str], Iterable[str]]) -> list[str]:
     """The shortest chain from a name back to itself; empty when there is none."""
     chains = {start: [start]}
-    ahead = [start]
-    while ahead:
-        at = ahead.pop(0)
+    pending = [start]
+    while pending:
+        at = pending.pop(0)
         for name in following(at):
             if name == start:
                 return [*chains[at], start]
             if name not in chains:
                 chains[name] = [*chains[at], name]
-                ahead.append(name)
+                pending.append(name)
     return []
 
 
@@ -111,10 +111,10 @@ def _check_reads(
 def _problem_of_read(
     path: tuple[str, ...], playbook: Playbook, steps: dict[str, Step], done: list[str], step: Step | None
 ) -> str | None:
-    said = ".".join(path)
+    path_text = ".".join(path)
     if len(path) < 3:
         return (
-            f"`{said}`: name a step and what to read of it: `steps.ID.summary`, or `steps['ID']` for an id with a `-`"
+            f"`{path_text}`: name a step and what to read of it: `steps.ID.summary`, or `steps['ID']` for ids with `-`"
         )
     name, what = path[1:3]
     if name not in steps:
@@ -122,11 +122,11 @@ def _problem_of_read(
     if name not in done:
         return f"`steps.{name}` need not be done by then: name it in `needs` of {step.id if step else 'it'}"
     if what not in STEP_FIELDS:
-        return f"`{said}`: a step has no `{what}`{did_you_mean(what, STEP_FIELDS)}"
+        return f"`{path_text}`: a step has no `{what}`{did_you_mean(what, STEP_FIELDS)}"
     schema = steps[name].output
     if what == "output" and schema is None:
-        return f"`{said}`: {name} has no `output` in its step; read its summary, or give it one"
+        return f"`{path_text}`: {name} has no `output` in its step; read its summary, or give it one"
     properties = (schema or {}).get("properties", {})
     if what == "output" and len(path) > 3 and properties and path[3] not in properties:
-        return f"`{said}` is not in the `output` of {name}{did_you_mean(path[3], properties)}"
+        return f"`{path_text}` is not in the `output` of {name}{did_you_mean(path[3], properties)}"
     return None

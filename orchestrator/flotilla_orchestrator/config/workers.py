@@ -36,7 +36,7 @@ class Worker(FileModel):
     capabilities: list[Capability] = Field(default=[], description="what it can do, in short phrases")
     model: str | None = None
     tools: Annotated[list[str], BeforeValidator(_split_tools)] | None = Field(
-        default=None, description="full names, mcp__SERVER__TOOL; what is not named does not exist for the worker"
+        default=None, description="full names, mcp__SERVER__TOOL; the worker has no other"
     )
     bounds: Annotated[Bounds, AfterValidator(_check_bounds)] = Field(
         default={}, description="by server and argument: a JSON Schema (templates allowed) the argument must satisfy"
@@ -46,7 +46,7 @@ class Worker(FileModel):
     )
     limits: Limits = Limits()
     delegates: list[str] = Field(default=[], description="workers it may delegate to")
-    transfers: list[str] = Field(default=[], description="workers it may hand its case over to, for good")
+    transfers: list[str] = Field(default=[], description="workers it may transfer its case to")
     artifacts: bool = Field(default=False, description="it may write, read and list the artifacts of its run")
     attempts: int = Field(default=2, ge=1, le=5, description="sessions for a task, where trying again is safe")
     fallback: str | None = Field(default=None, description="the worker that gets the task if this one fails at it")
@@ -54,7 +54,7 @@ class Worker(FileModel):
 
     @property
     def reachable_workers(self) -> list[str]:
-        """Whom a task of it can come to: by delegation, by transfer, or because it failed."""
+        """The workers that a task of it can reach: by delegation, by transfer, or as fallback."""
         return [*self.delegates, *self.transfers, *([self.fallback] if self.fallback else [])]
 
     @property

@@ -1,1 +1,1 @@
-"""Workflows that outlive their process: DBOS, the leases of executors, and what is kept of workflows."""
+"""Workflows that outlive their process: DBOS, the leases of executors, and the workflow store."""

@@ -1,6 +1,6 @@
-"""When other workflows have ended: one look at the database for all that this process waits for.
+"""Waits for the end of other workflows, with one query for all that this process waits for.
 
-Hundreds may wait for days, each for another workflow; a question of each would keep the database busy.
+Hundreds may wait for days, each for another workflow; a query for each would keep the database busy.
 """
 
 import asyncio

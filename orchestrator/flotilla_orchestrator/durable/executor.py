@@ -26,9 +26,10 @@ class Executor:
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, body: Coroutine[Any, Any, T]) -> T:
-        """Run a workflow's body; one that is cut off stays as it is, to be taken up by another process.
+        """Run a workflow's body; one that is cancelled by `stop` stays unfinished, for another process to resume.
 
-        DBOS would take a cancelled coroutine for one that has failed, so it never hears of it.
+        DBOS records nothing of a cancelled coroutine, but it would record what a body makes of its cancellation, such
+        as a Failure; so a body that was stopped never returns to it.
         """
         task = asyncio.create_task(body)
         self._bodies.add(task)
@@ -41,7 +42,7 @@ class Executor:
             self._bodies.discard(task)
 
     async def stop(self) -> None:
-        """Cut off every workflow, and wait until each has ended what it had started."""
+        """Cancel every workflow, and wait until each has ended what it had started."""
         self._stopped.set()
         while running := [task for task in self._bodies if not task.done()]:
             for task in running:
@@ -54,12 +55,12 @@ _current: list[Executor] = []
 
 
 def executor() -> Executor:
-    """That of this process, while DBOS runs in it."""
+    """The executor of this process, while DBOS runs in it."""
     return _current[-1]
 
 
-def set_executor(found: Executor | None) -> None:
-    """Raises nothing; None: DBOS has ended."""
+def set_executor(current: Executor | None) -> None:
+    """Set the executor of this process; None: DBOS has ended."""
     _current.clear()
-    if found:
-        _current.append(found)
+    if current:
+        _current.append(current)

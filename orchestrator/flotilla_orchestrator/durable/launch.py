@@ -1,4 +1,4 @@
-"""Starts DBOS in this process, and ends it."""
+"""Starts DBOS in this process, and stops it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -18,8 +18,8 @@ _POLL_ONE_S = 0.05  # of one run, which ends as much sooner: DBOS waits for the 
 async def dbos_launched(
     executor: Executor, executor_id: str, version: str, queues: Sequence[str] = ()
 ) -> AsyncGenerator[None]:
-    """DBOS works on these queues, and on nothing else, while the block lasts. It first takes up what an earlier process
-    has left that was this executor; the caller has its lease.
+    """DBOS works on these queues, and on nothing else, while the block lasts. It first resumes what an earlier process
+    with this executor id has left; the caller has its lease.
     """
     await asyncio.to_thread(migrate, executor.database)
     DBOS(

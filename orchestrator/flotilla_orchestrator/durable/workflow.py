@@ -1,6 +1,6 @@
-"""DBOS as the workflows use it: what is kept of a workflow, and how one waits for another.
+"""Workflows and steps on DBOS, with typed arguments and results.
 
-Workflows and steps take and give dataclasses and JSON; what is kept of either is JSON.
+They take and return dataclasses and JSON values; both are stored as JSON.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -22,10 +22,10 @@ T = TypeVar("T")
 
 
 class Handle(Generic[R]):
-    """A workflow that has been started, here or elsewhere."""
+    """A workflow that has been started, in this process or another."""
 
-    def __init__(self, found: WorkflowHandleAsync[JsonValue], kind: TypeAdapter[R]) -> None:
-        self.handle, self._adapter = found, kind
+    def __init__(self, found: WorkflowHandleAsync[JsonValue], adapter: TypeAdapter[R]) -> None:
+        self.handle, self._adapter = found, adapter
 
     async def result(self) -> R:
         """Wait for its end."""
@@ -34,76 +34,76 @@ class Handle(Generic[R]):
 
 
 class Workflow(Generic[P, R]):
-    """A workflow that DBOS keeps: whatever ends the process, another one takes it up."""
+    """A durable function: if its process ends, another one resumes it."""
 
     def __init__(self, name: str, body: Callable[P, Coroutine[Any, Any, R]]) -> None:
         hints, run = get_type_hints(body), cast("Callable[..., Coroutine[Any, Any, R]]", body)
-        kind: TypeAdapter[R] = adapter_of(hints.pop("return"))
-        kinds = [adapter_of(hint) for hint in hints.values()]
+        adapter: TypeAdapter[R] = adapter_of(hints.pop("return"))
+        adapters = [adapter_of(hint) for hint in hints.values()]
 
         @DBOS.workflow(name=name)
         @wraps(body)
-        async def workflow(*said: JsonValue) -> JsonValue:
+        async def workflow(*arguments: JsonValue) -> JsonValue:
             process, workflow_id = executor(), str(DBOS.workflow_id)
-            given: Any = [kind.validate_python(one) for kind, one in zip(kinds, said, strict=True)]
+            values: Any = [adapter.validate_python(value) for adapter, value in zip(adapters, arguments, strict=True)]
             try:
-                return kind.dump_python(await process.run(run(*given)), mode="json")
+                return adapter.dump_python(await process.run(run(*values)), mode="json")
             finally:
                 process.watch.set_ended(workflow_id)
 
-        self._kind, self._kinds, self._workflow = kind, kinds, workflow
+        self._adapter, self._adapters, self._workflow = adapter, adapters, workflow
 
-    async def start(self, name: str, *given: P.args, **_: P.kwargs) -> Handle[R]:
+    async def start(self, name: str, *values: P.args, **_: P.kwargs) -> Handle[R]:
         """Start it in this process, unless one of this name was started before."""
         with SetWorkflowID(name):
-            return Handle(await DBOS.start_workflow_async(self._workflow, *self._dumped(given)), self._kind)
+            return Handle(await DBOS.start_workflow_async(self._workflow, *self._dumped(values)), self._adapter)
 
-    async def enqueue(self, queue: str, name: str, later: bool, *given: P.args, **_: P.kwargs) -> Handle[R]:
-        """Leave it to whichever process works on the queue; `later`: behind all there that are not."""
+    async def enqueue(self, queue: str, name: str, later: bool, *values: P.args, **_: P.kwargs) -> Handle[R]:
+        """Put it into a queue, for whichever process works on it; `later`: behind those that are not."""
         with SetWorkflowID(name), SetEnqueueOptions(priority=_LATER if later else None):
-            found = await DBOS.enqueue_workflow_async(queue, self._workflow, *self._dumped(given))
-            return Handle(found, self._kind)
+            found = await DBOS.enqueue_workflow_async(queue, self._workflow, *self._dumped(values))
+            return Handle(found, self._adapter)
 
-    def _dumped(self, given: Sequence[Any]) -> list[JsonValue]:
-        return [kind.dump_python(one, mode="json") for kind, one in zip(self._kinds, given, strict=True)]
+    def _dumped(self, values: Sequence[Any]) -> list[JsonValue]:
+        return [adapter.dump_python(value, mode="json") for adapter, value in zip(self._adapters, values, strict=True)]
 
 
 def workflow(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Workflow[P, R]]:
-    """Makes a workflow of a function; its annotations say what it takes and gives."""
+    """A decorator: makes a workflow of a function with annotated arguments and result."""
     return lambda body: Workflow(name, body)
 
 
 async def first_ended(handles: Sequence[Handle[Any]]) -> Handle[Any]:
-    """The one of these workflows that ended first, the same again in a process that takes this one up."""
+    """The one of these workflows that ended first, the same again in a process that resumes this one."""
     by_id = {handle.handle.get_workflow_id(): handle for handle in handles}
     await executor().watch.wait_for_first(by_id)
     ended = await DBOS.wait_first_async([handle.handle for handle in handles], polling_interval_sec=_POLL_S)
     return by_id[ended.get_workflow_id()]
 
 
-async def step(name: str, body: Callable[P, Awaitable[T]], *given: P.args, **named: P.kwargs) -> T:
-    """What `body` returns or raises as a Failure, the first time that it comes to its end."""
-    kind: TypeAdapter[T] = adapter_of(get_type_hints(body)["return"])
+async def step(name: str, body: Callable[P, Awaitable[T]], *values: P.args, **named: P.kwargs) -> T:
+    """Run `body` once and store its result or Failure; in a process that resumes, return what is stored."""
+    adapter: TypeAdapter[T] = adapter_of(get_type_hints(body)["return"])
 
     async def attempt() -> JsonObject:
         try:
-            return {"value": kind.dump_python(await body(*given, **named), mode="json")}
+            return {"value": adapter.dump_python(await body(*values, **named), mode="json")}
         except Failure as failure:
             return {"failure": failure.as_dict()}
 
     found: Any = await DBOS.run_step_async({"name": name}, attempt)
     if "failure" in found:
         raise Failure.from_dict(found["failure"])
-    return kind.validate_python(found["value"])
+    return adapter.validate_python(found["value"])
 
 
 def workflow_id() -> str:
-    """Of the workflow that asks."""
+    """The id of the workflow that calls this."""
     return str(DBOS.workflow_id)
 
 
 async def sleep(seconds: float) -> None:
-    """Wait so long in all, in whichever processes."""
+    """Wait so long in all, over all processes."""
     await DBOS.sleep_async(seconds)
 
 
@@ -113,5 +113,5 @@ async def receive(topic: str, timeout_s: float) -> JsonObject | None:
 
 
 async def send(workflow_id: str, message: JsonObject, topic: str) -> None:
-    """To another workflow, from one."""
+    """Send a message to another workflow, from a workflow."""
     await DBOS.send_async(workflow_id, message, topic)

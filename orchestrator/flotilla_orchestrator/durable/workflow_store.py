@@ -42,7 +42,7 @@ def database_url(home: Path) -> str:
 
 
 def version_of(run_id: str) -> str:
-    """Of a run at a terminal: one of its own, so that no other process takes what of it is to be taken up."""
+    """Of a run at a terminal: one of its own, so that no other process resumes its workflows."""
     return f"{VERSION}.{run_id}"
 
 
@@ -58,7 +58,7 @@ def migrate(url: str) -> None:
 
 @contextmanager
 def workflow_client(url: str) -> "Generator[DBOSClient]":
-    """What is kept of workflows, for a process that runs none."""
+    """A client of the workflow store, for a process that runs no workflow."""
     from dbos import DBOSClient
 
     migrate(url)
@@ -104,7 +104,7 @@ def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunR
     """A turn that follows after all that there were.
 
     Raises:
-        Failure: `run_forgotten`: nothing of the run is kept that could go on.
+        Failure: `run_forgotten`: its workflows have been removed.
     """
     found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
@@ -114,7 +114,7 @@ def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunR
 
 
 def _arguments_of(workflow: "WorkflowStatus") -> tuple[RunRequest, *tuple[str, ...]]:
-    """What it was given: an order, and of a further turn its text."""
+    """Its arguments: the request, and of a further turn its text."""
     assert workflow.input, "it was asked for"
     request, *text = workflow.input["args"]
     return adapter_of(RunRequest).validate_python(request), *text
@@ -129,5 +129,5 @@ def delete_workflows(url: str, run_id: str) -> None:
 
 @cache
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """How values of a type become JSON, and are made of it again."""
+    """Converts values of a type to JSON and back."""
     return TypeAdapter(kind)

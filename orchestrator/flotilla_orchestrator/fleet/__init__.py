@@ -1,1 +1,1 @@
-"""The MCP servers of the fleet as their client: started, reached, listed, asked for approvals."""
+"""The client side of the MCP servers: their processes, connections, tools, approvals, mandates and circuit breakers."""

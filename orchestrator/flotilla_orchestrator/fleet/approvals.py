@@ -1,6 +1,6 @@
-"""The approval tools of a server, over MCP: the orchestrator has a worker's mandate, a person a token of their own.
+"""A client of the approval tools of a server: with a worker's mandate, or with a person's own token.
 
-Nothing here can approve: what the token's bearer may do, the server decides.
+Nothing here can approve by itself: the server decides what the bearer of the token may do.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class Approval(BaseModel):
-    """A request as its server tells it. `facts` are the server's own; `arguments` are what would be called."""
+    """A request for approval as its server returns it. `facts` are the server's; `arguments` are those of the call."""
 
     approval_id: str
     state: State
@@ -44,19 +44,19 @@ class Approval(BaseModel):
 
     @property
     def confirmation_text(self) -> str:
-        """What it is about, and what a person types back to approve: the amount, or the tool where none is at stake."""
+        """What a person types back to approve: the amount, or the tool's name where there is no amount."""
         return str(self.facts.get("amount") or self.tool)
 
 
 class ApprovalCheck(BaseModel):
-    """What a call would meet now; `pending` and decided ones have their approval."""
+    """Whether a call needs an approval now; one that does, or did, has its `approval`."""
 
     status: Literal["not_required", "pending", "approved", "rejected", "executed"]
     approval: Approval | None = None
 
 
 class ServerUnavailable(Failure):
-    """No answer came, so nothing is known; what a server refuses is a plain Failure with the server's own code."""
+    """A server did not answer, so the outcome is unknown; a refusal is a plain Failure with the server's own code."""
 
     def __init__(self, server: str, reason: str) -> None:
         suggestion = f"Try again in a moment; then see whether {server} runs, and takes this token."
@@ -68,21 +68,21 @@ class ServerUnavailable(Failure):
 
 @asynccontextmanager
 async def answer_within(server: str, timeout_s: float) -> "AsyncGenerator[None]":
-    """Whatever keeps a server from answering in this block is `ServerUnavailable`; a Failure stays what it is."""
+    """Raise `ServerUnavailable` for any error of this block that is no Failure, and after `timeout_s` seconds."""
     try:
         async with asyncio.timeout(timeout_s):
             yield
     except Failure:
         raise
-    except Exception as error:  # a connection fails in many ways; they all mean this
-        if (task := asyncio.current_task()) and task.cancelling():  # which it can make of being cut off, too
+    except Exception as error:  # a connection can fail with any exception
+        if (task := asyncio.current_task()) and task.cancelling():  # a cancelled connection may raise another exception
             raise asyncio.CancelledError from error
         said = "no answer in time" if isinstance(error, TimeoutError) else root_cause(error)
         raise ServerUnavailable(server, said) from error
 
 
 class Approvals:
-    """The approval tools of one server; every call has a connection of its own, so nothing is held while people think.
+    """The approval tools of one server; every call has a connection of its own, so none is open while people decide.
 
     Raises (each method):
         ServerUnavailable: no answer.
@@ -94,9 +94,9 @@ class Approvals:
         self._connect, self._timeout_s = connect, timeout_s
 
     async def request(self, tool: str, arguments: Mapping[str, Any], tool_use_id: str) -> ApprovalCheck:
-        """What the call would meet now; asks for its approval if it needs one."""
-        asked = {"tool": tool, "arguments": dict(arguments), "tool_use_id": tool_use_id}
-        return await self._call("request_approval", asked, ApprovalCheck)
+        """Whether the call needs an approval now; requests it if so."""
+        request = {"tool": tool, "arguments": dict(arguments), "tool_use_id": tool_use_id}
+        return await self._call("request_approval", request, ApprovalCheck)
 
     async def get(self, approval_id: str) -> Approval:
         return await self._call("get_approval", {"approval_id": approval_id}, Approval)
@@ -112,16 +112,16 @@ class Approvals:
     async def _call(self, tool: str, arguments: dict[str, Any], shape: type[Answer]) -> Answer:
         from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult
 
-        asked = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
+        request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments=arguments))
         async with answer_within(self.server, self._timeout_s), self._connect() as client:
-            # Not `client.call_tool`: it would list all tools first, for a schema that `shape` says better.
-            result = await client.session.send_request(asked, CallToolResult)
+            # Not `client.call_tool`: it would list all tools first, for a schema that `shape` has already.
+            result = await client.session.send_request(request, CallToolResult)
         if result.is_error:
             raise failure_from_result(self.server, result)
         try:
             return shape.model_validate(result.structured_content)
         except ValidationError as error:
-            raise ServerUnavailable(self.server, f"{tool} answered in a shape of its own") from error
+            raise ServerUnavailable(self.server, f"{tool} answered in an unknown shape") from error
 
 
 class _ApprovalPage(BaseModel):
@@ -129,7 +129,7 @@ class _ApprovalPage(BaseModel):
 
 
 def approvals_over_http(server: str, url: str, token: Callable[[], str], *, local: bool) -> Approvals:
-    """A server at an address.
+    """The approvals of a server at an address.
 
     Args:
         token: the bearer token of each call.
@@ -148,7 +148,7 @@ def approvals_over_http(server: str, url: str, token: Callable[[], str], *, loca
 def approvals_over_stdio(
     server: str, command: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> Approvals:
-    """A local server, started for each call; its token is in `environment`."""
+    """The approvals of a local server that is started for each call; its token is in `environment`."""
 
     @asynccontextmanager
     async def connect() -> "AsyncGenerator[Client]":

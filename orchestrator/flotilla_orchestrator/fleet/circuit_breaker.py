@@ -1,8 +1,8 @@
-"""Circuit breakers: a server that fails again and again is left alone for a while, whichever run needs it.
+"""Circuit breakers: after several failures of a server in a row, sessions that need it fail at once for a while.
 
-Kept in the journal's database, so all runs and replicas share what each of them has met. Closed: sessions start. Open:
-they fail at once. Half open, when the time is over: one session tries it. A call that succeeds closes it. (The pattern
-is Nygard's, "Release It!", 2007.)
+Their state is in the journal's database, shared by all runs and processes. Closed: sessions start. Open: they fail at
+once. Half open, when the time is over: one session tries it. A call that succeeds closes it. (The pattern is Nygard's,
+"Release It!", 2007.)
 """
 
 import json
@@ -24,7 +24,7 @@ _OUTAGE_CODES = {
     "timed_out",
     "server_unavailable",
 }  # codes by which a server or its store is to blame
-# What the CLI, and MCP clients in general, say of a server that is gone; a refusal has the fleet's shape.
+# Error texts of the CLI and of MCP clients for a server that is gone; a refusal has the fleet's shape.
 _OUTAGE_TEXT = re.compile(
     r"\b(ECONN\w+|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|HTTP 50[234]|is not connected|connection (closed|lost)"
     r"|fetch failed|socket hang up|timed out)",
@@ -36,17 +36,17 @@ _ERROR_CHARS = 300
 def is_outage(error: str) -> bool:
     """Whether a call's error says that the server is unreachable or broken, rather than that it refuses."""
     try:
-        said: object = json.loads(error)
+        body: object = json.loads(error)
     except ValueError:
-        said = None
-    if isinstance(said, dict) and "code" in said:
-        return cast("dict[str, object]", said)["code"] in _OUTAGE_CODES
+        body = None
+    if isinstance(body, dict) and "code" in body:
+        return cast("dict[str, object]", body)["code"] in _OUTAGE_CODES
     return error in _OUTAGE_CODES or bool(_OUTAGE_TEXT.search(error))
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """What is known of a server that has failed since it last answered."""
+    """The state of a server that has failed since it last answered."""
 
     server: str
     failures: int
@@ -60,8 +60,8 @@ class Circuit:
         return "open" if self.retry_after_s else "closed"
 
     def __str__(self) -> str:
-        rest = f"{self.server}: {self.failures} failures in a row, the last: {self.last_error}"
-        return f"{rest} (circuit open, for {self.retry_after_s:g} s more)" if self.retry_after_s else rest
+        text_so_far = f"{self.server}: {self.failures} failures in a row, the last: {self.last_error}"
+        return f"{text_so_far} (circuit open, for {self.retry_after_s:g} s more)" if self.retry_after_s else text_so_far
 
     def as_dict(self) -> dict[str, JsonValue]:
         return {
@@ -80,17 +80,17 @@ class CircuitBreaker:
         self._database, self._limits, self._clock = database, limits, clock
 
     async def record_failure(self, server: str, error: str) -> Circuit:
-        """It did not answer, or its store did not; the circuit as that leaves it."""
-        told = {"server": server, "error": error[:_ERROR_CHARS], "now": self._clock(), "limit": self._limits.failures}
-        return self._circuit(await self._database.write(_record_failure, told))
+        """Count a failure of a server or its store; returns its circuit after that."""
+        values = {"server": server, "error": error[:_ERROR_CHARS], "now": self._clock(), "limit": self._limits.failures}
+        return self._circuit(await self._database.write(_record_failure, values))
 
     async def record_success(self, server: str) -> None:
-        """A call succeeded: all is forgotten."""
+        """Close the circuit: a call succeeded."""
         if await self._database.read(_rows, server):
             await self._database.write(_delete, server)
 
     async def check_closed(self, servers: Iterable[str]) -> None:
-        """Let a session start that needs these servers.
+        """Check that a session that needs these servers may start.
 
         Raises:
             Failure: `server_circuit_open`, with `details` {server, failures, last_error, retry_after_s}.
@@ -114,13 +114,13 @@ class CircuitBreaker:
         return Circuit(row["server"], row["failures"], row["last_error"], round(max(0, left), 1))
 
     def _open_failure(self, circuit: Circuit) -> Failure:
-        said = {name: value for name, value in circuit.as_dict().items() if name != "state"}
+        body = {name: value for name, value in circuit.as_dict().items() if name != "state"}
         return Failure(
             "server_circuit_open",
             f"{circuit.server} failed {circuit.failures} times in a row and is left alone: {circuit.last_error}",
             f"Nothing was asked of the model. Try again in {circuit.retry_after_s:g} s, or do without it.",
             retryable=True,
-            details=said,
+            details=body,
         )
 
 
@@ -130,18 +130,18 @@ def _rows(connection: Connection, server: str | None) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def _record_failure(connection: Connection, told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """One failure more; from the limit on, each opens the circuit anew."""
+def _record_failure(connection: Connection, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Count one more failure; from the limit on, each opens the circuit again."""
     connection.execute(
         text(
             "INSERT INTO breakers (server, failures, last_error) VALUES (:server, 1, :error) ON CONFLICT (server) "
             "DO UPDATE SET failures = breakers.failures + 1, last_error = excluded.last_error"
         ),
-        told,
+        values,
     )
     opens = "UPDATE breakers SET opened_at = :now, tried_at = NULL WHERE server = :server AND failures >= :limit"
-    connection.execute(text(opens), told)
-    return _rows(connection, told["server"])[0]
+    connection.execute(text(opens), values)
+    return _rows(connection, values["server"])[0]
 
 
 def _delete(connection: Connection, server: str) -> None:
@@ -149,7 +149,7 @@ def _delete(connection: Connection, server: str) -> None:
 
 
 def _claim_trial(connection: Connection, server: str, now: float, limits: BreakerLimits) -> bool:
-    """Whether this session is the one that may try."""
+    """Whether this session may try the server; only one may at a time."""
     tries = text(
         "UPDATE breakers SET tried_at = :now WHERE server = :server AND (tried_at IS NULL OR tried_at <= :before)"
     )

@@ -29,7 +29,7 @@ TOOL_USE_ID = "claudecode/toolUseId"  # where servers look for the key of an eff
 
 @dataclass(frozen=True)
 class ServerConnection:
-    """A server that answers. `headers` still name their variables; `variables` has the values."""
+    """A server that has listed its tools. `headers` name environment variables; `variables` has their values."""
 
     name: str
     url: str
@@ -38,11 +38,11 @@ class ServerConnection:
     local: bool
     audience: str
     minter: Minter | None
-    """Who signs mandates for it; None: it checks none."""
+    """Signs mandates for it; None: it checks none."""
     tools: Mapping[str, Tool] = field(default_factory=dict[str, Tool])
     """By short name. A server that checks mandates lists only what some worker of the fleet names."""
     has_approvals: bool = False
-    """It says beforehand whether a call needs an approval (`request_approval`)."""
+    """It has the tools `request_approval` and `get_approval`."""
 
     @property
     def mandate_variable(self) -> str:
@@ -61,7 +61,7 @@ class ServerConnection:
 
     @asynccontextmanager
     async def client(self, token: str = "") -> "AsyncGenerator[Client]":
-        """An MCP client that presents this mandate. Whatever cannot be reached, or is refused, is its own exception."""
+        """An MCP client that presents this mandate. Connection errors and refusals are raised as they are."""
         values = {**self.variables, self.mandate_variable: token}
         headers = {name: VARIABLE.sub(lambda match: values[match[1]], value) for name, value in self.headers.items()}
         async with mcp_client(self.url, headers, timeout_s=_LIST_S, local=self.local) as client:
@@ -70,7 +70,7 @@ class ServerConnection:
     async def call(
         self, token: str, tool: str, arguments: Mapping[str, JsonValue], key: str = ""
     ) -> "dict[str, JsonValue] | None":
-        """What a tool answers to whoever presents this mandate, if it is structured.
+        """Call a tool with this mandate; returns its structured result, if it has one.
 
         Args:
             key: of the call's effect: under the same key the server makes it once.
@@ -86,7 +86,7 @@ class ServerConnection:
         return result.structured_content
 
     async def list_tools(self, token: str) -> "list[Listed]":
-        """Every tool as it lists them to whoever presents this mandate."""
+        """Every tool that the server lists for this mandate."""
         tools: list[Listed] = []
         cursor: str | None = None
         async with self.client(token) as client:
@@ -111,25 +111,26 @@ async def connect(
         found = ServerConnection(name, url, headers, variables, bool(process), server.audience or name, minter)
         async with asyncio.timeout(_LIST_S):
             if minter and not process and await _list_tools(found, []):
-                found = replace(found, headers=server.headers, minter=None)  # it shows tools to who is granted none
+                # It lists tools for a mandate without any: it checks none.
+                found = replace(found, headers=server.headers, minter=None)
             listed = await _list_tools(found, sorted(_named_tools(config, name)))
     except Failure:
         raise
-    except Exception as error:  # a connection fails in many ways; they all mean this
-        said = "no answer in time" if isinstance(error, TimeoutError) else root_cause(error)
-        message = f"The server {name} does not answer: {said}"
+    except Exception as error:  # a connection can fail with any exception
+        reason = "no answer in time" if isinstance(error, TimeoutError) else root_cause(error)
+        message = f"The server {name} does not answer: {reason}"
         raise Failure("server_failed", message, _advice(server), retryable=True) from error
     tools = {tool.name: Tool(tool.input_schema, _reads_only(tool)) for tool in listed}
     return replace(found, tools=tools, has_approvals=APPROVAL_TOOLS[0] in tools)
 
 
 async def _list_tools(server: ServerConnection, names: Sequence[str]) -> "list[Listed]":
-    """What the server lists for a mandate that names these tools."""
+    """The tools that the server lists for a mandate with these names."""
     return await server.list_tools(server.mandate(ISSUER, tool_details(names)))
 
 
 def _named_tools(config: Config, server: str) -> set[str]:
-    """Every tool of a server that the config names, so that a name gone wrong can be told from one that is there."""
+    """Every tool of a server that the config names, so that a wrong name is noticed."""
     calls = [call for playbook in config.playbooks.values() for call in playbook.calls]
     named = {call.tool_name for call in calls if call.server == server}
     return named.union(APPROVAL_TOOLS, *(worker.tools_on(server) for worker in config.workers.values()))
@@ -141,7 +142,7 @@ def _reads_only(tool: "Listed") -> bool:
 
 
 def _advice(server: Server) -> str:
-    if server.url and server.gets_mandates:  # the MCP SDK keeps to itself that it was a 401
+    if server.url and server.gets_mandates:  # the MCP SDK does not tell a 401 from other errors
         return (
             "See whether it runs and takes mandates: its --mandate-keys is the public.json of `flotilla keys`, "
             "its --audience the name in fleet.yaml."

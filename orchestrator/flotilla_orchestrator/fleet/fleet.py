@@ -18,10 +18,10 @@ class Fleet:
         self.servers = servers
 
     def require_tools(self, workers: Iterable[Worker], playbooks: Iterable[Playbook] = ()) -> None:
-        """Check that every tool is there that the workers name, or that the playbooks have called after a run.
+        """Check that the servers have every tool that the workers name, or that the playbooks call after a run.
 
         Raises:
-            Failure: `missing_tools`, naming each worker or playbook and tool and the closest name there is.
+            Failure: `missing_tools`, with each worker or playbook, the tool, and the closest name that exists.
         """
         known = {name: set(server.tools) - set(APPROVAL_TOOLS) for name, server in self.servers.items()}
         wanted = [

@@ -1,4 +1,4 @@
-"""What a playbook looks up before its first session, such as which customer a ticket is about."""
+"""Lookups: calls of reading tools before a run's first session, such as for the customer that a ticket is about."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _CALLER = "lookup"  # `sub` of its mandates
 
 
 async def look_up(playbook: Playbook, fleet: Fleet, inputs: Mapping[str, JsonValue]) -> RunFacts:
-    """The inputs, and the answers of the playbook's lookups, made one after the other.
+    """Make the playbook's lookups, one after the other; returns the run's inputs and their results.
 
     Each is one call with a mandate for that one tool, which must say that it only reads.
 

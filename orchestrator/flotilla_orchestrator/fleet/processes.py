@@ -1,7 +1,7 @@
-"""Local servers as processes: started, their logs kept, ended with the block.
+"""Local servers as processes: started, their stderr written to a log file, ended with the block.
 
-A local server is a command that takes Flotilla's own flags: it binds a free port, says so in one JSON line on stderr,
-and exits when its standard input ends, so it never outlives the process that started it.
+A local server is a command that takes Flotilla's own flags: it binds a free port, writes its URL in one JSON line to
+stderr, and exits at the end of its standard input, so it never outlives the process that started it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _STOP_S = 5  # how long a server may take to finish before it is terminated, and
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """A server that was started; `listening` is its URL once it accepts calls, `ended` waits until it has ended."""
+    """A started server; `listening` is its URL once it accepts calls, `wait` returns its exit code."""
 
     listening: asyncio.Future[str]
     wait: Callable[[], Awaitable[int]]
@@ -34,7 +34,7 @@ class ServerProcess:
 async def server_process(
     name: str, server: Server, folder: Path, logs: Path, flags: Sequence[str], environ: Mapping[str, str], port: int = 0
 ) -> AsyncGenerator[ServerProcess]:
-    """The server on this port, or on a free one."""
+    """Start a server on this port, or (0) on a free one; it is stopped with the block."""
     assert server.command
     program, *arguments = server.command
     log = _open_log(logs, name)
@@ -94,9 +94,9 @@ async def _copy_log(
 
 def _listening_url(line: bytes) -> str | None:
     with contextlib.suppress(ValueError):
-        said = json.loads(line)
-        if isinstance(said, dict) and said.get("event") == "listening":  # pyright: ignore[reportUnknownMemberType]  # JSON
-            return str(said["url"])  # pyright: ignore[reportUnknownArgumentType]  # JSON
+        event = json.loads(line)
+        if isinstance(event, dict) and event.get("event") == "listening":  # pyright: ignore[reportUnknownMemberType]  # JSON
+            return str(event["url"])  # pyright: ignore[reportUnknownArgumentType]  # JSON
     return None
 
 

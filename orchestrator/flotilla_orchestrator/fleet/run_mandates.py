@@ -1,4 +1,4 @@
-"""The mandates of one run: decided for the whole team before its first session, minted fresh for each session."""
+"""The mandates of one run: their claims for the whole team, and a new token for each session and server."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,14 +25,14 @@ _MARGIN_S = 60  # what a session may take on top of its wall clock, to start and
 
 
 class RunMandates:
-    """What these workers may do on the servers of a fleet, which lists all of their tools.
+    """The mandates of these workers for the servers of a fleet, which lists all of their tools.
 
     Args:
         playbook: whose scope narrows the mandates; None for no scope.
 
     Raises:
-        Failure: `bad_bound`, `bad_rule`, `bad_guardrail`, `bad_scope`, `lookup_failed`; `mandates_ignored`: a server
-            that checks no mandates would have to hold one.
+        Failure: `bad_bound`, `bad_rule`, `bad_guardrail`, `bad_scope`, `lookup_failed`; `mandates_ignored`: a bound,
+            scope or rule is for a server that checks no mandates.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class RunMandates:
         ]
 
     def hidden_tools(self, worker: Worker) -> list[str]:
-        """Tools that its servers list and it is not granted; a server that checks mandates hides them itself."""
-        unaware = [self._fleet.servers[name] for name in worker.servers if self._fleet.servers[name].minter is None]
-        listed = [f"mcp__{server.name}__{tool}" for server in unaware for tool in server.tools]
+        """Full names of tools that its servers list and it is not granted; servers that check mandates list none."""
+        unchecking = [self._fleet.servers[name] for name in worker.servers if self._fleet.servers[name].minter is None]
+        listed = [f"mcp__{server.name}__{tool}" for server in unchecking for tool in server.tools]
         return [tool for tool in listed if tool not in self.granted_tools(worker)]
 
     def tokens(self, worker: Worker) -> dict[str, str]:
@@ -82,7 +82,7 @@ class RunMandates:
         }
 
     def approval_token(self, worker: Worker, server: str) -> str:
-        """A fresh mandate to ask for approvals in the worker's place; empty if the server checks none."""
+        """A fresh mandate to request approvals on behalf of the worker; empty if the server checks none."""
         return self._token(worker, server, approval_details(self.details(worker)[server]))
 
     def call_token(self, subject: str, call: ToolCall, arguments: Mapping[str, JsonValue]) -> str:
@@ -100,7 +100,7 @@ class RunMandates:
         return server.mandate(subject, [detail], self.scopes.get(server.name), _MARGIN_S)
 
     def lifetime_s(self, worker: Worker) -> float:
-        """Of its tokens: as long as a session of it can last, and no longer than servers take."""
+        """Seconds that its tokens are valid: as long as a session of it can last, at most what servers accept."""
         limits = worker.limits.with_defaults(self._limits.session)
         wait_s = SESSION_WAIT_S if self._limits.session_wait_s is None else self._limits.session_wait_s
         return min((limits.wall_clock_s or MAX_LIFETIME_S) + wait_s + _MARGIN_S, MAX_LIFETIME_S)
@@ -112,8 +112,8 @@ class RunMandates:
     def _check_enforced(
         self, worker: Worker, server: str, found: list[AuthorizationDetail]
     ) -> list[AuthorizationDetail]:
-        held = server in self.scopes or any({"arguments", "approval"} & set(detail) for detail in found)
-        if held and self._fleet.servers[server].minter is None:
+        needs_mandate = server in self.scopes or any({"arguments", "approval"} & set(detail) for detail in found)
+        if needs_mandate and self._fleet.servers[server].minter is None:
             message = f"{worker.name} has bounds, a scope or a rule on {server}, which does not check mandates."
             raise Failure("mandates_ignored", message, "Start it with --mandate-keys, or take them out.")
         return found

@@ -27,8 +27,8 @@ _NO_RUN = "fleet"  # `run` of the mandates that tools are listed with
 
 
 class ServerPool:
-    """Servers for all the runs of this process, each started or reached when a run first needs it; the ones started
-    here end with the block. One that dies in between is started again, where it can be at the same address.
+    """Servers for all the runs of this process, each started or reached when a run first needs it; local ones are
+    stopped with the block. A local one that dies is started again, at the same address where that is free.
 
     Args:
         logs: each local server's stderr goes to NAME.log there, and the public key that it checks mandates with.
@@ -88,7 +88,7 @@ class ServerPool:
         return await asyncio.shield(self._connections[name])
 
     async def _supervise(self, name: str) -> None:
-        """Start or reach a server, and start it again while it can be."""
+        """Start or reach a server; start a local one again whenever it has died."""
         server, port = self._config.fleet.servers[name], 0
         try:
             if not server.command:
@@ -104,9 +104,9 @@ class ServerPool:
                     await running.wait()
                     self._connections[name] = asyncio.get_running_loop().create_future()
         except (Failure, OSError) as error:
-            answering = self._connections.pop(name)  # whoever needs it next tries anew
-            answering.set_exception(error)
-            answering.exception()  # there may be nobody who asks
+            connection = self._connections.pop(name)  # the next run that needs it tries again
+            connection.set_exception(error)
+            connection.exception()  # marks it as retrieved: nobody may wait for it
 
     async def _open(self, name: str, process: ServerProcess | None) -> ServerConnection:
         return await connect(name, process, self._minter(name, _NO_RUN), self._config, self._environ)

@@ -1,1 +1,1 @@
-"""What a worker may do, as the claims of signed tokens: bounds, rules and scopes, decided without any server."""
+"""What a worker may do, as the claims of signed tokens: bounds, rules, scopes, guardrails; no server is called."""

@@ -6,7 +6,7 @@
          "arguments": {"properties": {"customer_id": {"const": "cust_12345"}}, "required": ["customer_id"]}}],
      "scope": {"customer_id": "cust_12345"}}
 
-What is not listed does not exist for the worker. Nothing here talks to a server.
+A tool that is not listed does not exist for the worker. Nothing here calls a server.
 """
 
 import secrets
@@ -42,12 +42,12 @@ class Tool:
 
     schema: Mapping[str, Any]
     read_only: bool
-    """It says of itself that it changes nothing."""
+    """Its server declares that it changes nothing (`readOnlyHint`)."""
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run knows before its first session: its inputs, and what the playbook's lookups answered."""
+    """The values for templates of mandates: a run's inputs, and the results of the playbook's lookups."""
 
     inputs: Mapping[str, JsonValue]
     lookups: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
@@ -57,7 +57,7 @@ class RunFacts:
         return template.render(value, {"inputs": dict(self.inputs), "lookups": dict(self.lookups)})
 
     def is_known(self, value: JsonValue) -> bool:
-        """Whether nothing that templates in `value` read has yet to be found out."""
+        """Whether all that templates in `value` read is known."""
         return True
 
 
@@ -105,8 +105,8 @@ def worker_details(
         if effect == "deny":
             continue
         detail: AuthorizationDetail = {"type": "mcp_tool", "tool": name}
-        if held := bounds[name]:
-            detail["arguments"] = {"properties": held, "required": list(held)}
+        if argument_bounds := bounds[name]:
+            detail["arguments"] = {"properties": argument_bounds, "required": list(argument_bounds)}
         if effect == "approve":
             detail["approval"] = "required"
         found.append(detail)
@@ -162,17 +162,21 @@ def call_detail(
     if effect := rule_effect(call, facts, rules, reads=False):
         message = f"A rule of fleet.yaml {'takes' if effect == 'deny' else 'wants an approval of'} {call}."
         raise Failure("denied_by_rule", message, "Nobody is asked for it: correct the rule, or the playbook's `after`.")
-    held: dict[str, JsonValue] = {
+    argument_bounds: dict[str, JsonValue] = {
         name: {"const": value}
         for name, value in arguments.items()
         if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _MAX_CONST_CHARS)
     }
     tool = call.rpartition("__")[2]
-    return {"type": "mcp_tool", "tool": tool, "arguments": {"properties": held, "required": list(held)}}
+    return {
+        "type": "mcp_tool",
+        "tool": tool,
+        "arguments": {"properties": argument_bounds, "required": list(argument_bounds)},
+    }
 
 
 def approval_details(given: Sequence[AuthorizationDetail]) -> list[AuthorizationDetail]:
-    """The same plus the tools that ask for an approval: what the orchestrator presents in the worker's place."""
+    """The same and the approval tools: for the orchestrator's own calls on behalf of the worker."""
     named = [detail.get("tool") for detail in given]
     return [*given, *tool_details(name for name in APPROVAL_TOOLS if name not in named)]
 
@@ -183,13 +187,13 @@ def tool_details(names: Iterable[str]) -> list[AuthorizationDetail]:
 
 
 def resolve_scopes(playbook: Playbook, facts: RunFacts) -> dict[str, dict[str, str]]:
-    """By server: what every mandate of the run narrows its records to.
+    """By server: the scope of every mandate of the run.
 
     Raises:
         Failure: `bad_scope` or, if it comes from a lookup, `lookup_failed`: it is no text, or empty.
     """
     return {
-        server: {key: _scoped(playbook, f"scope.{server}.{key}", value, facts) for key, value in keys.items()}
+        server: {key: _resolve_scope(playbook, f"scope.{server}.{key}", value, facts) for key, value in keys.items()}
         for server, keys in playbook.scope.items()
     }
 
@@ -241,10 +245,10 @@ def _bounds_by_tool(
 ) -> dict[str, dict[str, JsonValue]]:
     bounds: dict[str, dict[str, JsonValue]] = {name: {} for name in worker.tools_on(server)}
     for argument, schema in filled_bounds(worker, server, facts).items():
-        held = [name for name in bounds if argument in tools[name].schema.get("properties", {})]
-        if not held:
+        matching = [name for name in bounds if argument in tools[name].schema.get("properties", {})]
+        if not matching:
             raise _bad_bound(worker, argument, f"none of its tools of {server} takes this argument")
-        for name in held:
+        for name in matching:
             bounds[name][argument] = schema
     return bounds
 
@@ -253,12 +257,12 @@ def _tighten(
     bounds: dict[str, dict[str, JsonValue]], server: str, tools: Mapping[str, Tool], guardrails: Guardrails
 ) -> None:
     """Bound what guardrails deny of arguments; one that is bounded has to be given, as any."""
-    for name, held in bounds.items():
+    for name, argument_bounds in bounds.items():
         for guardrail, argument, schema in guardrails.denied_arguments(f"mcp__{server}__{name}"):
             if argument in tools[name].schema.get("properties", {}):
-                known, denied = held.get(argument), cast("dict[str, JsonValue]", {"not": schema})
+                known, denied = argument_bounds.get(argument), cast("dict[str, JsonValue]", {"not": schema})
                 bound = known if isinstance(known, dict) else {}
-                held[argument] = {"allOf": [bound, denied]} if "not" in bound else {**bound, **denied}
+                argument_bounds[argument] = {"allOf": [bound, denied]} if "not" in bound else {**bound, **denied}
             elif not _takes(argument, guardrail, server, tools):
                 message = f"{guardrail.name}: no tool of {server} that it is for takes an argument `{argument}`."
                 raise Failure("bad_guardrail", message, "Correct `arguments` in the guardrail's file.")
@@ -269,7 +273,7 @@ def _takes(argument: str, guardrail: Guardrail, server: str, tools: Mapping[str,
     return any(argument in tool.schema.get("properties", {}) for tool in matched)
 
 
-def _scoped(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:
+def _resolve_scope(playbook: Playbook, place: str, value: str, facts: RunFacts) -> str:
     code = "lookup_failed" if template.attributes(value, "lookups") else "bad_scope"
     try:
         filled = facts.render(value)

@@ -1,4 +1,4 @@
-"""Guardrails applied to what goes in, to calls and to what comes out: refused, redacted, or passed on and noted.
+"""Guardrails applied to what goes in, to calls and to what comes out: refused, redacted, or passed on and recorded.
 
 What a mandate can say, the servers enforce; here such a guardrail only gives its name to the refusal. What a mandate
 cannot say, a pattern in a text, is enforced here alone, in the orchestrator's process and outside of any model.
@@ -42,7 +42,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Guardrails:
-    """Those of one run, whose inputs say which of them hold."""
+    """The guardrails of one run, whose inputs decide which of them apply."""
 
     all: Sequence[Guardrail] = ()
     inputs: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])

@@ -1,1 +1,1 @@
-"""One isolated Agent SDK session for each agent: what it is given, what it may call, how it ends."""
+"""One isolated Agent SDK session for each agent: its options, tools, hooks, transcript and result."""

@@ -1,4 +1,4 @@
-"""One agent of a run: what each of its sessions is given."""
+"""One agent of a run: makes the session that its worker's file, task and mandates describe."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ _RENEW_S = 60  # before its mandates expire, a session ends in front of its next
 
 @dataclass(frozen=True)
 class RunResources:
-    """What all agents of a run work with."""
+    """What all agents of a run share: config, servers, model, journal, folder."""
 
     config: Config
     fleet: Fleet
@@ -39,9 +39,9 @@ class RunResources:
     folder: Path
     """Private to the run; holds logs."""
     notify: Notify
-    """Brings a call that has to be approved before somebody who may."""
+    """Shows a call that has to be approved to whoever may."""
     on_message: Callable[[Session, Message], None] | None = None
-    """Told each message of each session."""
+    """Called with each message of each session."""
 
     @property
     def circuit_breaker(self) -> CircuitBreaker:
@@ -79,7 +79,11 @@ class Agent:
         decided: PendingCall | None,
         artifacts: ArtifactTools | None = None,
     ) -> Session:
-        """What it may use of its session now, with fresh mandates."""
+        """Its session with fresh mandates, allowed so many turns and dollars.
+
+        Args:
+            decided: the call to resume with, decided or reported meanwhile.
+        """
         worker, fleet, model = self._worker, self._resources.config.fleet, self.model
         granted, lifetime_s = self._mandates.granted_tools(worker), self._mandates.lifetime_s(worker)
         delegation = self._delegation(decided) if worker.delegates or worker.transfers else None
@@ -122,7 +126,7 @@ class Agent:
         return self._worker.model or self._resources.config.fleet.models.default
 
     def approvals_of(self, server: str) -> Approvals:
-        """Asks a server in the worker's place."""
+        """Requests approvals of a server on behalf of the worker."""
         connected = self._resources.fleet.servers[server]
         return Approvals(server, lambda: connected.client(self._mandates.approval_token(self._worker, server)))
 

@@ -1,7 +1,6 @@
-"""Holds back the calls of a session that something has to happen for first: an approval, or the work of others.
+"""Decides which calls of a session have to wait: for an approval, for workers' reports, or because the run is paused.
 
-It decides only when to stop. What may run, the server decides: whatever is let through here and has no approval is
-refused there.
+It enforces nothing: a call that needs an approval and passes here without one is refused by its server.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from .types import PendingApproval, PendingCall, PendingDelegation, PendingPause
 
 
 class CallGate:
-    """For each call: None lets it run, a Failure refuses it, anything else ends the session in front of it."""
+    """The decisions about a session's calls: None lets one run, a Failure refuses it, a PendingCall has it wait."""
 
     def __init__(self, session: Session) -> None:
         self.pending: PendingCall | None = None
@@ -25,10 +24,10 @@ class CallGate:
             session.delegation,
             session.resumed_call,
         )
-        self._inbox, self._renew_at, self._one_by_one = session.inbox, session.renew_at, asyncio.Lock()
+        self._inbox, self._renew_at, self._lock = session.inbox, session.renew_at, asyncio.Lock()
 
     def resume(self, call: PendingCall) -> Failure | None:
-        """Let the pending call run after all, or say why it may not: what it needed is there."""
+        """Let the pending call run, now that it is decided or reported; returns why it may not, if so."""
         self.pending = None
         if isinstance(call, PendingDelegation):
             assert self._delegation, "it is granted to leads only"
@@ -39,7 +38,7 @@ class CallGate:
         resumed_call = self._resumed_call
         if resumed_call and resumed_call.tool_use_id == call_id and not isinstance(resumed_call, PendingPause):
             return _failure_of(resumed_call.approval) if isinstance(resumed_call, PendingApproval) else None
-        async with self._one_by_one:
+        async with self._lock:
             if self._inbox.paused or time.monotonic() >= self._renew_at:
                 pending_or_failure = PendingPause(call_id)
             elif tool in (DELEGATE, TRANSFER):
@@ -63,7 +62,7 @@ class CallGate:
         try:
             return PendingDelegation(call_id, self._delegation.tasks(tool, arguments), transfer=tool == TRANSFER)
         except Failure:
-            return None  # the tool itself says why
+            return None  # the tool itself returns why
 
     async def _check_approval(
         self, tool: str, arguments: dict[str, Any], call_id: str
@@ -76,7 +75,7 @@ class CallGate:
         except ServerUnavailable as failure:
             return failure
         except Failure:
-            return None  # the call itself is refused for the same reason, in the server's words
+            return None  # the call itself is refused for the same reason, with the server's own message
         if answer.approval is None or answer.status != "pending":
             return _failure_of(answer.approval)
         return PendingApproval(approvals.server, tool, call_id, answer.approval)

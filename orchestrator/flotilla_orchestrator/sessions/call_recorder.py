@@ -1,4 +1,4 @@
-"""Records an agent's tool calls as spans, from the moment it asks for one, over whatever has to be waited for."""
+"""Records an agent's tool calls as spans, from the model's request to the result, waits included."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class CallRecorder:
     """The observer of one agent's session: one for each process that continues it.
 
     Args:
-        breaker: told which servers answer.
+        breaker: counts failures and successes of servers.
     """
 
     def __init__(self, journal: Journal, session: Span, breaker: CircuitBreaker | None = None) -> None:
@@ -58,7 +58,7 @@ class CallRecorder:
         await self._record_approval(call_id, "waiting", approval)
 
     async def call_decided(self, call_id: str, approval: Approval) -> None:
-        """A person has decided; the session goes on."""
+        """A person has decided; the call can run or be refused."""
         await self._record_approval(call_id, "running", approval)
 
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
@@ -79,7 +79,7 @@ class CallRecorder:
             span.attributes["circuit"] = circuit.as_dict()
 
     async def end_answered_calls(self, results: Mapping[str, bool]) -> None:
-        """End the calls whose result an earlier process did not live to hear.
+        """End the calls whose results are in the transcript and were not recorded before a process died.
 
         Args:
             results: by id of the call, whether it is an error.
@@ -90,7 +90,7 @@ class CallRecorder:
                 await self._journal.end(span, "failed" if results[call_id] else "ok")
 
     async def mark_lost_calls(self, recorded_ids: Collection[str]) -> int:
-        """How many model calls died with an earlier process: that it was in, and those whose answer was not kept.
+        """How many model calls an earlier process lost: the one it was in, and those without an answer there.
 
         Args:
             kept: the ids of the calls in the transcript.
@@ -98,15 +98,15 @@ class CallRecorder:
         spans = [span for span in await self._journal.spans(self._session.run_id) if "lost" not in span.attributes]
         spans = [span for span in spans if span.parent_id == self._session.span_id]
         in_a_call = any(not span.ended_at or span.status == "interrupted" for span in spans)
-        gone = [span for span in spans if span.attributes["tool_use_id"] not in recorded_ids]
-        for span in gone:
+        lost = [span for span in spans if span.attributes["tool_use_id"] not in recorded_ids]
+        for span in lost:
             span.attributes["lost"] = True
             await (self._journal.change(span) if span.ended_at else self._journal.end(span, "interrupted"))
-        return len(gone) + (not in_a_call)
+        return len(lost) + (not in_a_call)
 
     async def _record_approval(self, call_id: str, status: Status, approval: Approval) -> None:
         span = await self._span(call_id)
-        if span and not span.ended_at:  # else an earlier process has seen its end
+        if span and not span.ended_at:  # else an earlier process has ended it
             before = span.attributes.get("approval")
             span.status = status
             span.attributes["approval"] = {

@@ -1,4 +1,4 @@
-"""Time to work in: it passes while something works, and stands still while everything waits."""
+"""Deadlines that count working time only: time passes while something works, and not while everything waits."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ from typing import Self
 
 
 class Deadline:
-    """So many seconds of work.
+    """A number of seconds of working time.
 
     Args:
-        above: what this is a part of; while something works on this, so it does on that.
-        used: how many of them are used up.
+        parent: the deadline that this one is part of; its time passes, too, while something works here.
+        used: how many of the seconds are used up.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds, 0 at least; no more than what this is a part of has."""
+        """Seconds, 0 at least; no more than the parent has."""
         return min(self._own_remaining, self._parent.remaining) if self._parent else self._own_remaining
 
     @property
     def used(self) -> float:
-        """Seconds worked so far; what works side by side counts once."""
+        """Seconds worked so far; parallel work counts once."""
         return self._used + (self._clock() - self._started_at if self._running_count else 0)
 
     @property
@@ -46,11 +46,11 @@ class Deadline:
         return 0.0 if self._expired else max(0.0, self.seconds - self.used)
 
     def advance_to(self, used: float) -> None:
-        """Other processes have worked, too: so much is used up at least."""
+        """Count what other processes have worked: at least so many seconds are used up."""
         self._used += max(0.0, used - self.used)
 
     def expire(self) -> None:
-        """The time is up now."""
+        """End the time now."""
         self._expired = True
         for scope in self._scopes:
             if not scope.expired():
@@ -58,14 +58,14 @@ class Deadline:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["RunningTime"]:
-        """The time passes during the block, which ends with TimeoutError when it is up, here or above."""
-        async with self._parent.running() if self._parent else nullcontext() as above:
+        """The time passes during the block, which ends with TimeoutError when it is up, here or of a parent."""
+        async with self._parent.running() if self._parent else nullcontext() as parent:
             self._start()
             try:
                 async with asyncio.timeout(self._own_remaining) as scope:
                     self._scopes.add(scope)
                     try:
-                        yield RunningTime(self, scope, above)
+                        yield RunningTime(self, scope, parent)
                     finally:
                         self._scopes.remove(scope)
             finally:
@@ -73,7 +73,7 @@ class Deadline:
 
     @contextmanager
     def suspended(self, scope: asyncio.Timeout) -> Generator[None]:
-        """The time of a block of `running` stands still, and cannot be up, unless it expires."""
+        """No time of a block of `running` passes during this one, and it cannot be up, unless it expires."""
         scope.reschedule(None)
         self._stop()
         try:
@@ -96,14 +96,14 @@ class Deadline:
 
 @dataclass(frozen=True)
 class RunningTime:
-    """A block of `Deadline.running`, and those of what it is a part of."""
+    """A block of `Deadline.running`, and those of its parents."""
 
     deadline: Deadline
     scope: asyncio.Timeout
-    above: "RunningTime | None"
+    parent: "RunningTime | None"
 
     @contextmanager
     def suspended(self) -> Generator[None]:
-        """Nothing works during this block: no time passes, here or above. It may be in another task."""
-        with self.above.suspended() if self.above else nullcontext(), self.deadline.suspended(self.scope):
+        """No time passes during this block, here or of parents. It may be in another task."""
+        with self.parent.suspended() if self.parent else nullcontext(), self.deadline.suspended(self.scope):
             yield

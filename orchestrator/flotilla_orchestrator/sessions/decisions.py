@@ -1,4 +1,4 @@
-"""Waits until a person has decided about a call: no process of the session runs meanwhile, and nothing is held."""
+"""Waits until a person has decided about a call, by asking its server now and then; no connection stays open."""
 
 import asyncio
 import time
@@ -9,17 +9,17 @@ from ..fleet.approvals import Approval, Approvals, ServerUnavailable
 
 _UNREACHABLE_S = 600  # a server may restart while people think
 _LONGEST_PAUSE_S = 30
-_LOOKS_A_SECOND = 5  # of all that wait in this process
+_POLLS_PER_S = 5  # of all that wait in this process
 _being_asked: dict[str, asyncio.Future[None]] = {}  # by approval, while nobody waits for the answer
-_waiting: dict[asyncio.Future[None], bool] = {}  # whether a server has said that nobody has decided yet
+_waiting: dict[asyncio.Future[None], bool] = {}  # whether the server has answered that nobody has decided yet
 
 
-STEP_QUESTIONS = ""  # in place of a server: a step of the playbook asks, and the journal keeps the decision
+STEP_QUESTIONS = ""  # in place of a server: a step of the playbook asks, and the journal has the decision
 
 
 @dataclass(frozen=True)
 class DecisionRequest:
-    """What a person is asked, and where a decision is taken."""
+    """A decision that a person has to make, and the server that takes it."""
 
     server: str
     url: str
@@ -27,7 +27,7 @@ class DecisionRequest:
 
 
 Notify = Callable[[DecisionRequest], Awaitable[None]]
-"""Brings a request before whoever may decide. It may return before they have, and is cancelled once they have."""
+"""Shows a request to whoever may decide. It may return before they have, and is cancelled once they have."""
 
 
 def awaiting_people() -> int:
@@ -47,7 +47,7 @@ async def wait_for_decision(
         ServerUnavailable: the server has been gone for ten minutes.
         Failure: it does not know the request any more.
     """
-    began = heard = time.monotonic()
+    began = last_answer_at = time.monotonic()
     approval_id = pending.approval.approval_id
     asking = _being_asked.pop(approval_id, None) or asyncio.ensure_future(notify(pending))
     _waiting[asking] = False
@@ -56,9 +56,9 @@ async def wait_for_decision(
             now = time.monotonic()
             try:
                 found = await approvals.get(approval_id)
-                heard = now
+                last_answer_at = now
             except ServerUnavailable:
-                if now - heard > _UNREACHABLE_S:
+                if now - last_answer_at > _UNREACHABLE_S:
                     raise
             else:
                 if found.state != "pending":
@@ -66,7 +66,7 @@ async def wait_for_decision(
                 _waiting[asking] = True
             # Often at first, seldom later: each look is a record in the server's audit.
             pause_s = min(max(0.1, (now - began) / 10), _LONGEST_PAUSE_S)
-            pause_s = max(pause_s, (len(_waiting) - 1) / _LOOKS_A_SECOND)
+            pause_s = max(pause_s, (len(_waiting) - 1) / _POLLS_PER_S)
             if asking.done():
                 asking.result()
                 await asyncio.sleep(pause_s)

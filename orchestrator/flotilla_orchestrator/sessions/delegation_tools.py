@@ -1,4 +1,4 @@
-"""The tools of a lead: `delegate` gives tasks to workers and returns their reports, `transfer_case` gives its own away.
+"""The tools of a lead: `delegate` gives tasks to workers and returns their reports, `transfer_case` ends the lead.
 
 The session ends in front of a call that can be done: in front of one of `transfer_case` for good, and one of `delegate`
 returns once the reports are there, in whichever process the session goes on.
@@ -54,9 +54,9 @@ class DelegationTools:
 
     Args:
         team: the workers it may delegate to, by name.
-        heirs: those that it may hand its case over to.
-        reports: what the call that the session goes on with returns.
-        may: it is not as deep in the hierarchy as the fleet's limits go.
+        successors: the workers that it may transfer its case to.
+        reports: what the call that the session resumes with returns.
+        allowed: it is not as deep in the hierarchy as the fleet's limits go.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class DelegationTools:
         return [*([delegate] if self._team else []), *([transfer] if self._successors else [])]
 
     def tasks(self, tool: str, arguments: Mapping[str, Any]) -> list[Task]:
-        """What a call asks for; of a transfer, the task is the note.
+        """The tasks of a call; of a transfer, the task is the note.
 
         Raises:
             Failure: `invalid_arguments`, `unknown_worker`, `too_deep`: nothing may be started.
@@ -110,18 +110,18 @@ class DelegationTools:
             jsonschema.validate(arguments, _TRANSFER_SCHEMA if transfer else _DELEGATE_SCHEMA)
         except jsonschema.ValidationError as error:
             raise Failure("invalid_arguments", error.message[:500], "Nothing was delegated; call again.") from error
-        given = [{"worker": arguments["worker"], "task": arguments["note"]}] if transfer else arguments["tasks"]
-        tasks, known = [Task(**task) for task in given], self._successors if transfer else self._team
+        requested = [{"worker": arguments["worker"], "task": arguments["note"]}] if transfer else arguments["tasks"]
+        tasks, workers = [Task(**task) for task in requested], self._successors if transfer else self._team
         if not 1 <= len(tasks) <= MAX_TASKS:
             message = f"{len(tasks)} tasks were given; a call takes 1 to {MAX_TASKS}."
             raise Failure("invalid_arguments", message, "Nothing was delegated; split them over several calls.")
         for task in tasks:
-            if task.worker not in known:
+            if task.worker not in workers:
                 raise Failure(
                     "unknown_worker",
-                    f"{self._lead} has no worker `{task.worker[:64]}`{did_you_mean(task.worker, known)}",
+                    f"{self._lead} has no worker `{task.worker[:64]}`{did_you_mean(task.worker, workers)}",
                     "Nothing was delegated; call again with workers that are there.",
-                    details={"workers": list(known)},
+                    details={"workers": list(workers)},
                 )
             if not task.task.strip() or len(task.task) > MAX_TASK_CHARS:
                 text = "note" if transfer else "task"

@@ -1,4 +1,4 @@
-"""Listens to one session: its hooks decide what may run, its messages become its result."""
+"""Handles the events of one session: its hooks decide what may run, its messages become its result."""
 
 import asyncio
 import contextlib
@@ -126,7 +126,7 @@ class SessionEvents:
         assert done["hook_event_name"] == "PostToolUse"
         faults.point("call_done")
         await self._call_ended(done["tool_use_id"], "ok")
-        # A session ends with its structured output: nobody would read on.
+        # A session ends with its structured output: no model call would follow.
         if done["tool_name"] == STRUCTURED_OUTPUT or not (messages := self.session.inbox.take_messages()):
             return {}
         return {"hookSpecificOutput": {"hookEventName": "PostToolUse", "additionalContext": messages}}
@@ -145,7 +145,7 @@ class SessionEvents:
             self.fail(Failure("cli_failed", f"The Claude CLI of {self.session.agent} ended without a result.", SEE_LOG))
 
     async def interrupt(self, client: ClaudeSDKClient) -> None:
-        """Stop what the session is doing, and hear what it has cost so far."""
+        """Stop what the session is doing, and read what it has cost so far."""
         with contextlib.suppress(TimeoutError, ClaudeSDKError):
             async with asyncio.timeout(_INTERRUPT_S):
                 await client.interrupt()
@@ -153,7 +153,7 @@ class SessionEvents:
                     await self._handle(message)
 
     async def close(self) -> None:
-        """End the calls that the session did not live to see the end of; one that waits goes on later."""
+        """End the calls that have no result, but one that waits: it is resumed later."""
         if pending := self.result.pending_call:
             self._open.discard(pending.tool_use_id)
         for call_id in sorted(self._open):
@@ -191,7 +191,7 @@ class SessionEvents:
                 pass
 
     async def _record_refused(self, result_block: ToolResultBlock) -> None:
-        """A call that the CLI refused before any hook heard of it, because no such tool is on offer."""
+        """Record a call that the CLI refused before any hook, because the session has no such tool."""
         requested = self._requested.get(result_block.tool_use_id)
         if requested and requested.name != STRUCTURED_OUTPUT and requested.id not in self._announced:
             checked = self._checked(requested.name, requested.input)
@@ -231,8 +231,8 @@ class SessionEvents:
             and resumed_call.tool_use_id in self._open
             and not (pending and pending.tool_use_id == resumed_call.tool_use_id)
         ):
-            said = f"The call that {self.session.agent} was to go on with was neither made nor refused."
-            self.fail(Failure("approval_lost", said, SEE_LOG))
+            message_text = f"The call that {self.session.agent} was to go on with was neither made nor refused."
+            self.fail(Failure("approval_lost", message_text, SEE_LOG))
         if deferred and pending and deferred.id == pending.tool_use_id:
             if self.result.failure is None:
                 self.result.pending_approval = pending if isinstance(pending, PendingApproval) else None

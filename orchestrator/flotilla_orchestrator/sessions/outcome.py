@@ -1,4 +1,4 @@
-"""What the last message of a session means when it is no result."""
+"""The failure that the last message of a session stands for, where it is no result."""
 
 from claude_agent_sdk import ResultMessage
 
@@ -9,7 +9,7 @@ SEE_LOG = "See claude.log in the run's folder."
 
 
 def failure_of(session: Session, message: ResultMessage) -> Failure | None:
-    """What a result that is none means."""
+    """The failure that a message stands for; None: it is a result."""
     agent = session.agent
     match message.subtype, message.api_error_status:
         case "error_max_turns", _:
@@ -31,12 +31,12 @@ def failure_of(session: Session, message: ResultMessage) -> Failure | None:
         case "success", None if not message.is_error:
             return None
         case subtype, _:
-            said = "; ".join(message.errors or ()) or message.result or subtype
-            return Failure("session_failed", f"{agent} ended early: {said[:300]}", SEE_LOG)
+            reason = "; ".join(message.errors or ()) or message.result or subtype
+            return Failure("session_failed", f"{agent} ended early: {reason[:300]}", SEE_LOG)
 
 
 def _model_error(
     code: str, message: ResultMessage, status: int | None, suggestion: str = "", *, retryable: bool = False
 ) -> Failure:
-    said = (message.result or "The model did not answer.")[:500]
-    return Failure(code, said, suggestion, retryable=retryable, details={"status": status})
+    reason = (message.result or "The model did not answer.")[:500]
+    return Failure(code, reason, suggestion, retryable=retryable, details={"status": status})

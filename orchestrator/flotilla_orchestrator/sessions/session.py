@@ -1,6 +1,6 @@
-"""One isolated Agent SDK session: the agent's own tools and nothing else, its own limits, one clear end.
+"""Runs one isolated Agent SDK session: with the agent's own tools and limits and nothing else, to one result.
 
-Every option is there for a reason measured in the field: built-in tools, settings, skills and foreign MCP servers are
+Built-in tools, settings, skills and foreign MCP servers are
 off, what is not granted is neither listed nor allowed nor let through by the hook, and an in-process server `gate` is
 always there (without one a resumed session can run a call before its hooks are registered).
 """
@@ -35,47 +35,47 @@ _LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
 async def run_session(session: Session, observer: CallObserver) -> SessionResult:
     """Run a session to its end; whatever goes wrong is in `failure`, and the CLI process is gone when this returns."""
     started = time.monotonic()
-    talk = SessionEvents(session, observer)
+    events = SessionEvents(session, observer)
     if not session.deadline.remaining:
-        talk.fail(_late(session))
-        return talk.result
-    client = ClaudeSDKClient(_options(session, talk))
+        events.fail(_late(session))
+        return events.result
+    client = ClaudeSDKClient(_options(session, events))
     try:
         try:
-            async with session.deadline.running() as talk.running_time:
+            async with session.deadline.running() as events.running_time:
                 await client.connect()
                 await _servers_connected(client, session)
                 if not session.resumes_a_call:
                     await client.query(session.resume_prompt if session.resumes_with else session.prompt)
-                await talk.listen(client)
+                await events.listen(client)
         except TimeoutError:
-            talk.fail(_late(session))
-            await talk.interrupt(client)
+            events.fail(_late(session))
+            await events.interrupt(client)
         except asyncio.CancelledError:
-            await talk.interrupt(client)  # a CLI in the middle of a call takes seconds to notice that its input ended
+            await events.interrupt(client)  # a CLI in the middle of a call takes seconds to notice that its input ended
             raise
         except Failure as failure:
-            talk.fail(failure)
+            events.fail(failure)
         except ClaudeSDKError as error:
-            talk.log(str(error))
-            talk.fail(
+            events.log(str(error))
+            events.fail(
                 Failure("cli_failed", f"The Claude CLI of {session.agent} failed ({type(error).__name__}).", SEE_LOG)
             )
     finally:
         await client.disconnect()
-        await talk.close()
-    if talk.result.failure and talk.result.failure.code in _UNANSWERED and not talk.result.turns:
-        talk.result.cost_usd = talk.result.cost_usd or 0.0  # the model has said nothing
-    talk.result.duration_s = time.monotonic() - started
-    return talk.result
+        await events.close()
+    if events.result.failure and events.result.failure.code in _UNANSWERED and not events.result.turns:
+        events.result.cost_usd = events.result.cost_usd or 0.0  # no model call was made
+    events.result.duration_s = time.monotonic() - started
+    return events.result
 
 
 def work_folder(folder: Path) -> Path:
-    """Where the sessions of a run work; stores know them by it."""
+    """The working folder of a run's sessions; transcripts are stored under its path."""
     return folder / "work"
 
 
-def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
+def _options(session: Session, events: SessionEvents) -> ClaudeAgentOptions:
     config, work = session.folder / "claude", work_folder(session.folder)
     for folder in (config, work):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -100,7 +100,7 @@ def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
         GATE: create_sdk_mcp_server(GATE, tools=list(session.gate_tools)),
     }
     resumes = session.resumes_a_call or bool(session.resumes_with)
-    if not resumes:  # a process that died early may have left a file that the CLI would stumble over
+    if not resumes:  # a process that died early may have left a file that the CLI would fail on
         for left in config.glob(f"projects/*/{session.session_id}.jsonl"):
             left.unlink()
     return ClaudeAgentOptions(
@@ -122,9 +122,11 @@ def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
         # Without it the CLI reads a file that a task mentions as @/path into the prompt.
         verbatim_prompts=True,
         hooks={
-            "PreToolUse": [HookMatcher(hooks=[talk.before_call], on_failure="block", timeout=_HOOK_S + session.wait_s)],
-            "PostToolUse": [HookMatcher(hooks=[talk.after_call], on_failure="block")],
-            "PostToolUseFailure": [HookMatcher(hooks=[talk.after_failed_call], on_failure="block")],
+            "PreToolUse": [
+                HookMatcher(hooks=[events.before_call], on_failure="block", timeout=_HOOK_S + session.wait_s)
+            ],
+            "PostToolUse": [HookMatcher(hooks=[events.after_call], on_failure="block")],
+            "PostToolUseFailure": [HookMatcher(hooks=[events.after_failed_call], on_failure="block")],
         },
         output_format={"type": "json_schema", "schema": dict(session.output_schema)} if session.output_schema else None,
         max_turns=session.max_turns,
@@ -133,7 +135,7 @@ def _options(session: Session, talk: SessionEvents) -> ClaudeAgentOptions:
         cwd=work,
         cli_path=Path(__file__).parent / "claude.sh",
         env={**environment, "FLOTILLA_KEEP": " ".join(keep), "FLOTILLA_CLAUDE_BINARY": _binary()},
-        stderr=talk.log,
+        stderr=events.log,
     )
 
 
@@ -146,7 +148,7 @@ def _binary() -> str:
 
 
 async def _servers_connected(client: ClaudeSDKClient, session: Session) -> None:
-    """Wait until the CLI is connected to every server of the session; it would start without, and say nothing.
+    """Wait until the CLI is connected to every server of the session; it would start without them.
 
     Raises:
         Failure: `server_unavailable`, before the first model call.
@@ -162,7 +164,7 @@ async def _servers_connected(client: ClaudeSDKClient, session: Session) -> None:
         if waiting and time.monotonic() > deadline:
             raise _unavailable(session, min(waiting), f"no connection after {_CONNECT_S} s")
         if waiting:
-            await asyncio.sleep(0.01)  # the CLI tells the state only when asked
+            await asyncio.sleep(0.01)  # the CLI has no event for it
 
 
 def _late(session: Session) -> Failure:
@@ -173,10 +175,10 @@ def _late(session: Session) -> Failure:
     )
 
 
-def _unavailable(session: Session, server: str, said: str) -> Failure:
+def _unavailable(session: Session, server: str, reason: str) -> Failure:
     return Failure(
         "server_unavailable",
-        f"{session.agent} cannot use the server {server}: {said}.",
+        f"{session.agent} cannot use the server {server}: {reason}.",
         f"See whether {server} is still running. Nothing was asked of the model.",
         retryable=True,
         details={"server": server},

@@ -1,8 +1,8 @@
-"""What the transcript of a session tells a process that takes it up: what it has used, where it stopped, how it ended.
+"""The transcript of a session, read by a process that resumes it: what was used, where it stopped, how it ended.
 
-Entries are the CLI's own lines. A process that is killed leaves the last of its calls without a result: the same call,
-with the same id, is taken up again once the transcript says that it was deferred, so a server that keeps effects by
-that id makes it once.
+Entries are the CLI's own lines. A process that is killed leaves the last of its calls without a result: the CLI makes
+the same call, with the same id, once the transcript has the entry that it was deferred, so the server has its effect
+once.
 """
 
 import json
@@ -17,7 +17,7 @@ from ..config.prices import Prices, Tokens
 from ..config.schemas import schema_problem
 from .types import SYNTHETIC, SessionResult
 
-STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model hands over what the schema asks for
+STRUCTURED_OUTPUT = "StructuredOutput"  # the CLI's own tool, by which a model returns its structured result
 _DEFERRED = "hook_deferred_tool"
 _BYTES_PER_TOKEN = 4  # about
 _COMMON = ("isSidechain", "userType", "entrypoint", "cwd", "sessionId", "version", "gitBranch", "timestamp")
@@ -27,13 +27,13 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Transcript:
-    """One session so far; empty if nothing of it was kept."""
+    """The entries of one session so far; empty if none was stored."""
 
     entries: Sequence[Entry]
 
     @property
     def _answers(self) -> list[Entry]:
-        """What the model said, one entry for each block."""
+        """The model's answers, one entry for each block."""
         return [
             entry
             for entry in self.entries
@@ -42,7 +42,7 @@ class Transcript:
 
     @property
     def has_prompt(self) -> bool:
-        """Its prompt was kept."""
+        """Whether its prompt was stored."""
         return any(entry["type"] == "user" for entry in self.entries)
 
     @property
@@ -59,9 +59,9 @@ class Transcript:
         """The turns, tokens and cost of all of it but its first turns.
 
         Args:
-            asked: the model that was asked for: its price counts where the one that answered has none. If neither has
-                one, the dearest does: nobody can tell any more, and a limit must not leak.
-            after: how many turns to leave out.
+            requested_model: its price counts where the one that answered has none. If neither has
+                one, the highest does: the cost is unknown, and a limit must hold.
+            skipped_turns: how many turns to leave out.
         """
         answers = [*{entry["message"]["id"]: entry["message"] for entry in self._answers}.values()][skipped_turns:]
         used = SessionResult(turns=len(answers), model=answers[-1]["model"] if answers else "")
@@ -92,21 +92,21 @@ class Transcript:
         return next((block for block in self._last_calls() if block["id"] not in self.results()), None)
 
     def deferral_entry(self) -> SessionStoreEntry | None:
-        """The line by which the CLI takes up the unanswered call again, if it is not there yet."""
+        """The line by which the CLI makes the unanswered call again, if it is not there yet."""
         call = self.unanswered_call()
         marks = [entry["attachment"] for entry in self.entries if entry.get("attachment", {}).get("type") == _DEFERRED]
         if call is None or any(mark["toolUseID"] == call["id"] for mark in marks):
             return None
-        asked = self._answers[-1]
+        answer = self._answers[-1]
         mark = {"type": _DEFERRED, "toolUseID": call["id"], "toolName": call["name"], "toolInput": call["input"]}
         mark |= {"hookName": "flotilla", "hookEvent": "PreToolUse", "permissionMode": "dontAsk"}
         last = [entry["uuid"] for entry in self.entries if "uuid" in entry][-1]
-        line = {name: asked[name] for name in _COMMON if name in asked}
+        line = {name: answer[name] for name in _COMMON if name in answer}
         line |= {"type": "attachment", "uuid": str(uuid4()), "parentUuid": last, "attachment": mark}
         return cast("SessionStoreEntry", line)
 
     def final_result(self, schema: Mapping[str, Any] | None) -> SessionResult | None:
-        """Its result, if it came to its end; what it has used is not in it.
+        """Its result, if it has ended; without what it used.
 
         Args:
             schema: of the structured result asked for.
@@ -128,8 +128,8 @@ class Transcript:
 
     def results(self) -> dict[str, bool]:
         """By id, of each call that has one: whether it is an error."""
-        said = [entry["message"]["content"] for entry in self.entries if entry["type"] == "user"]
-        blocks = [block for content in said if isinstance(content, list) for block in cast("list[Entry]", content)]
+        contents = [entry["message"]["content"] for entry in self.entries if entry["type"] == "user"]
+        blocks = [block for content in contents if isinstance(content, list) for block in cast("list[Entry]", content)]
         return {block["tool_use_id"]: bool(block.get("is_error")) for block in blocks if block["type"] == "tool_result"}
 
 

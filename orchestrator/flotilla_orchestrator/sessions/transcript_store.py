@@ -51,7 +51,7 @@ class TranscriptStore(SessionStore):
             await self._note_calls(entries)
 
     def freeze(self) -> None:
-        """Keep nothing more."""
+        """Store nothing more."""
         self._frozen = True
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:

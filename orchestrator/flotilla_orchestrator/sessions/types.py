@@ -1,4 +1,4 @@
-"""What one session is given, what it tells while it runs, and how it ended."""
+"""The data of one session: its options, its pending calls, its result, and the protocols of those that observe it."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,14 +17,14 @@ from .deadline import Deadline
 from .delegation_tools import DelegationTools, Task
 
 SYNTHETIC = "<synthetic>"
-"""The "model" of what the CLI says itself, such as an API error."""
+"""The "model" of the CLI's own messages, such as an API error."""
 
 CallStatus = Literal["ok", "failed", "denied", "interrupted"]
-"""How a call ended: `failed` is the tool's own word, a `denied` one never ran."""
+"""How a call ended: `failed`: the tool returned an error; `denied`: it never ran."""
 
 
 class CallObserver(Protocol):
-    """Hears of each tool call as it happens."""
+    """Called at the start and the end of each tool call, and when it has to wait."""
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None: ...
 
@@ -33,7 +33,7 @@ class CallObserver(Protocol):
         ...
 
     async def call_waiting(self, call_id: str, approval: Approval) -> None:
-        """A person has to approve it first; it ends, or runs and ends, when the session goes on."""
+        """A person has to approve it first."""
         ...
 
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None: ...
@@ -70,23 +70,23 @@ class PendingPause:
 
 
 PendingCall = PendingApproval | PendingDelegation | PendingPause
-"""A call in front of which a session has ended; it goes on with it later."""
+"""A call in front of which a session has ended; the session is resumed with it later."""
 
 
 class Inbox(Protocol):
-    """What people say to a run while a session is at work."""
+    """Messages and pauses from people, for a session that is at work."""
 
     @property
     def paused(self) -> bool: ...
 
     def take_messages(self) -> str:
-        """What they have said to this agent since it was last asked; empty if nothing."""
+        """The messages to this agent since the last call of this; empty if there are none."""
         ...
 
 
 @dataclass(frozen=True)
 class EmptyInbox:
-    """Nobody says anything."""
+    """An inbox without messages."""
 
     paused: bool = False
 
@@ -104,7 +104,7 @@ async def _no_wait(_call: PendingCall) -> PendingCall | None:
 
 @dataclass(frozen=True)
 class Session:
-    """What one session is given. Nothing else of this process or machine is visible to its agent."""
+    """The options of one session. Nothing else of this process or machine is visible to its agent."""
 
     session_id: str
     agent: str
@@ -133,13 +133,13 @@ class Session:
     folder: Path
     """Private to the run: configuration and logs of the CLI; its path is a part of what `store` knows sessions by."""
     store: SessionStore
-    """Keeps the transcript."""
+    """Of the transcript."""
     resumed_call: PendingCall | None = None
-    """The session goes on with this call, decided or reported meanwhile; `prompt` was given when it began."""
+    """The session resumes with this call, decided or reported meanwhile; `prompt` was given when it began."""
     resumes_with: Literal["", "with_call", "with_prompt"] = ""
     """An earlier process has left it in front of a call, or elsewhere."""
     resume_prompt: str = "You were interrupted. Go on where you left off."
-    """What it is told if it goes on with a prompt."""
+    """Its prompt if it resumes with one."""
     changing_tools: Collection[str] = ()
     """Full names of the tools that may change something: a call of one is made once it is `recorded`."""
     wait_until_recorded: Callable[[str], Awaitable[bool]] = _always_recorded
@@ -152,10 +152,10 @@ class Session:
     wait_s: float = 0
     """Seconds that `wait` takes at most, of all calls together."""
     renew_at: float = float("inf")
-    """By the monotonic clock: from then on it ends in front of its next call, to go on with fresh mandates."""
+    """By the monotonic clock: from then on it ends in front of its next call, and is resumed with fresh mandates."""
     prices: Prices = field(default_factory=shipped_prices)
     on_message: "Callable[[Session, Message], None] | None" = None
-    """Told each message of the session, before anything is made of it."""
+    """Called with each message of the session, before it is handled."""
 
     @property
     def resumes_a_call(self) -> bool:
@@ -191,7 +191,7 @@ class SessionResult:
         return self.pending_approval or self.pending_delegation or self.pending_pause
 
     def merge(self, later: "SessionResult") -> "SessionResult":
-        """The result of the session that went on as `later`: what it used is added up."""
+        """The result of the session with its next part: what was used is added up."""
         known = [cost for cost in (self.cost_usd, later.cost_usd) if cost is not None]
         return replace(
             later,
