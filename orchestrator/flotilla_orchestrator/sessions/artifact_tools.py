@@ -94,9 +94,13 @@ class ArtifactTools:
 
 
 def recorded_arguments(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call as its span has them: the text of an artifact is stored once, as the artifact."""
-    text = arguments.get("text")
-    if tool != WRITE or not isinstance(text, str):
+    """The arguments of a call as its span has them: the text of an artifact is stored once, as the artifact.
+
+    Of any other tool they may be whatever a model wrote, also no object.
+    """
+    written = tool == WRITE and isinstance(arguments, dict)  # pyright: ignore[reportUnnecessaryIsInstance]  # see above
+    text = arguments.get("text") if written else None
+    if not isinstance(text, str):
         return arguments
     return {**arguments, "text": f"({len(text)} characters)"}
 
