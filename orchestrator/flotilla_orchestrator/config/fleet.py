@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from .fields import FileModel
+from .fields import SERVER_PATTERN, FileModel
 from .limits import FleetLimits
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -51,12 +51,11 @@ class Models(FileModel):
     fallbacks: dict[str, str] = Field(default={}, description="who answers when a model is overloaded")
 
 
-class Rule(FileModel):
-    """Tightens what workers' files grant: `deny` takes tools away, `approve` has each change wait for a person."""
+class Conditional(FileModel):
+    """What holds in runs with certain inputs, of tools of certain names."""
 
     when: dict[str, JsonValue] = Field(default={}, description="inputs of the run and their values; none: always")
-    tools: list[str] = Field(min_length=1, description="full names; `*` stands for any text: mcp__k8s__delete_*")
-    effect: Literal["approve", "deny"]
+    tools: list[str] = Field(default=[], description="of calls: full names; `*` stands for any text")
 
     def matches(self, tool: str) -> bool:
         return any(fnmatchcase(tool, pattern) for pattern in self.tools)
@@ -65,8 +64,15 @@ class Rule(FileModel):
         return all(name in inputs and inputs[name] == value for name, value in self.when.items())
 
 
+class Rule(Conditional):
+    """Tightens what workers' files grant: `deny` takes tools away, `approve` has each change wait for a person."""
+
+    tools: list[str] = Field(min_length=1, description="full names; `*` stands for any text: mcp__k8s__delete_*")
+    effect: Literal["approve", "deny"]
+
+
 class Fleet(FileModel):
-    servers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")], Server]
+    servers: dict[Annotated[str, Field(pattern=SERVER_PATTERN)], Server]
     models: Models = Models()
     limits: FleetLimits = FleetLimits()
     concurrency: int = Field(

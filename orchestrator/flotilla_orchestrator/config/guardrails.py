@@ -1,17 +1,15 @@
 """`guardrails/*.yaml`: rules with a name, over what goes in, what is called and what comes out."""
 
 import re
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
 from flotilla_kit.identity.mandate import check_bound
 from flotilla_rehearsal.secret_filter import KINDS
 from flotilla_rehearsal.suggestions import did_you_mean
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from .fields import FileModel, Name
-from .fleet import Rule
+from .fields import Name
+from .fleet import Conditional, Rule
 
 Side = Literal["input", "call", "output"]
 
@@ -38,7 +36,7 @@ def _bounds(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return value
 
 
-class Guardrail(FileModel):
+class Guardrail(Conditional):
     """A rule with a name: what is looked for in what goes in, in calls, or in what comes out, and what follows."""
 
     name: Name
@@ -46,8 +44,6 @@ class Guardrail(FileModel):
     applies_to: Side = Field(
         description="input: the task of a run or worker; call: arguments; output: reports and results"
     )
-    when: dict[str, JsonValue] = Field(default={}, description="inputs of the run and their values; none: always")
-    tools: list[str] = Field(default=[], description="of calls: full names; `*` stands for any text")
     arguments: Annotated[dict[str, dict[str, Any]], AfterValidator(_bounds)] = Field(
         default={}, description="of calls: refused if any of these arguments is as its JSON Schema says"
     )
@@ -85,9 +81,3 @@ class Guardrail(FileModel):
         if not self.in_mandate or self.arguments:
             return None
         return Rule(when=self.when, tools=self.tools, effect="approve" if self.effect == "ask" else "deny")
-
-    def matches(self, tool: str) -> bool:
-        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
-
-    def holds(self, inputs: Mapping[str, JsonValue]) -> bool:
-        return all(name in inputs and inputs[name] == value for name, value in self.when.items())

@@ -4,7 +4,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from .fields import TOOL_NAME, Capability, FileModel, Name, NonEmptyTemplate, TemplateObject, TemplateText, Version
+from .fields import (
+    STEP_PATTERN,
+    TOOL_NAME,
+    Capability,
+    FileModel,
+    Name,
+    NonEmptyTemplate,
+    TemplateObject,
+    TemplateText,
+    Version,
+)
 from .limits import Limits
 from .schemas import ObjectSchema, OutputSchema
 
@@ -37,7 +47,7 @@ class ToolCall(FileModel):
 class Step(FileModel):
     """A task for a worker or (`approve`) a question that a person decides; later steps may read its result."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+    id: Annotated[str, Field(pattern=STEP_PATTERN)]
     needs: list[str] = Field(default=[], description="the steps that have to be done first")
     worker: str | None = None
     task: NonEmptyTemplate | None = None
