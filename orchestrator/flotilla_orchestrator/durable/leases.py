@@ -7,7 +7,7 @@ server lets go of with the connection.
 import time
 import zlib
 from collections.abc import Callable, Collection, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -114,7 +114,12 @@ def _advisory_lock(url: str, name: str) -> Generator[LeaseCheck]:
         row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_CLASS, _number(name))).fetchone()
         if not row or not row[0]:
             raise LeaseTakenError(name)
-        yield held
+        try:
+            yield held
+        finally:
+            # Else the server releases it a moment after the connection was closed, and whoever is next finds it taken.
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_CLASS, _number(name)))
     finally:
         connection.close()
 
