@@ -100,20 +100,14 @@ class DecisionCommands:
                 await process.wait()
 
 
-_noticed: set[str] = set()  # approvals; a session may wait for one, and then its run
-
-
 class DecisionNotice:
-    """Says on stderr, once, how to decide; whoever may does it from elsewhere."""
+    """Says on stderr how to decide; whoever may does it from elsewhere."""
 
     def __init__(self, commands: DecisionCommands) -> None:
         self._commands = commands
 
     async def __call__(self, pending: DecisionRequest) -> None:
         approval = pending.approval
-        if approval.approval_id in _noticed:
-            return
-        _noticed.add(approval.approval_id)
         tell(f"\nThe run waits for an approval.\n{describe(pending.server, approval)}")
         if own := self._commands.server_command(pending.server, "approve", approval.approval_id):
             tell(f"Decide on this machine (`reject` to refuse):\n  {shlex.join(own)}")

@@ -10,7 +10,7 @@ from ..fleet.approvals import Approval, Approvals, ServerUnavailable
 _UNREACHABLE_S = 600  # a server may restart while people think
 _LONGEST_PAUSE_S = 30
 _POLLS_PER_S = 5  # of all that wait in this process
-_being_asked: dict[str, asyncio.Future[None]] = {}  # by approval, while nobody waits for the answer
+_notifications: dict[str, asyncio.Future[None]] = {}  # by approval, from one wait for it to the one that continues it
 _waiting: dict[asyncio.Future[None], bool] = {}  # whether the server has answered that nobody has decided yet
 
 
@@ -41,7 +41,7 @@ async def wait_for_decision(
     """The approval once it is no longer pending, whoever decided, from wherever.
 
     Args:
-        continued: if it is cancelled, somebody else waits on: a person who is being asked may finish the answer.
+        continued: if it is cancelled, another call of this waits on: people are not told or asked a second time.
 
     Raises:
         ServerUnavailable: the server has been gone for ten minutes.
@@ -49,7 +49,7 @@ async def wait_for_decision(
     """
     began = last_answer_at = time.monotonic()
     approval_id = pending.approval.approval_id
-    asking = _being_asked.pop(approval_id, None) or asyncio.ensure_future(notify(pending))
+    asking = _notifications.pop(approval_id, None) or asyncio.ensure_future(notify(pending))
     _waiting[asking] = False
     try:
         while True:
@@ -73,15 +73,11 @@ async def wait_for_decision(
             else:
                 await asyncio.wait([asking], timeout=pause_s)
     except asyncio.CancelledError:
-        if continued and not asking.done():
-            _being_asked[approval_id] = asking
+        if continued:
+            _notifications[approval_id] = asking
         raise
     finally:
         del _waiting[asking]
-        if approval_id not in _being_asked:
-            await _end(asking)
-
-
-async def _end(asking: "asyncio.Future[None]") -> None:
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
+        if approval_id not in _notifications:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
