@@ -1,6 +1,5 @@
 """The tools of a worker with `artifacts: true`: `write_artifact`, `read_artifact` and `list_artifacts` of its run."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..errors import Failure
 from ..journal import artifacts
 from ..journal.artifacts import Author
 from ..journal.journal import Journal
+from .tool_answers import answer, refusal
 
 WRITE = f"mcp__{GATE}__write_artifact"
 READ = f"mcp__{GATE}__read_artifact"
@@ -106,16 +106,14 @@ def recorded_arguments(tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answering(schema: dict[str, Any], act: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    async def answer(arguments: dict[str, Any]) -> dict[str, Any]:
+    async def checked(arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             try:
                 jsonschema.validate(arguments, schema)
             except jsonschema.ValidationError as error:
                 raise Failure("invalid_arguments", error.message[:500], "Nothing was done; call again.") from error
-            answer_value, failed = await act(arguments), False
+            return answer(await act(arguments))
         except Failure as failure:
-            answer_value, failed = failure.as_dict(), True
-        content = [{"type": "text", "text": json.dumps(answer_value, ensure_ascii=False)}]
-        return {"content": content, **({"is_error": True} if failed else {})}
+            return refusal(failure)
 
-    return answer
+    return checked

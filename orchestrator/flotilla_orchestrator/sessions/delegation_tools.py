@@ -4,7 +4,6 @@ The session ends in front of a call that can be done: in front of one of `transf
 returns once the reports are there, in whichever process the session goes on.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from pydantic import JsonValue
 from ..config.fields import GATE, MAX_TASK_CHARS
 from ..config.workers import Worker
 from ..errors import Failure
+from .tool_answers import answer, refusal
 
 DELEGATE = f"mcp__{GATE}__delegate"
 TRANSFER = f"mcp__{GATE}__transfer_case"
@@ -135,21 +135,17 @@ class DelegationTools:
             if len(tasks) != len(self.reports):
                 raise Failure("not_delegated", "Nothing was delegated.", "Call again.", retryable=True)
         except Failure as failure:
-            return _refused(failure)
+            return refusal(failure)
         reports, self.reports = [*self.reports], ()
-        return {"content": [{"type": "text", "text": json.dumps({"reports": reports}, ensure_ascii=False)}]}
+        return answer({"reports": reports})
 
     async def _transfer(self, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             self.tasks(TRANSFER, arguments)
             raise Failure("not_transferred", "Nothing was handed over.", "Call again.", retryable=True)
         except Failure as failure:
-            return _refused(failure)
+            return refusal(failure)
 
 
 def _described(workers: Mapping[str, Worker]) -> str:
     return "\n".join(f"- {worker.name}: {worker.description}" for worker in workers.values())
-
-
-def _refused(failure: Failure) -> dict[str, Any]:
-    return {"content": [{"type": "text", "text": json.dumps(failure.as_dict())}], "is_error": True}
