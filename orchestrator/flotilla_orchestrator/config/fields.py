@@ -22,7 +22,10 @@ def _check_templates(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
+SERVER_PATTERN = r"^[a-z][a-z0-9-]{0,19}$"
+STEP_PATTERN = r"^[a-z][a-z0-9_-]{0,39}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Capability = Annotated[str, Field(min_length=1, max_length=80)]
 Version = Annotated[str, Field(pattern=r"^[\w.+-]{1,32}$")]
 TemplateText = Annotated[str, AfterValidator(_check_template)]

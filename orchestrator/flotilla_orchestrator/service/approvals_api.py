@@ -8,6 +8,7 @@ from flotilla_kit.terminal.output import local_user
 from pydantic import Field, JsonValue
 from sqlalchemy import Connection, select
 
+from ..config.fields import SERVER_PATTERN
 from ..durable.workflow_store import database_url
 from ..errors import Failure
 from ..fleet.approval_servers import approvals_of
@@ -37,22 +38,11 @@ ApproverHeader = Annotated[
 ]
 
 
-class PendingApproval(Shape):
+class PendingApproval(Approval):
     """What a person has to decide about. `facts` are the server's own, `arguments` what would be called."""
 
     server: str | None = Field(description="null: a step of the run asks")
     step: str | None
-    approval_id: str
-    state: str
-    requester: str
-    run: str
-    tool: str
-    arguments: dict[str, JsonValue]
-    facts: dict[str, JsonValue]
-    created_at: str
-    expires_at: str
-    decided_by: str | None
-    reason: str | None
 
 
 class Approvals(Shape):
@@ -89,7 +79,7 @@ async def list_approvals(caller: ApprovalReader, resources: Resources, tokens: A
     responses=documented(404, 409, 413, 415, 502),
 )
 async def decide_approval(
-    server: Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,19}$")],
+    server: Annotated[str, Path(pattern=SERVER_PATTERN)],
     approval_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$")],
     body: DecisionBody,
     caller: Approver,

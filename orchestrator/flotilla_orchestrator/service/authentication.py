@@ -2,7 +2,7 @@
 
 import logging
 from ipaddress import ip_address
-from typing import Protocol, cast
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flotilla_kit.identity.jwks import SUPPORTED, JwksSource, TokenRefused
@@ -10,12 +10,10 @@ from flotilla_kit.identity.tokens import Issuer
 from starlette.datastructures import Headers
 
 from ..errors import Failure
-from .callers import SCOPES, Caller, unauthorized
+from .callers import ALL_SCOPES, Caller, unauthorized
 from .tokens import Tokens
 
 logger = logging.getLogger(__name__)
-
-_SCOPES = frozenset[str](SCOPES)
 
 
 class Authentication(Protocol):
@@ -47,11 +45,9 @@ class BearerTokens:
         except TokenRefused as refused:
             logger.info("token_refused", extra={"reason": refused.reason})
             raise unauthorized() from None
-        scope, audience = claims.get("scope"), claims["aud"]
-        scopes = _SCOPES.intersection(scope.split()) if isinstance(scope, str) else frozenset[str]()
-        named = cast("list[object]", audience) if isinstance(audience, list) else [audience]
-        audiences = frozenset(name for name in named if isinstance(name, str))
-        return Caller(claims["sub"], scopes, audiences, presented)
+        scope = claims.get("scope")
+        scopes = ALL_SCOPES.intersection(scope.split()) if isinstance(scope, str) else frozenset[str]()
+        return Caller(claims["sub"], scopes, presented)
 
 
 class NoAuthentication:
@@ -63,7 +59,7 @@ class NoAuthentication:
         if not all(map(_is_loopback, named)):
             message = "Without authentication the service answers to loopback names only."
             raise Failure("foreign_host", message, "Call it as 127.0.0.1 or localhost.")
-        return Caller(None, _SCOPES)
+        return Caller(None, ALL_SCOPES)
 
 
 def issuer_of(keys: str, name: str, audience: str) -> Issuer:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, cast
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from ..config.fields import MAX_TASK_CHARS, Name
+from ..config.fields import MAX_TASK_CHARS, NAME_PATTERN, STEP_PATTERN, Name
 
 _MOST_NODES = 10_000
 _MOST_DEPTH = 50
@@ -42,8 +42,8 @@ def _storable_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
 Text = Annotated[str, AfterValidator(_storable)]
 Inputs = Annotated[dict[str, JsonValue], AfterValidator(_storable_json)]
 RunId = Annotated[str, Path(pattern=r"^run_[0-9a-z]{1,60}$", description="the run's id")]
-StepId = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,39}$", description="the step that asks")]
-PlaybookName = Annotated[str, Query(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+StepId = Annotated[str, Path(pattern=STEP_PATTERN, description="the step that asks")]
+PlaybookName = Annotated[str, Query(pattern=NAME_PATTERN)]
 RunState = Literal["queued", "running", "waiting", "paused", "ok", "failed", "interrupted", "cancelled"]
 
 

@@ -10,6 +10,7 @@ from ..errors import Failure
 
 Scope = Literal["run", "read", "approve"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+ALL_SCOPES = frozenset[str](SCOPES)
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,11 @@ class Caller:
 
     Attributes:
         subject: what they are called, in records and limits; None: the service asks nobody who they are.
-        audiences: of the JWT that they came with, and `bearer` is that token; none for a token of the service's own.
+        bearer: the JWT that they came with; empty for a token of the service's own.
     """
 
     subject: str | None
     scopes: frozenset[str]
-    audiences: frozenset[str] = frozenset()
     bearer: str = field(default="", repr=False)
 
 

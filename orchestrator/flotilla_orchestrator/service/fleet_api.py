@@ -14,7 +14,7 @@ from ..fleet.circuit_breaker import CircuitBreaker
 from ..fleet.connection import ServerConnection
 from ..journal.stats import stats
 from ..mandates.claims import APPROVAL_TOOLS, ISSUER, tool_details
-from ..runs.workers import worker_states
+from ..runs.workers import WorkerState, worker_states
 from .bodies import PlaybookName
 from .callers import Reader
 from .problems import AsciiJson, documented
@@ -36,17 +36,8 @@ class Stats(Shape):
     approvals: dict[str, int]
 
 
-class WorkerShape(Shape):
-    """A process that works on queued runs. One that is not alive is taken over by the others."""
-
-    executor_id: str
-    alive: bool
-    runs: int
-    sessions: int
-
-
 class Workers(Shape):
-    items: list[WorkerShape]
+    items: list[WorkerState]
 
 
 class ServerShape(Shape):

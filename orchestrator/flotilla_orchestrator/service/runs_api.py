@@ -76,8 +76,10 @@ async def list_runs(
 async def get_run(run_id: RunId, _: Reader, resources: Resources) -> Response:
     """Its task, result, cost and limits."""
     run = await known_run(resources.journal, run_id)
-    left = await find_unattended(resources.journal, resources.home)
-    return AsciiJson(await run_record(resources.journal, run, left.stop_times.get(run_id)))
+    stopped_at = None
+    if run.status == "running":  # only such a run can have lost its process without a record of it
+        stopped_at = (await find_unattended(resources.journal, resources.home)).stop_times.get(run_id)
+    return AsciiJson(await run_record(resources.journal, run, stopped_at))
 
 
 async def known_run(journal: Journal, run_id: str) -> Run:

@@ -17,11 +17,10 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from ..errors import Failure
-from .callers import SCOPES, Caller
+from .callers import ALL_SCOPES, SCOPES, Caller
 
 _PREFIX = "flt_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
-_SCOPES = frozenset[str](SCOPES)
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Tokens:
         if not _NAME.fullmatch(name):
             message = f"{name!r} cannot be the name of a token."
             raise Failure("invalid_arguments", message, "Take up to 80 letters, digits and . _ @ -.")
-        if not scopes or not _SCOPES.issuperset(scopes):
+        if not scopes or not ALL_SCOPES.issuperset(scopes):
             raise Failure("invalid_arguments", "A token needs scopes.", f"Give --scope with {', '.join(SCOPES)}.")
         now, secret = datetime.now(UTC), _PREFIX + secrets.token_urlsafe(32)
         until = _text(now + timedelta(days=expires_days)) if expires_days else None
