@@ -1,7 +1,8 @@
 """This process as an executor of workflows."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -59,8 +60,11 @@ def executor() -> Executor:
     return _current[-1]
 
 
-def set_executor(current: Executor | None) -> None:
-    """Set the executor of this process; None: DBOS has ended."""
-    _current.clear()
-    if current:
-        _current.append(current)
+@contextmanager
+def executor_entered(current: Executor) -> Generator[None]:
+    """It is that of this process while the block lasts."""
+    _current.append(current)
+    try:
+        yield
+    finally:
+        _current.clear()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from dbos import DBOS
 
-from .executor import Executor, set_executor
+from .executor import Executor, executor_entered
 from .workflow_store import APPLICATION, migrate
 
 _POLL_S = 0.2  # how often decisions are looked for, of each question of all runs
@@ -34,16 +34,15 @@ async def dbos_launched(
         }
     )
     DBOS.listen_queues(queues)
-    set_executor(executor)
-    watching = asyncio.create_task(executor.watch.poll())
-    try:
-        DBOS.launch()
-        yield
-    finally:
-        await executor.stop()
-        watching.cancel()
-        await asyncio.wait([watching])
-        await asyncio.to_thread(DBOS.destroy)
-        # It had made its own pool that of the loop, and has shut it down.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
-        set_executor(None)
+    with executor_entered(executor):
+        watching = asyncio.create_task(executor.watch.poll())
+        try:
+            DBOS.launch()
+            yield
+        finally:
+            await executor.stop()
+            watching.cancel()
+            await asyncio.wait([watching])
+            await asyncio.to_thread(DBOS.destroy)
+            # It had made its own pool that of the loop, and has shut it down.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())

@@ -27,13 +27,12 @@ async def unfinished(*states: str) -> list[Any]:
     )
 
 
-async def sessions() -> tuple[int, int]:
-    """How many sessions have been started from their queue and not ended, and how many wait in it."""
+async def sessions(status: str, most: int) -> int:
+    """How many sessions of the queue are `ENQUEUED`, or `PENDING` (started and not ended); counts up to `most`."""
     found = await DBOS.list_workflows_async(
-        status=["PENDING", "ENQUEUED"], queue_name=SESSIONS, load_input=False, load_output=False
+        status=[status], queue_name=SESSIONS, limit=most, load_input=False, load_output=False
     )
-    running = sum(workflow.status == "PENDING" for workflow in found)
-    return running, len(found) - running
+    return len(found)
 
 
 async def inputs(workflow_ids: list[str]) -> list[Any]:

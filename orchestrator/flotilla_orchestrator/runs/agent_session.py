@@ -19,7 +19,7 @@ from ..sessions.types import PendingApproval, PendingDelegation, SessionResult
 from .agent_task import AgentTask
 from .circuit_checks import check_circuits, record_unavailable
 from .context import RunContext
-from .delegations import AgentWorkflow, run_tasks
+from .delegations import run_tasks
 from .process import process
 from .session_parts import inbox_of, session_part
 from .session_record import copy_usage, end_session
@@ -27,12 +27,11 @@ from .session_record import copy_usage, end_session
 logger = logging.getLogger(__name__)
 
 
-async def run_session(context: RunContext, agent_task: AgentTask, name: str, agent: AgentWorkflow) -> SessionResult:
+async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> SessionResult:
     """A worker's session to its end; a failure is in the result.
 
     Args:
         name: what its parts are called after.
-        agent: does a task that it delegates.
     """
     journal, result = process().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
     attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
@@ -45,7 +44,7 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str, age
     await journal.begin(span)
     try:
         if (refused := await check_circuits(context, agent_task)) is None:
-            result = await _AgentSession(context, agent_task, span, name, agent).run()
+            result = await _AgentSession(context, agent_task, span, name).run()
             await record_unavailable(context, span, result)
         else:
             result = SessionResult(failure=refused, cost_usd=0.0)
@@ -59,9 +58,8 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str, age
 
 
 class _AgentSession:
-    def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, name: str, agent: AgentWorkflow) -> None:
-        self._context, self._task, self._span = context, agent_task, span
-        self._name, self._agent = name, agent
+    def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, name: str) -> None:
+        self._context, self._task, self._span, self._name = context, agent_task, span, name
 
     async def run(self) -> SessionResult:
         total, number, prompt = SessionResult(), 0, self._task.prompt
@@ -127,9 +125,7 @@ class _AgentSession:
         return replace(pending, approval=found)
 
     async def _collect_reports(self, delegation: PendingDelegation) -> PendingDelegation:
-        return replace(
-            delegation, reports=await run_tasks(self._context, self._task, self._name, delegation, self._agent)
-        )
+        return replace(delegation, reports=await run_tasks(self._context, self._task, self._name, delegation))
 
 
 def internal_error() -> Failure:

@@ -84,5 +84,5 @@ class CallWaits:
         return replace(call, approval=approval)
 
     async def _reported(self, call: PendingDelegation) -> PendingCall:
-        reports = await run_tasks(self._context, self._task, self._lead, call, process().run_agent)
+        reports = await run_tasks(self._context, self._task, self._lead, call)
         return replace(call, reports=reports)

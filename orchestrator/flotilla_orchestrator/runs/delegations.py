@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from flotilla_kit.effects import faults
 
-from ..durable.workflow import Workflow, step
+from ..durable.workflow import step
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal import artifacts
@@ -14,14 +14,12 @@ from ..sessions.call_recorder import call_span_id
 from ..sessions.types import PendingDelegation, SessionResult
 from .agent_task import AgentTask
 from .context import RunContext
+from .process import process
 from .session_record import report_of
-
-AgentWorkflow = Workflow[[AgentTask], SessionResult]
-"""What does one task, to its end."""
 
 
 async def run_tasks(
-    context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation, agent: AgentWorkflow
+    context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation
 ) -> list[JsonObject]:
     """Have the tasks of a call of `delegate` done side by side.
 
@@ -49,7 +47,7 @@ async def run_tasks(
         )
         for name, task, allowance in zip(names, tasks, allowances, strict=True)
     ]
-    handles = [await agent.start(name, each) for name, each in zip(names, agent_tasks, strict=True)]
+    handles = [await process().run_agent.start(name, each) for name, each in zip(names, agent_tasks, strict=True)]
     faults.point("workers_started")
     results = [await handle.result() for handle in handles]
     faults.point("reported")
@@ -61,7 +59,7 @@ async def run_tasks(
 
 
 async def run_transfer(
-    context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation, agent: AgentWorkflow
+    context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation
 ) -> SessionResult:
     """What the worker makes of a case that its lead has handed over; it takes the lead's place.
 
@@ -83,7 +81,7 @@ async def run_transfer(
         attempt=1,
         attempt_reason="",
     )
-    return await (await agent.start(name, successor)).result()
+    return await (await process().run_agent.start(name, successor)).result()
 
 
 async def reserve_allowances(

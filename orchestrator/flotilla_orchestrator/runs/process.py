@@ -4,9 +4,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ..durable.workflow import Workflow
 from ..journal.journal import Journal
+from ..sessions.types import SessionResult
+from .agent_task import AgentTask
 from .context import RunContexts
-from .delegations import AgentWorkflow
 from .slots import Slots
 
 
@@ -15,7 +17,7 @@ class RunProcess:
     """There is one at a time.
 
     Attributes:
-        run_agent: the workflow of one agent's task.
+        run_agent: the workflow of one agent's task; what delegates cannot import what in the end runs it.
         session_wait_s: how long a session keeps its process while its calls wait, unless the fleet says it.
         session_queue: bounds how many sessions live in all processes; None: they start here.
     """
@@ -23,7 +25,7 @@ class RunProcess:
     journal: Journal
     contexts: RunContexts
     slots: Slots
-    run_agent: AgentWorkflow
+    run_agent: Workflow[[AgentTask], SessionResult]
     session_wait_s: float
     session_queue: str | None = None
 

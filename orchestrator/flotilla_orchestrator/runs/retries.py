@@ -76,7 +76,7 @@ class _Retries:
         while True:
             agent_task = self._task
             name = f"{self._name}~{agent_task.attempt}" if agent_task.attempt > 1 else self._name
-            result = await run_session(self._context, agent_task, name, run_agent)
+            result = await run_session(self._context, agent_task, name)
             total = total.merge(result)
             next_attempt = await step("next", self._next, result) if result.failure else None
             if next_attempt is None:
@@ -86,9 +86,7 @@ class _Retries:
             await ledger.transfer(agent_task.span_id, self._task.span_id, self._task.worker, self._task.allowance)
             await sleep(next_attempt.pause_s)
         if result.pending_delegation:
-            total = total.merge(
-                await run_transfer(self._context, self._task, name, result.pending_delegation, run_agent)
-            )
+            total = total.merge(await run_transfer(self._context, self._task, name, result.pending_delegation))
         if total.failure:
             if self._task.attempt > 1:
                 total.failure.details["attempts"] = self._task.attempt

@@ -85,7 +85,7 @@ class _SessionPart:
     """A part in this process: it goes on with what earlier ones have left of the session.
 
     Args:
-        counted: the parts before this one; ``held`` is the call to go on with, decided meanwhile.
+        so_far: the parts before this one; its `pending_call` is the call to go on with, decided meanwhile.
     """
 
     def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, so_far: SessionResult) -> None:
@@ -94,8 +94,8 @@ class _SessionPart:
         self._store, self._key = _store(context, self._agent.session_id)
         given = context.resources.config.fleet.limits.session_wait_s
         self._wait_s = process().session_wait_s if given is None else given
-        lead = workflow_id().rpartition("#")[0]
-        self._waits = CallWaits(context, agent_task, lead, self._recorder, self._wait_s)
+        self._workflow = workflow_id().rpartition("#")[0]  # of the whole session
+        self._waits = CallWaits(context, agent_task, self._workflow, self._recorder, self._wait_s)
 
     async def run(self, prompt: str) -> SessionResult:
         """Its result; whatever goes wrong is in it, and so is what an earlier process could not report."""
@@ -134,7 +134,7 @@ class _SessionPart:
         return Transcript(await self._store.load(self._key) or [])
 
     def _usage(self, transcript: Transcript, turns: int) -> SessionResult:
-        """What was used after so many turns of this job."""
+        """What was used after so many turns of this task."""
         return transcript.usage(
             self._context.resources.config.prices, self._agent.model, self._task.turns_before + turns
         )
@@ -189,7 +189,7 @@ class _SessionPart:
         resources, worker = self._context.resources, self._context.worker(self._task)
         if not worker.artifacts:
             return None
-        author = Author(self._task.request.run_id, worker.name, workflow_id().rpartition("#")[0])
+        author = Author(self._task.request.run_id, worker.name, self._workflow)
         return ArtifactTools(resources.journal, author, resources.config.fleet.limits.artifacts)
 
 

@@ -53,5 +53,7 @@ class QueueSlots:
         pass
 
     async def wanted(self) -> bool:
-        running, waiting = await queues.sessions()
-        return waiting > 0 and running >= self._count
+        # No more rows than decide it: each session that waits asks again and again, and thousands may be queued.
+        if not await queues.sessions("ENQUEUED", 1):
+            return False
+        return await queues.sessions("PENDING", self._count) == self._count
