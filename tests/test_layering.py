@@ -64,6 +64,7 @@ SERVER_LAYERS = [
 ORCHESTRATOR_LAYERS = [
     {"__main__"},
     {"cli"},
+    {"service"},
     {"routing", "views"},
     {"runs"},
     {"durable"},

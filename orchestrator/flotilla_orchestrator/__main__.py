@@ -3,7 +3,7 @@
 import argparse
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     work.add_argument(
         "--concurrency", type=_positive, metavar="N", help="sessions at once, of all workers (default: fleet.yaml's)"
     )
+    _add_service(commands.add_parser, common)
     resume = commands.add_parser("resume", parents=[common], help="resume a paused run, or one whose process has ended")
     resume.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
     follow = commands.add_parser("follow", parents=[common], help="give the lead of a run that has ended one more turn")
@@ -132,6 +133,39 @@ def _parser() -> argparse.ArgumentParser:
     stats.add_argument("--days", type=_positive, metavar="N", help="runs started in the last N days (default: all)")
     stats.add_argument("--playbook", metavar="NAME", help="its runs only")
     return parser
+
+
+def _add_service(add_parser: Callable[..., argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    serve = add_parser("serve", parents=[common], help="serve the HTTP API, and work on queued runs")
+    serve.add_argument(
+        "--http", default="127.0.0.1:8100", metavar="HOST:PORT", help="where to listen (default: 127.0.0.1:8100)"
+    )
+    serve.add_argument(
+        "--concurrency",
+        type=_positive,
+        metavar="N",
+        help="sessions at once, of all workers (default: MAX_CONCURRENT_WORKFLOWS, else fleet.yaml's)",
+    )
+    serve.add_argument(
+        "--backlog", type=_positive, default=1000, metavar="N", help="runs that may wait (default: 1000)"
+    )
+    serve.add_argument(
+        "--rate-limit", type=_positive, default=20, metavar="N", help="requests a second of each caller (default: 20)"
+    )
+    serve.add_argument(
+        "--auth", choices=["tokens", "none"], default="tokens", help="none: everybody on this machine may do everything"
+    )
+    serve.add_argument(
+        "--issuer-jwks", metavar="FILE_OR_URL", help="keys of an OIDC issuer whose tokens are taken, too"
+    )
+    serve.add_argument("--issuer", metavar="ISS", help="its `iss`")
+    serve.add_argument("--audience", metavar="AUD", help="the `aud` by which its tokens are for this service")
+    serve.add_argument("--openapi", action="store_true", help="print the description of the API, and end")
+    tokens = add_parser("tokens", parents=[common], help="the bearer tokens that `flotilla serve` takes")
+    tokens.add_argument("action", nargs="?", choices=["add", "list", "remove"], default="list")
+    tokens.add_argument("name", nargs="?", metavar="NAME", help="whose token it is")
+    tokens.add_argument("--scope", action="append", default=[], choices=["run", "read", "approve"], help="what it may")
+    tokens.add_argument("--expires-days", type=_positive, metavar="N", help="for how long (default: until removed)")
 
 
 def _positive(text: str) -> int:

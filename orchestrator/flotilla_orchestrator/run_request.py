@@ -16,6 +16,8 @@ from .config.playbooks import Playbook
 from .errors import Failure
 from .mandates.guardrails import Guardrails, Trigger
 
+REQUESTED_BY = "requested_by"  # of a run's `setting`, and of its span: who asked for it over the API
+
 
 def new_run_id() -> str:
     return f"run_{secrets.token_hex(5)}"

@@ -2,10 +2,12 @@
 
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from support.commands import Watched
+from support.processes import BIN
 from support.queued import Queued
 from support.teller import CHARGE, refunds_in
 
@@ -67,3 +69,13 @@ def test_a_run_in_the_queue_cannot_be_recorded(case: Queued) -> None:
 def test_without_a_name_of_its_own_shape_no_worker_starts(case: Queued) -> None:
     case.environment["FLOTILLA_EXECUTOR_ID"] = "../elsewhere"
     assert case.answer("work", *case.where)["error"]["code"] == "invalid_arguments"
+
+
+@pytest.mark.real_cli
+def test_the_command_itself_knows_what_the_queue_holds(case: Queued) -> None:
+    """Other tests fork it from a process that has imported all of Flotilla."""
+    run_id = case.order("look", "--input", "amount=1")
+    command = [BIN / "flotilla", "work", "--until-idle", *case.where]
+    done = subprocess.run(command, env=case.environment, cwd=case.home, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert case.states() == {run_id: "ok"}

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Generator
@@ -11,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import provider
+from ..config.config import Config
 from ..config.files import load
 from ..errors import Failure
 from .approver_token import TOKEN_VARIABLE
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..journal.journal import Span
     from ..runs.queue_worker import QueueWorker
 
+CONCURRENCY_VARIABLE = "MAX_CONCURRENT_WORKFLOWS"
 _POLL_S = 0.5
 
 
@@ -29,33 +32,47 @@ async def work(arguments: argparse.Namespace) -> int:
 
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     config, home = load(config_folder(arguments)), home_folder(arguments)
-    concurrency: int = arguments.concurrency or config.fleet.concurrency
-    told = [] if arguments.json else [_print_run]
-    with _stop_signal() as stop:
+    concurrency = concurrency_of(arguments, config)
+    listeners = [] if arguments.json else [_print_run]
+    with stop_signal() as stop:
         async with (
-            await open_journal(arguments, told) as journal,
-            ProcessResources(config, home, home / "workers" / executor_id()) as stage,
+            await open_journal(arguments, listeners) as journal,
+            ProcessResources(config, home, home / "workers" / executor_id()) as resources,
             queue_worked(
-                home=home, journal=journal, opening=partial(stage.for_run, journal, None), concurrency=concurrency
-            ) as replica,
+                home=home, journal=journal, opening=partial(resources.for_run, journal, None), concurrency=concurrency
+            ) as worker,
         ):
             if not arguments.json:
-                begun = f"{replica.name} is at work: at most {concurrency} sessions at once, of all workers together."
-                _print(f"{begun}{_credential()}")
-            waiting = await _work_until(stop, replica, arguments.until_idle)
+                greeting = f"{worker.name} is at work: at most {concurrency} sessions at once, of all workers together."
+                _print(f"{greeting}{credential_note()}")
+            waiting = await worked_until(stop, worker, arguments.until_idle)
     stopped = stop.is_set()
-    text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
-    answer = {"executor_id": replica.name, "stopped": stopped, "waiting": waiting}
-    print_answer(arguments, answer, f"{replica.name} {text}", sys.stdout)
+    text = "stopped; its runs resume with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
+    answer = {"executor_id": worker.name, "stopped": stopped, "waiting": waiting}
+    print_answer(arguments, answer, f"{worker.name} {text}", sys.stdout)
     return 0
 
 
-async def _work_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) -> list[str]:
-    """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
-    ends = [asyncio.ensure_future(end) for end in (stop.wait(), worker.recover_others())]
+def concurrency_of(arguments: argparse.Namespace, config: Config) -> int:
+    """How many sessions may live at once: by the flag, else the variable, else `fleet.yaml`.
+
+    Raises:
+        Failure: `invalid_arguments`.
+    """
+    given = os.environ.get(CONCURRENCY_VARIABLE, "")
+    if arguments.concurrency or not given:
+        return arguments.concurrency or config.fleet.concurrency
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", given):
+        raise Failure("invalid_arguments", f"{CONCURRENCY_VARIABLE} is {given!r}.", "Take a whole number above 0.")
+    return int(given)
+
+
+async def worked_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) -> list[str]:
+    """Work until stopped, or (`idle`) until nothing is left to do; returns the runs that then wait for a person."""
+    tasks = [asyncio.ensure_future(end) for end in (stop.wait(), worker.recover_others())]
     before = None
     try:
-        while not (done := (await asyncio.wait(ends, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
+        while not (done := (await asyncio.wait(tasks, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
             waiting = await worker.waiting_if_idle() if idle else None
             if waiting is not None and waiting == before:  # twice: a run may be between two of its sessions
                 return waiting
@@ -63,14 +80,14 @@ async def _work_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) ->
         for end in done:
             end.result()
     finally:
-        for end in ends:
+        for end in tasks:
             end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
     return []
 
 
 @contextmanager
-def _stop_signal() -> Generator[asyncio.Event]:
+def stop_signal() -> Generator[asyncio.Event]:
     """Set by the first SIGINT or SIGTERM; a second one does what it always does."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -101,7 +118,7 @@ def _print(text: str) -> None:
     sys.stdout.flush()  # whoever reads a log wants to see it now
 
 
-def _credential() -> str:
+def credential_note() -> str:
     try:
         provider.live(os.environ)
     except Failure as failure:

@@ -1,4 +1,4 @@
-"""What is kept of workflows, for processes that run them and for those that run none.
+"""The database of workflows: its address and version, and queries for processes that run no workflow.
 
 DBOS is imported by what needs it: commands that only look at runs start without it.
 """
@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import JsonValue, TypeAdapter
 
@@ -20,16 +20,17 @@ from ..run_request import RunRequest
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
 
-VERSION = "3"  # of the workflows: a run goes on only with the steps that it began with
+VERSION = "3"  # of the workflows: a run is resumed only by the version that it began with
 UNFINISHED = ["PENDING", "ENQUEUED"]
 RUN_QUEUE = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
 JsonObject = dict[str, JsonValue]
+WorkflowClient: TypeAlias = "DBOSClient"
 
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A turn after the end of a run. `name` is that of its workflow."""
+    """A turn after the end of a run."""
 
     workflow_id: str
     text: str
@@ -68,6 +69,17 @@ def workflow_client(url: str) -> "Generator[DBOSClient]":
         client.destroy()
 
 
+def enqueue(client: "WorkflowClient", workflow_name: str, workflow_id: str, *given: object) -> None:
+    """Put a workflow into the queue of runs. Of one id there is one workflow: the first."""
+    options = {"workflow_name": workflow_name, "queue_name": RUN_QUEUE, "app_version": VERSION}
+    client.enqueue({**options, "workflow_id": workflow_id}, *given)  # pyright: ignore[reportArgumentType]  # as its TypedDict
+
+
+def unfinished_workflows(client: "WorkflowClient") -> "list[WorkflowStatus]":
+    """Those that all workers share, without what they were given."""
+    return client.list_workflows(status=UNFINISHED, app_version=VERSION, load_input=False, load_output=False)
+
+
 def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None] | None:
     """What is to be gone on with, if the run has not come to its end.
 
@@ -88,14 +100,13 @@ def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None]
     return request, FollowUp(workflow.workflow_id, text[0]) if text else None
 
 
-def further_turn(url: str, run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
+def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunRequest, FollowUp]:
     """A turn that follows after all that there were.
 
     Raises:
         Failure: `run_forgotten`: its workflows have been removed.
     """
-    with workflow_client(url) as client:
-        found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
+    found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
         raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")

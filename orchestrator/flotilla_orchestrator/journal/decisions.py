@@ -1,4 +1,4 @@
-"""What a person decides about a step's question is kept in the step's span, once: the first decision is the one."""
+"""Records a person's decision about a step's question in the step's span; the first decision counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from sqlalchemy import Connection, select, update
 
 from ..errors import Failure
+from .changes import record_change
 from .journal import SPANS, Journal, now
 
 
@@ -42,4 +43,5 @@ def _record_decision(
     decided = {**approval, **decision, "decided_at": now()}
     attributes = {**row["attributes"], "approval": decided}
     connection.execute(update(SPANS).where(which).values(attributes=attributes))
+    record_change(connection, row["run_id"], span_id)
     return decided, True

@@ -1,4 +1,4 @@
-"""What happened: runs and their spans, in SQLite or PostgreSQL, and told to listeners as it happens."""
+"""The journal: runs and their spans, in SQLite or PostgreSQL; listeners are called at each change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,22 @@ from uuid import UUID, uuid4, uuid5
 
 from flotilla_kit.storage import Database, Migrations
 from pydantic import JsonValue
-from sqlalchemy import JSON, Column, Connection, Float, Integer, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from .changes import forget_changes, record_change
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,17 +37,18 @@ Kind = Literal["run", "session", "delegate", "tool", "approval"]
 
 ASK = "(ask)"
 """The `playbook` of what `flotilla ask` records of finding playbooks; none has this name, and it cannot be resumed."""
+FOLLOWED_BY = "followed_by"  # of a run's span: who asked for another turn of it
 
 _SPAN_NAMESPACE = UUID("f07111a0-0000-4000-8000-000000000000")
 
 
 def span_id_for(*names: str) -> str:
-    """The id of the span that is called so: the same whenever, and wherever, it is asked for."""
+    """The id of the span with these names: always the same for the same names."""
     return uuid5(_SPAN_NAMESPACE, "/".join(names)).hex
 
 
 def session_id(span_id: str) -> str:
-    """How the Claude CLI and the store of transcripts know the session with this span."""
+    """The id of the session with this span, for the Claude CLI and the transcript store."""
     return str(UUID(span_id))
 
 
@@ -64,7 +80,7 @@ class Run:
 
 @dataclass
 class Span:
-    """A stretch of a run. `cost_usd` is None where it is not known (or has no meaning)."""
+    """A part of a run with a start and an end: a session, a call, a question. `cost_usd` is None if unknown."""
 
     run_id: str
     parent_id: str | None
@@ -105,7 +121,7 @@ SPANS = Table(
 )
 
 
-# What others keep of runs; here it is only forgotten with them.
+# Tables of other modules; here their rows are only deleted with a run.
 TRANSCRIPTS = Table("transcripts", _metadata, Column("session_id", Text))
 LEDGER = Table("ledger", _metadata, Column("run_id", Text))
 STEERING = Table("steering", _metadata, Column("run_id", Text))
@@ -113,7 +129,7 @@ ARTIFACTS = Table("artifacts", _metadata, Column("run_id", Text))
 
 
 class Journal:
-    """Every change is durable when the call returns, and was told to the listeners before that."""
+    """The runs and spans. Every change is durable when the call returns; the listeners were called before that."""
 
     def __init__(self, database: Database, listeners: Sequence[Callable[[Span], None]] = ()) -> None:
         self.database = database
@@ -145,13 +161,8 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def queue_run(self, run: Run) -> None:
-        """A run that nobody works on yet."""
-        run.status = "queued"
-        await self.database.write(_insert, RUNS, asdict(run))
-
     async def begin_run(self, run: Run) -> None:
-        """A run begins, or is taken up again."""
+        """Record that a run begins, or is resumed."""
         run.status, run.ended_at, run.error = "running", None, None
         begun = await self.database.write(_begin, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
         run.started_at = begun["started_at"]
@@ -160,9 +171,13 @@ class Journal:
         run.ended_at = now()
         await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
+    async def restore_run(self, run: Run) -> None:
+        """As it was told before."""
+        await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
+
     async def begin(self, span: Span) -> Span:
-        """A span begins, or (its id is known) goes on: then with what is recorded of it."""
-        begun = await self.database.write(_begin, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
+        """Record that a span begins, or, if its id is known, continues; it then has what is recorded of it."""
+        begun = await self.database.write(_begin_span, asdict(span))
         for name, value in begun.items():
             setattr(span, name, value)
         self._notify(span)
@@ -170,7 +185,7 @@ class Journal:
 
     async def change(self, span: Span) -> None:
         self._notify(span)
-        await self.database.write(_update, SPANS, SPANS.c.span_id == span.span_id, asdict(span))
+        await self.database.write(_change_span, asdict(span))
 
     async def end(self, span: Span, status: Status) -> None:
         span.status, span.ended_at = status, now()
@@ -211,6 +226,17 @@ def _begin(connection: Connection, table: Table, which: Any, row: dict[str, Any]
     return again
 
 
+def _begin_span(connection: Connection, row: dict[str, Any]) -> Mapping[str, Any]:
+    begun = _begin(connection, SPANS, SPANS.c.span_id == row["span_id"], row)
+    record_change(connection, row["run_id"], row["span_id"])
+    return begun
+
+
+def _change_span(connection: Connection, row: dict[str, Any]) -> None:
+    _update(connection, SPANS, SPANS.c.span_id == row["span_id"], row)
+    record_change(connection, row["run_id"], row["span_id"])
+
+
 def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:
     connection.execute(insert(table).values(row))
 
@@ -223,6 +249,7 @@ def _delete_run(connection: Connection, run_id: str) -> None:
     sessions = connection.scalars(select(SPANS.c.span_id).where(SPANS.c.run_id == run_id, SPANS.c.kind == "session"))
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))
+    forget_changes(connection, run_id)
     for table in (LEDGER, STEERING, ARTIFACTS, SPANS, RUNS):
         connection.execute(delete(table).where(table.c.run_id == run_id))
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from .journal import RUNS, SPANS, seconds_between
 from .steering import paused
@@ -20,9 +20,9 @@ class Waits:
 
 @dataclass(frozen=True)
 class Listed:
-    """`cost_usd` is None while no session has said what it cost; a rehearsal's is at list prices.
+    """`cost_usd` is None while no session has a cost; a rehearsal's is at list prices.
 
-    `resume_command` has a process go on with it, where none is at work on it and it has not ended.
+    `resume_command` resumes it, where no process is at work on it and it has not ended.
     """
 
     run_id: str
@@ -60,17 +60,27 @@ def listed(
     limit: int,
     stop_times: Mapping[str, str],
     resume_commands: Mapping[str, str],
+    playbook: str | None = None,
+    after: tuple[str, str] | None = None,
 ) -> list[Listed]:
     """The newest runs, those in one state or all.
 
     Args:
         stop_times: of the runs that no process is at work on any more, though they are recorded as running.
         resume_commands: by run.
+        playbook: only its runs.
+        after: only runs that come after the one that began then and has this id.
     """
     names = ("run_id", "playbook", "model", "started_at", "ended_at")
     newest = select(*(RUNS.c[name] for name in names), state(stop_times).label("state"))
     if only:
         newest = newest.where(state(stop_times) == only)
+    if playbook:
+        newest = newest.where(RUNS.c.playbook == playbook)
+    if after:
+        began, run_id = after
+        same = and_(RUNS.c.started_at == began, RUNS.c.run_id > run_id)
+        newest = newest.where(or_(RUNS.c.started_at < began, same))
     newest = newest.order_by(RUNS.c.started_at.desc(), RUNS.c.run_id).limit(limit).subquery()
     sessions = and_(SPANS.c.run_id == newest.c.run_id, SPANS.c.kind == "session")
     used = (

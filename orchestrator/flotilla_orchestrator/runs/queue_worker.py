@@ -1,4 +1,4 @@
-"""Runs that wait in a queue for whichever process works on it, and this process as one of those.
+"""Works on queued runs in this process.
 
 Each has a name of its own and the lease on it; the work of one whose lease is free is taken over by the others.
 """
@@ -16,37 +16,22 @@ from ..durable import queues
 from ..durable.executor import Executor, executor
 from ..durable.launch import dbos_launched
 from ..durable.leases import LeaseCheck, LeaseTakenError, executor_lease, lease
-from ..durable.workflow_store import RUN_QUEUE, VERSION, adapter_of, database_url, workflow_client
+from ..durable.workflow_store import RUN_QUEUE, VERSION, database_url
 from ..errors import Failure
-from ..journal.journal import RUNS, Journal, Run
+from ..journal.journal import RUNS, Journal
 from ..journal.runs_list import state
-from ..run_request import RunRequest
 from ..sessions.decisions import awaiting_people
 from .context import OpenResources, RunContexts
 from .process import RunProcess, process_entered
 from .retries import run_agent
+from .run import follow, run
 from .slots import QueueSlots
 
+WORKFLOWS = (run, follow)  # what the queue of runs holds; a process knows the workflows that it has imported
 NAME_VARIABLE = "FLOTILLA_EXECUTOR_ID"
 _RECOVER_S = 3  # how often the others are looked after
 _SESSION_WAIT_S = 10  # nobody looks on
 _LEASE_WAIT_S = 3  # who takes over holds a lease for a moment
-
-
-async def enqueue(request: RunRequest, *, home: Path, journal: Journal) -> None:
-    """Have a run worked on by whoever is at work, or will be."""
-
-    def put() -> None:
-        with workflow_client(database_url(home)) as client:
-            options = {"workflow_name": "run", "queue_name": RUN_QUEUE, "app_version": VERSION}
-            client.enqueue({**options, "workflow_id": request.run_id}, adapter_of(RunRequest).dump_python(request))  # pyright: ignore[reportArgumentType]  # as its TypedDict
-
-    await journal.queue_run(Run(request.run_id, request.playbook, request.model, request.task, request.inputs))
-    try:
-        await asyncio.to_thread(put)
-    except BaseException:
-        await journal.delete_run(request.run_id)
-        raise
 
 
 def executor_id() -> str:
@@ -77,11 +62,11 @@ class QueueWorker:
         if runs != await self._journal.query(_waiting_runs, runs):
             return None
         if any(request["setting"]["yes"] for request in await queues.inputs(sorted(runs))):
-            return None  # a stand-in approves it, and is no person
+            return None  # the demo approver approves it, and is no person
         return sorted(runs)
 
     async def recover_others(self) -> None:
-        """Take over what dead ones have left, again and again.
+        """Take over the work of dead workers, every few seconds until cancelled.
 
         Raises:
             Failure: `executor_lost`: others may take this one for dead, so it must not go on.
@@ -96,7 +81,7 @@ class QueueWorker:
                 await asyncio.to_thread(self._take_over, other)
 
     def _take_over(self, other: str) -> None:
-        """Back into the queue with what it was at work on, unless it is alive."""
+        """Put the work of another worker back into the queue, unless it is alive."""
         with suppress(LeaseTakenError), lease(self._home, database_url(self._home), executor_lease(other)):
             queues.requeue(other)
 

@@ -1,4 +1,4 @@
-"""A run: its lead or its steps at work, from the order to the end of its record."""
+"""The workflow of a run: lookups, its lead or its steps, the calls after it, and its record in the journal."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from ..errors import Failure
 from ..fleet.lookups import look_up
 from ..journal.journal import Run, Span, Status, span_id_for
 from ..mandates.guardrails import Trigger, merged
-from ..run_request import RunRequest
+from ..run_request import REQUESTED_BY, RunRequest
 from .agent_session import internal_error
 from .agent_task import AgentTask
 from .calls_after import make_calls_after
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @workflow("run")
 async def run(request: RunRequest) -> Status:
-    """A run to its end, which the journal has."""
+    """Run a request to its end, which is recorded in the journal."""
     return await _run_recorded(request, None)
 
 
@@ -40,14 +40,22 @@ async def follow(request: RunRequest, text: str) -> Status:
     return await _run_recorded(request, text)
 
 
+def span_of(request: RunRequest) -> Span:
+    """The span of a whole run; it says who asked for it, if that is known."""
+    attributes: JsonObject = {"model": request.model}
+    if requester := request.setting.get(REQUESTED_BY):
+        attributes[REQUESTED_BY] = requester
+    return Span(request.run_id, None, "run", request.playbook, attributes, span_id_for(request.run_id))
+
+
 async def _run_recorded(request: RunRequest, text: str | None) -> Status:
     journal = process().journal
     record = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
     if text is not None and (earlier := await journal.run(request.run_id)):
         record.output = earlier.output  # which stays if the further turn fails
+        record.started_at = earlier.started_at
     await journal.begin_run(record)
-    span = Span(request.run_id, None, "run", request.playbook, {"model": request.model}, span_id_for(request.run_id))
-    await journal.begin(span)
+    span = await journal.begin(span_of(request))
     _note(span, request.guardrails)
     record.status = "interrupted"  # unless the block gets to its end
     try:
@@ -119,7 +127,7 @@ async def _lead(context: RunContext, span: Span, lead: str, lookups: JsonObject)
 
 
 async def _lead_result(name: str, agent_task: AgentTask) -> JsonObject:
-    """What the lead's structured result is."""
+    """Run the lead; returns its structured result."""
     result = await (await run_agent.start(name, agent_task)).result()
     if result.failure:
         raise result.failure

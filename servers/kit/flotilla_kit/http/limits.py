@@ -74,13 +74,15 @@ class HttpRefusal(FlotillaError):
 
     status: ClassVar[HTTPStatus]
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def headers(self, body: bytes, content_type: str) -> list[tuple[bytes, bytes]]:
         retry = [(b"retry-after", b"1")] if self.status == HTTPStatus.SERVICE_UNAVAILABLE else []
-        length = str(len(self.body())).encode()
-        return [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close"), *retry]
-
-    def body(self) -> bytes:
-        return str(self).encode()
+        length = str(len(body)).encode()
+        return [
+            (b"content-type", content_type.encode()),
+            (b"content-length", length),
+            (b"connection", b"close"),
+            *retry,
+        ]
 
 
 class HeadersTooLarge(HttpRefusal):
@@ -137,6 +139,14 @@ class InvalidRequest(HttpRefusal):
         super().__init__("This is not a valid HTTP/1.1 request.", suggestion="Use an HTTP/1.1 client.")
 
 
+Describe = Callable[[HttpRefusal], tuple[bytes, str]]
+"""The body that tells of a refusal, and its content type."""
+
+
+def _as_json(refusal: HttpRefusal) -> tuple[bytes, str]:
+    return str(refusal).encode(), "application/json"
+
+
 def _ignore(_: str) -> None:
     """Nobody counts refusals."""
 
@@ -146,11 +156,18 @@ class LimitedApp:
 
     Args:
         refused: told the code of each refusal, of the protocol's as well.
+        describe: how a refusal is told to its caller.
     """
 
-    def __init__(self, app: ASGIApp, limits: HttpLimits, refused: Callable[[str], None] = _ignore) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: HttpLimits,
+        refused: Callable[[str], None] = _ignore,
+        describe: Describe = _as_json,
+    ) -> None:
         self.limits = limits
-        self.refused = refused
+        self.refused, self.describe = refused, describe
         self._app = app
         self._buffered = 0
 
@@ -163,7 +180,7 @@ class LimitedApp:
             return
         if isinstance(body, HttpRefusal):
             self.refused(body.code)
-            await _answer(body, receive, send)
+            await self._answer(body, receive, send)
             return
         room = _counted(len(body))
         self._buffered += room
@@ -199,6 +216,18 @@ class LimitedApp:
             self._buffered -= room
         return None
 
+    async def _answer(self, refusal: HttpRefusal, receive: Receive, send: Send) -> None:
+        body, content_type = self.describe(refusal)
+        headers = refusal.headers(body, content_type)
+        await send({"type": "http.response.start", "status": int(refusal.status), "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        unread = _LINGER_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while unread > 0 and (message := await receive())["type"] == "http.request":
+                    unread -= len(message.get("body", b""))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
 
 def _has_body(scope: Scope) -> bool:
     return any(name == b"transfer-encoding" for name, _ in scope["headers"]) or _declared_length(scope) > 0
@@ -219,17 +248,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return unread.pop() if unread else await receive()
 
     return replay
-
-
-async def _answer(refusal: HttpRefusal, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": int(refusal.status), "headers": refusal.headers()})
-    await send({"type": "http.response.body", "body": refusal.body(), "more_body": True})
-    unread = _LINGER_BYTES
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_S):
-            while unread > 0 and (message := await receive())["type"] == "http.request":
-                unread -= len(message.get("body", b""))
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class _LimitedConnection(h11.Connection):
@@ -366,9 +384,11 @@ class LimitedProtocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]  # None before the first request
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        body, content_type = self._serves.describe(refusal)
+        headers, reason = refusal.headers(body, content_type), refusal.status.phrase.encode()
         events = (
-            h11.Response(status_code=refusal.status, headers=refusal.headers(), reason=refusal.status.phrase.encode()),
-            h11.Data(data=refusal.body()),
+            h11.Response(status_code=refusal.status, headers=headers, reason=reason),
+            h11.Data(data=body),
             h11.EndOfMessage(),
         )
         self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))

@@ -12,7 +12,7 @@ from jwt.utils import base64url_decode
 
 from .jwks import SUPPORTED, JwksSource, TokenRefused, json_object
 
-__all__ = ["LEEWAY_S", "MAX_LIFETIME_S", "Issuer", "JwksSource", "TokenRefused", "claimed_issuer"]
+__all__ = ["LEEWAY_S", "MAX_LIFETIME_S", "Issuer", "JwksSource", "TokenRefused", "claimed", "claimed_issuer"]
 
 MAX_LIFETIME_S = 3600
 LEEWAY_S = 5  # how far the issuer's clock may be ahead of ours
@@ -21,18 +21,27 @@ _MAX_NAME = 200
 _JWS = jwt.PyJWS()
 
 
-def claimed_issuer(token: str) -> str:
-    """The `iss` that a token says it has, before anything of it is believed: only to know which keys to check it with.
+def claimed(token: str) -> dict[str, Any]:
+    """What a token says, before anything of it is believed: only to know where to take it, or what to refuse.
 
     Raises:
-        TokenRefused: it is no token, or names no issuer.
+        TokenRefused: it is no token.
     """
     if len(token) > _MAX_TOKEN:
         raise TokenRefused("too_long")
     try:
-        issuer = json_object(base64url_decode(token.split(".")[1])).get("iss")
+        return json_object(base64url_decode(token.split(".")[1]))
     except (LookupError, ValueError, RecursionError):
         raise TokenRefused("malformed") from None
+
+
+def claimed_issuer(token: str) -> str:
+    """The `iss` that a token says it has, to know which keys to check it with.
+
+    Raises:
+        TokenRefused: it is no token, or names no issuer.
+    """
+    issuer = claimed(token).get("iss")
     if not isinstance(issuer, str):
         raise TokenRefused("issuer")
     return issuer

@@ -1,0 +1,76 @@
+"""Runs that wait in the queue for somebody to work on them: how they get there, and how many may."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from ..errors import Failure
+from .changes import record_change
+from .journal import FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, span_id_for
+
+
+async def queue_run(journal: Journal, run: Run, span: Span, backlog: int | None = None) -> Run | None:
+    """A run that nobody works on yet, and its span; if there is one of its id, that run, and nothing is changed.
+
+    Args:
+        backlog: how many runs may wait so, at most.
+
+    Raises:
+        Failure: `backlog_full`.
+    """
+    run.status = span.status = "queued"
+    return await journal.database.write_unique(_queue, asdict(run), asdict(span), backlog)
+
+
+async def requeue_run(journal: Journal, run: Run, requester: str | None, backlog: int | None = None) -> None:
+    """A run that has ended waits again for somebody to work on it.
+
+    Args:
+        requester: who wants that, if it is known.
+
+    Raises:
+        Failure: `run_not_ended`, `backlog_full`.
+    """
+    await journal.database.write(_requeue, run.run_id, requester, backlog)
+
+
+def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], backlog: int | None) -> Run | None:
+    known = connection.execute(select(RUNS).where(RUNS.c.run_id == run["run_id"])).mappings().one_or_none()
+    if known is not None:
+        return Run(**known)
+    _refuse_if_full(connection, backlog)
+    connection.execute(insert(RUNS).values(run))
+    connection.execute(insert(SPANS).values(span))
+    record_change(connection, run["run_id"], span["span_id"])
+    return None
+
+
+def _requeue(connection: Connection, run_id: str, requester: str | None, backlog: int | None) -> None:
+    _refuse_if_full(connection, backlog)
+    ended = RUNS.c.status.in_(["ok", "failed", "cancelled", "denied"])
+    again = update(RUNS).where(RUNS.c.run_id == run_id, ended).values(status="queued", ended_at=None)
+    if connection.execute(again).rowcount != 1:
+        raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
+    if requester:
+        _add_follower(connection, run_id, requester)
+
+
+def _add_follower(connection: Connection, run_id: str, requester: str) -> None:
+    which = SPANS.c.span_id == span_id_for(run_id)
+    attributes: dict[str, Any] | None = connection.scalar(select(SPANS.c.attributes).where(which))
+    if attributes is None:
+        return
+    followers = [*attributes.get(FOLLOWED_BY, []), requester]
+    connection.execute(update(SPANS).where(which).values(attributes={**attributes, FOLLOWED_BY: followers}))
+    record_change(connection, run_id, span_id_for(run_id))
+
+
+def _refuse_if_full(connection: Connection, backlog: int | None) -> None:
+    if backlog is None:
+        return
+    waiting = connection.scalar(select(func.count()).select_from(RUNS).where(RUNS.c.status == "queued")) or 0
+    if waiting >= backlog:
+        message, suggestion = f"{waiting} runs wait in the queue already.", "Send it again in a while."
+        details = {"queued": waiting, "backlog": backlog}
+        raise Failure("backlog_full", message, suggestion, retryable=True, details=details)

@@ -1,0 +1,71 @@
+"""A run as server-sent events: each span as it is whenever it has changed, and at the end the run's record.
+
+They come from the journal, so it does not matter which process works on the run, and the number of a change says where
+a client goes on that was cut off.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from ..errors import Failure
+from ..journal.run_events import FROM_THE_START, changed_after
+from .records import run_record
+from .resources import ServiceResources
+
+_POLL_S = 0.2
+_HEARTBEAT_S = 15
+_RETRY_MS = 2000  # how soon a client comes again that was cut off
+_ID = re.compile(r"([0-9]{1,9})(-end)?")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The last event that a client has: the number of the change, and whether it was the run's end."""
+
+    seq: int = FROM_THE_START
+    end: bool = False
+
+
+def last_seen(event_id: str | None) -> Seen:
+    """Raises Failure `invalid_arguments`: it is not the id of an event."""
+    if not event_id:
+        return Seen()
+    if (match := _ID.fullmatch(event_id)) is None:
+        suggestion = "Send the id of the last event that came, or leave it out."
+        raise Failure("invalid_arguments", "Last-Event-ID is not the id of an event of a run.", suggestion)
+    return Seen(int(match[1]), bool(match[2]))
+
+
+async def nothing_follows(resources: ServiceResources, run_id: str, seen: Seen) -> bool:
+    """Whether the client has all there will be."""
+    changes = await resources.journal.query(changed_after, run_id, seen.seq)
+    return seen.end and changes is not None and changes.ended and not changes.spans
+
+
+async def run_events(resources: ServiceResources, run_id: str, seen: Seen) -> AsyncGenerator[str]:
+    """Until the run's end, or this process's."""
+    seq, beat = seen.seq, time.monotonic()
+    yield f"retry: {_RETRY_MS}\n\n"
+    while not resources.stopping.is_set():
+        changes = await resources.journal.query(changed_after, run_id, seq)
+        if changes is None:  # forgotten meanwhile
+            return
+        for seq, span in changes.spans:
+            yield _event("span", str(seq), asdict(span))
+        if changes.ended and (run := await resources.journal.run(run_id)):
+            yield _event("run", f"{max(seq, 0)}-end", await run_record(resources.journal, run))
+            return
+        if time.monotonic() - beat > _HEARTBEAT_S:
+            beat = time.monotonic()
+            yield ": heartbeat\n\n"
+        with suppress(TimeoutError):
+            await asyncio.wait_for(resources.stopping.wait(), _POLL_S)
+
+
+def _event(name: str, event_id: str, data: object) -> str:
+    return f"id: {event_id}\nevent: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"

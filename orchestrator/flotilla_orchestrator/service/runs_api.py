@@ -1,0 +1,110 @@
+"""Runs: start one, list them, get one."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from flotilla_kit.paging import decode_cursor, encode_cursor
+from pydantic import JsonValue
+
+from .. import provider
+from ..errors import Failure
+from ..journal.journal import Journal, Run
+from ..journal.runs_list import listed
+from ..run_request import REQUESTED_BY, RunRequest, checked_request, new_run_id
+from ..runs.unattended import find_unattended
+from .bodies import PlaybookName, RunBody, RunId, RunState
+from .callers import Caller, Reader, Runner
+from .problems import AsciiJson, documented
+from .records import RunPage, RunRecord, listed_records, run_record
+from .resources import Resources, ServiceResources
+
+router = APIRouter(prefix="/v1/runs", tags=["runs"])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,200}$",
+        description="the same key and body of the same caller are the same run, however often they are sent",
+    ),
+]
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Start a run",
+    response_model=RunRecord,
+    responses={200: {"model": RunRecord, "description": "The run that this key has started"}}
+    | documented(409, 413, 415),
+)
+async def start_run(
+    body: RunBody, caller: Runner, resources: Resources, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Puts a run into the queue that all workers share; `Location` says where it is."""
+    request = _request(body, caller, resources, idempotency_key)
+    run, new = await resources.queue.submit(request)
+    record = await run_record(resources.journal, run)
+    return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{run.run_id}"})
+
+
+@router.get("", summary="List runs", response_model=RunPage, responses=documented())
+async def list_runs(
+    _: Reader,
+    resources: Resources,
+    state: Annotated[RunState | None, Query()] = None,
+    playbook: PlaybookName | None = None,
+    cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Newest first. A run that begins while you page moves to the front, as it then began."""
+    after = None
+    if cursor is not None:
+        began, run_id = decode_cursor(cursor, str, str)
+        after = str(began), str(run_id)
+    left = await find_unattended(resources.journal, resources.home)
+    found = await resources.journal.query(
+        listed, state, limit + 1, left.stop_times, left.resume_commands, playbook, after
+    )
+    page, more = found[:limit], len(found) > limit
+    following = encode_cursor(page[-1].started_at, page[-1].run_id) if more else None
+    return AsciiJson({"items": await listed_records(resources.journal, page), "next_cursor": following})
+
+
+@router.get("/{run_id}", summary="Get a run", response_model=RunRecord, responses=documented(404))
+async def get_run(run_id: RunId, _: Reader, resources: Resources) -> Response:
+    """Its task, result, cost and limits."""
+    run = await known_run(resources.journal, run_id)
+    left = await find_unattended(resources.journal, resources.home)
+    return AsciiJson(await run_record(resources.journal, run, left.stop_times.get(run_id)))
+
+
+async def known_run(journal: Journal, run_id: str) -> Run:
+    """Raises Failure `unknown_run`."""
+    if found := await journal.run(run_id):
+        return found
+    raise Failure("unknown_run", f"There is no run {run_id}.", "See GET /v1/runs.")
+
+
+def _request(body: RunBody, caller: Caller, resources: ServiceResources, key: str | None) -> RunRequest:
+    """Raises Failure: the playbook does not take this, a guardrail denies it, or nobody could be asked."""
+    setting: dict[str, JsonValue] = {"configs": resources.configs, "yes": False, "sample": ""}
+    if caller.subject:
+        setting[REQUESTED_BY] = caller.subject
+    run_id = _run_id(caller, key) if key else new_run_id()
+    request = RunRequest(run_id, body.playbook, body.model, body.task, body.inputs, setting)
+    try:
+        request, _ = checked_request(resources.config, request)
+    except Failure as failure:
+        suggestion = "Correct the playbook, the task or the inputs."
+        raise Failure(failure.code, failure.message, suggestion, details=failure.details) from None
+    if body.model == "claude":
+        provider.live(resources.environ)  # without a credential nothing is begun
+    return request
+
+
+def _run_id(caller: Caller, key: str) -> str:
+    """Of the run that a caller's key starts: the journal takes each id once. No other run's id begins so."""
+    digest = hashlib.sha256("\n".join([caller.subject or "", key]).encode()).hexdigest()
+    return f"run_k{digest[:24]}"
