@@ -4,7 +4,7 @@
 
 Its key is made here and never leaves; FILE has the public half before anything is answered. What each line
 `{"server", "url", "approval_id"}` on stdin names is approved, and answered by a line `{"state", "decided_by"}` or
-`{"error"}`. It ends with stdin.
+`{"error"}`. The process exits at the end of stdin.
 """
 
 import argparse

@@ -109,7 +109,7 @@ def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunR
     found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
-        raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")
+        raise Failure("run_forgotten", f"The workflows of {run_id} have been removed.", "Start a new run.")
     return _arguments_of(run)[0], FollowUp(f"{run_id}/follow-{len(found)}", text)
 
 

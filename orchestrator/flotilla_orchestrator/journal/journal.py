@@ -172,7 +172,7 @@ class Journal:
         await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
     async def restore_run(self, run: Run) -> None:
-        """As it was told before."""
+        """Put back the row of a run as it was before it was queued again."""
         await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
     async def begin(self, span: Span) -> Span:
