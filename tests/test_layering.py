@@ -1,6 +1,7 @@
 """The arrows of ARCHITECTURE.md: who may import whom, and how long a file may be."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -168,6 +169,20 @@ def test_only_one_folder_knows_dbos() -> None:
     for path in files("flotilla_orchestrator"):
         knows = any(module.split(".")[0] == "dbos" for module in imports("flotilla_orchestrator", path))
         assert not knows or path.parent.name == "durable", path
+
+
+def test_the_walk_of_one_call_is_as_short_as_the_architecture_page_says() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    walk = text.split("### One call, from playbook to result")[1].split("###")[0]
+    paths = [PACKAGES["flotilla_orchestrator"] / name for name in re.findall(r"^\| \d+ \| `([\w/.]+)`", walk, re.M)]
+    said = re.search(r"Together they are ([\d,]+) lines", walk)
+    assert len(paths) > 10 and said
+    lines = sum(len(path.read_text().splitlines()) for path in paths)
+    assert lines < 2500
+    assert abs(lines - int(said[1].replace(",", ""))) < 100, lines
+    for path in paths:
+        met = {_module_of("flotilla_orchestrator", name) for name in imports("flotilla_orchestrator", path)}
+        assert not met & {"cli", "durable", "runs", "service", "views"}, path
 
 
 def assert_layers(package: str, layers: list[set[str]]) -> None:

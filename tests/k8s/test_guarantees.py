@@ -92,7 +92,7 @@ K8S = ServerUnderTest(
             {**HERE, "name": "nordlys-pod"},
             out_of_scope=[{"namespace": THEIRS, "name": "quillfeather-pod"}],
         ),
-        Read("list_events", HERE, out_of_scope=OTHER),
+        Read("list_events", {**HERE, "kind": "Pod", "name": "nordlys-pod"}, out_of_scope=OTHER),
         Read("get_rollout", {**HERE, "name": "web"}, out_of_scope=OTHER),
         Read("get_resource_usage", HERE, out_of_scope=OTHER),
         Read("check_access", {**HERE, "verb": "delete", "kind": "Pod"}, out_of_scope=OTHER),

@@ -76,7 +76,7 @@ class Effects:
     def _heard(self, qualified: str, change: Any) -> None:
         now, before = change.stored.object, change.before.object if change.before else None
         name = now["metadata"]["name"]
-        if qualified in _CHURN and not name.startswith("idle-"):
+        if qualified in _CHURN and not (qualified == "replicasets.apps" and name.startswith("idle-")):
             return
         if before is None and name.startswith(("doomed-", "idle-")):
             return

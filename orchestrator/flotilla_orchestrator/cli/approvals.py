@@ -26,8 +26,8 @@ async def approvals(arguments: argparse.Namespace) -> int:
     if arguments.action == "approve":
         _require_confirmation(arguments, server, approval)
     if arguments.action != "show":
-        desk = _approvals_of(arguments, config, server)
-        approval = await desk.decide(approval.approval_id, arguments.action, arguments.reason)
+        approvals_client = _approvals_of(arguments, config, server)
+        approval = await approvals_client.decide(approval.approval_id, arguments.action, arguments.reason)
     _show(arguments, server, approval)
     return 0
 
@@ -42,7 +42,7 @@ def _servers(config: Config, arguments: argparse.Namespace) -> list[str]:
 
 
 def _approvals_of(arguments: argparse.Namespace, config: Config, name: str) -> Approvals:
-    """The server's approval tools, with the person's token."""
+    """A client of the server's approval tools, with the person's token."""
     server = config.fleet.servers.get(name) or Server(url=arguments.url)
     token = approver_token(name, server.audience or name, arguments.key)
     environ = environ_of(home_folder(arguments))
@@ -85,7 +85,7 @@ async def _find_approval(arguments: argparse.Namespace, config: Config, servers:
             return name, await _approvals_of(arguments, config, name).get(arguments.approval_id)
         except Failure as failure:
             problems.append(failure)
-    # What the server that could be asked said is worth more than why others could not.
+    # The answer of a server that could be reached is worth more than why others could not.
     raise min(problems, key=lambda failure: isinstance(failure, ServerUnavailable))
 
 
@@ -93,15 +93,15 @@ def _require_confirmation(arguments: argparse.Namespace, server: str, approval: 
     """Raises Failure `not_confirmed` unless the person typed back what they approve."""
     from flotilla_kit.terminal.output import asked, has_person, tell, visible
 
-    wanted = visible(approval.confirmation_text).strip()
+    expected = visible(approval.confirmation_text).strip()
     if arguments.confirm is None and has_person():
         tell(describe(server, approval))
         typed = asked(f"To approve this once, type {'the amount' if 'amount' in approval.facts else 'the tool'} back: ")
     else:
         typed = arguments.confirm or ""
-    if typed.strip().casefold() != wanted.casefold():
+    if typed.strip().casefold() != expected.casefold():
         message = f"{approval.approval_id} was not confirmed; nothing was changed."
-        raise Failure("not_confirmed", message, f"Without a terminal, give --confirm with what it is: `{wanted}`.")
+        raise Failure("not_confirmed", message, f"Without a terminal, give --confirm with what it is: `{expected}`.")
 
 
 def _show(arguments: argparse.Namespace, server: str, approval: Approval) -> None:

@@ -16,7 +16,7 @@ NAME = "demo-approver"
 
 @asynccontextmanager
 async def demo_approver(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerator[Notify]:
-    """An approver that says yes to everything, in a process of its own, while the block lasts.
+    """Run an approver that approves everything, in a process of its own, while the block lasts.
 
     Args:
         jwks: where it publishes its key, for servers started with `--approver-keys`; they may start before it has.
@@ -28,22 +28,22 @@ async def demo_approver(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerato
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    one_by_one = asyncio.Lock()
+    lock = asyncio.Lock()
     assert process.stdin and process.stdout
     requests, answers = process.stdin, process.stdout
 
     async def exchange(request: dict[str, str]) -> dict[str, object]:
-        async with one_by_one:
+        async with lock:
             requests.write(json.dumps(request).encode() + b"\n")
             line = await answers.readline()
         return json.loads(line) if line else {"error": "it has ended"}
 
     async def ask(pending: DecisionRequest) -> None:
-        asked = {"server": pending.server, "url": pending.url, "approval_id": pending.approval.approval_id}
-        # Shielded: a question that is taken back must not leave its answer for the next one.
-        said = await asyncio.shield(asyncio.ensure_future(exchange(asked)))
-        if "error" in said:
-            message = f"The approver of the rehearsal could not approve on {pending.server}: {said['error']}"
+        request = {"server": pending.server, "url": pending.url, "approval_id": pending.approval.approval_id}
+        # Shielded: the answer to a cancelled request must not be read for the next one.
+        answer = await asyncio.shield(asyncio.ensure_future(exchange(request)))
+        if "error" in answer:
+            message = f"The approver of the rehearsal could not approve on {pending.server}: {answer['error']}"
             raise Failure("approver_failed", message, "Only servers that the run starts itself know its key.")
 
     try:
@@ -51,7 +51,7 @@ async def demo_approver(jwks: Path, environ: Mapping[str, str]) -> AsyncGenerato
     finally:
         requests.close()
         await process.wait()
-        async with one_by_one:  # an answer that nobody waits for any more
+        async with lock:  # an answer that nobody waits for any more
             pass
 
 

@@ -23,12 +23,12 @@ def approver_token(server: str, audience: str, key_file: Path | None) -> str:
     if file is None:
         raise Failure(
             "no_approver",
-            "Only an approver can do this, and nothing here says that you are one.",
+            "Only an approver can do this, and there is no token or key of one here.",
             f"Make a key with `flotilla-{server} approvers add NAME` and give its file with --key or {KEY_VARIABLE}, "
             f"or a token of your issuer in {TOKEN_VARIABLE}.",
         )
     try:
         return mint(read_key(file), issuer=f"flotilla-{server}-approvers", audience=audience)
     except ApproverError as error:
-        said = str(error)
-        raise Failure("bad_approver_key", f"{said[0].upper()}{said[1:]}.") from error
+        reason = str(error)
+        raise Failure("bad_approver_key", f"{reason[0].upper()}{reason[1:]}.") from error

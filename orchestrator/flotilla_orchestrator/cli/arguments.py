@@ -1,4 +1,4 @@
-"""What the commands read from their arguments, and how they answer."""
+"""Arguments that several commands read, and their output."""
 
 import argparse
 import json
@@ -20,9 +20,9 @@ _LARGEST_TASK_FILE = 1024 * 1024
 
 
 def config_folder(arguments: argparse.Namespace) -> Path:
-    here = Path("configs")
+    local = Path("configs")
     bundled = Path(__file__).parent.parent / "configs"
-    return arguments.configs or (here if (here / "fleet.yaml").is_file() else bundled)
+    return arguments.configs or (local if (local / "fleet.yaml").is_file() else bundled)
 
 
 def environ_of(home: Path) -> dict[str, str]:
@@ -42,7 +42,7 @@ def home_folder(arguments: argparse.Namespace) -> Path:
 
 
 def shared_database() -> str | None:
-    """The PostgreSQL database in which runs are kept, if not in files of the home."""
+    """The address of the PostgreSQL database with the runs; None: they are in files of the home."""
     return os.environ.get("DATABASE_URL") or None
 
 

@@ -35,26 +35,26 @@ async def ask(
     person = has_person() and not arguments.json
     async with model as provider:
         try:
-            found = await _find_route(arguments, config, provider, request)
+            route_found = await _find_route(arguments, config, provider, request)
         except Unclear as unclear:
             if not (person and (answer := asked(f"{visible(unclear.message)}\n> "))):
                 raise
-            found = await _find_route(arguments, config, provider, replace(request, answer=answer))
+            route_found = await _find_route(arguments, config, provider, replace(request, answer=answer))
     if not arguments.json:
-        sys.stdout.write(_plan_text(found))
+        sys.stdout.write(_plan_text(route_found))
         sys.stdout.flush()
-    if len(found.choices) > 1 and not arguments.yes_route:
-        _confirm(found, person)
+    if len(route_found.choices) > 1 and not arguments.yes_route:
+        _confirm(route_found, person)
     records: list[dict[str, object]] = []
-    for choice in found.choices:
+    for choice in route_found.choices:
         records.append(await play(choice.playbook, choice.task, choice.inputs))
         if records[-1]["status"] != "ok":
             break
-    left = len(found.choices) - len(records)
-    if left and not arguments.json:
-        tell(f"Stopped: {left} more of the plan did not run.")
+    not_run = len(route_found.choices) - len(records)
+    if not_run and not arguments.json:
+        tell(f"Stopped: {not_run} more of the plan did not run.")
     if arguments.json:
-        print_json({"route": found.as_dict(), "runs": records, "not_run": left})
+        print_json({"route": route_found.as_dict(), "runs": records, "not_run": not_run})
     return 0 if records[-1]["status"] == "ok" else 1
 
 
@@ -67,15 +67,15 @@ async def _find_route(arguments: argparse.Namespace, config: Config, provider: P
             return await route(config, request, run, provider=provider, journal=journal, folder=folder)
 
 
-def _plan_text(found: Route) -> str:
-    """For a person: which playbooks, with what, and why."""
-    why = f"{visible(found.reason)} (confidence {found.confidence:g}, model: {found.model})"
-    if len(found.choices) == 1:
-        (choice,) = found.choices
+def _plan_text(route_found: Route) -> str:
+    """The plan for a person: which playbooks, with which inputs, and why."""
+    why = f"{visible(route_found.reason)} (confidence {route_found.confidence:g}, model: {route_found.model})"
+    if len(route_found.choices) == 1:
+        (choice,) = route_found.choices
         return f"{choice.playbook}{_inputs_text(choice.inputs)}: {why}\n\n"
     steps = [
         f"{at}. {choice.playbook}{_inputs_text(choice.inputs)}: {quoted(choice.task)}"
-        for at, choice in enumerate(found.choices, 1)
+        for at, choice in enumerate(route_found.choices, 1)
     ]
     return "\n".join([f"Plan: {why}", *steps, "\n"])
 
@@ -84,10 +84,10 @@ def _inputs_text(inputs: Mapping[str, JsonValue]) -> str:
     return "".join(f" {visible(name)}={quoted(value)}" for name, value in inputs.items())
 
 
-def _confirm(found: Route, person: bool) -> None:
+def _confirm(route_found: Route, person: bool) -> None:
     """Raises Failure `plan_not_confirmed` unless a person says yes."""
-    if person and asked(f"Run these {len(found.choices)}, one after the other? [y/N] ").lower() in ("y", "yes"):
+    if person and asked(f"Run these {len(route_found.choices)}, one after the other? [y/N] ").lower() in ("y", "yes"):
         return
-    details: dict[str, JsonValue] = {"route": found.as_dict()}
-    message = f"The plan has {len(found.choices)} runs and nobody confirmed it; nothing was run."
+    details: dict[str, JsonValue] = {"route": route_found.as_dict()}
+    message = f"The plan has {len(route_found.choices)} runs and nobody confirmed it; nothing was run."
     raise Failure("plan_not_confirmed", message, "Confirm it at a terminal, or add --yes-route.", details=details)

@@ -71,7 +71,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 async def _check(arguments: argparse.Namespace) -> int:
-    """Config, then servers and tools; a missing credential is said, but is no error: a rehearsal needs none."""
+    """Config, then servers and tools; a missing credential is reported, but is no error: a rehearsal needs none."""
     config = load(config_folder(arguments))
     from ..fleet.server_pool import running_fleet
     from ..mandates.claims import APPROVAL_TOOLS
@@ -110,7 +110,7 @@ async def _check(arguments: argparse.Namespace) -> int:
 
 
 async def _circuits(arguments: argparse.Namespace, config: Config) -> "list[Circuit]":
-    """Of servers of this fleet that have failed since they last answered."""
+    """The circuits of servers of this fleet that have failed since they last answered."""
     from ..fleet.circuit_breaker import CircuitBreaker
 
     async with await open_journal(arguments) as journal:

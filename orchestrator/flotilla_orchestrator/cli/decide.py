@@ -38,7 +38,7 @@ async def decide(arguments: argparse.Namespace) -> int:
 
 
 def with_step_approvals(ask: "Notify", journal: "Journal", home: Path) -> "Notify":
-    """The approver of a rehearsal also says yes to what steps ask."""
+    """The approver of a rehearsal that also approves the questions of steps."""
     from ..durable.workflow_store import database_url
     from ..runs import step_answers
     from .approver_process import NAME

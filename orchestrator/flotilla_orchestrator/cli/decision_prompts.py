@@ -1,4 +1,4 @@
-"""How a run brings an approval before people: on its own terminal, else by a message. It decides nothing itself."""
+"""Shows approvals of a run to people: as a prompt at its terminal, else as a message. It decides nothing itself."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,11 @@ from ..fleet.processes import executable
 from ..provider import server_environment
 from ..sessions.decisions import STEP_QUESTIONS, DecisionRequest
 
+_DECIDED_S = 2  # how long a command that nobody waits for any more may take to say what it has decided
+
 
 def describe(server: str, approval: Approval) -> str:
-    """For whoever decides; the facts, which the server vouches for, come last: nearest to the question."""
+    """An approval as text for whoever decides; the server's facts come last, nearest to the question."""
     if server == STEP_QUESTIONS:
         return _question_text(approval)
     lines = [
@@ -28,8 +30,8 @@ def describe(server: str, approval: Approval) -> str:
         f"  asked by {quoted(approval.requester)} in run {quoted(approval.run)}, good until {approval.expires_at}",
     ]
     if approval.decided_by:
-        said = f": {quoted(approval.reason)}" if approval.reason else ""
-        lines.append(f"  decided by {quoted(approval.decided_by)}{said}")
+        reason = f": {quoted(approval.reason)}" if approval.reason else ""
+        lines.append(f"  decided by {quoted(approval.decided_by)}{reason}")
     return "\n".join([*lines, _arguments_and_facts(approval)])
 
 
@@ -37,14 +39,14 @@ def _question_text(approval: Approval) -> str:
     lines = [f"{visible(approval.requester)} asks in {visible(approval.run)}, {approval.state}"]
     lines[0] += f", good until {approval.expires_at}" if approval.state == "pending" else f" by {approval.decided_by}"
     if approval.arguments:
-        lines.append("The steps before it said:")
+        lines.append("Results of the steps before it:")
         lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
     lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.facts.items() if name != "question"]
     return "\n".join([*lines, f"{visible(approval.tool)}: {visible(approval.facts['question'])}"])
 
 
 def _arguments_and_facts(approval: Approval) -> str:
-    """What would be called, field by field, and what the server says of it now."""
+    """The arguments of the call, and the server's facts about it."""
     lines = ["Arguments, as the caller wrote them:"]
     lines += [f"  {visible(name)}: {quoted(value)}" for name, value in approval.arguments.items()]
     lines.append("Facts, as the server knows them:")
@@ -80,13 +82,13 @@ class DecisionCommands:
         return [*command, *home, "approvals", *words]
 
     async def run(self, server: str, *words: str) -> int:
-        """Decide in a process of its own, which has the terminal; ends it if nobody waits for it any more."""
+        """Decide in a process of its own, which has the terminal; stop it if nobody waits for it any more."""
         own = self.server_command(server, *words)
         if own:
             environment = server_environment(self.environ, server, self.config.fleet.servers[server].env)
         else:
-            asked = self.approver_command(server, words[1], words[0])[1:]
-            own = [sys.executable, "-m", "flotilla_orchestrator", *asked, *words[2:]]
+            command_line = self.approver_command(server, words[1], words[0])[1:]
+            own = [sys.executable, "-m", "flotilla_orchestrator", *command_line, *words[2:]]
             environment = dict(self.environ)
         environment |= {"TERM": self.environ.get("TERM", "")}
         process = await asyncio.create_subprocess_exec(
@@ -95,13 +97,16 @@ class DecisionCommands:
         try:
             return await process.wait()
         finally:
+            # What it has just decided may be seen here before it has said so.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _DECIDED_S)
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
 
 
 class DecisionNotice:
-    """Says on stderr how to decide; whoever may does it from elsewhere."""
+    """Writes the commands by which to decide to stderr, once for each approval."""
 
     def __init__(self, commands: DecisionCommands) -> None:
         self._commands = commands
@@ -122,16 +127,16 @@ class TerminalPrompt:
     """Asks the person at this terminal, one question at a time.
 
     Args:
-        alone: keeps the terminal free of the run's live display while its block lasts.
+        free_terminal: keeps the terminal free of the run's live display while its block lasts.
     """
 
     def __init__(self, commands: DecisionCommands, free_terminal: Callable[[], AbstractContextManager[None]]) -> None:
         self._commands, self._free_terminal, self._notice = commands, free_terminal, DecisionNotice(commands)
-        self._one_by_one = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def __call__(self, pending: DecisionRequest) -> None:
         approval_id = pending.approval.approval_id
-        async with self._one_by_one:
+        async with self._lock:
             with self._free_terminal():
                 tell(f"\n{_request_line(pending)}")
                 while True:
@@ -139,7 +144,7 @@ class TerminalPrompt:
                     if answer == "a":
                         words = ["approve", approval_id]
                     elif answer == "r":
-                        words = ["reject", approval_id, "--reason", await _read_line("Why? (told to the worker) ")]
+                        words = ["reject", approval_id, "--reason", await _read_line("Why? (for the worker) ")]
                     elif answer in ("l", ""):
                         break
                     else:
@@ -157,7 +162,7 @@ def _request_line(pending: DecisionRequest) -> str:
 
 
 async def _read_line(question: str) -> str:
-    """What a person types, without a thread that would go on reading when the question is taken back."""
+    """What a person types, without a thread that would read on after the question is withdrawn."""
     _write(question)
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     try:

@@ -4,7 +4,7 @@
 
 Its key is made here and never leaves; FILE has the public half before anything is answered. What each line
 `{"server", "url", "approval_id"}` on stdin names is approved, and answered by a line `{"state", "decided_by"}` or
-`{"error"}`. It ends with stdin.
+`{"error"}`. The process exits at the end of stdin.
 """
 
 import argparse
@@ -32,8 +32,8 @@ def main() -> None:
     import mcp.client.streamable_http  # noqa: F401  # pyright: ignore[reportUnusedImport]  # while nobody waits for it
 
     for line in sys.stdin:
-        asked = json.loads(line)
-        _write(asyncio.run(_approve(key, asked["server"], asked["url"], asked["approval_id"])))
+        request = json.loads(line)
+        _write(asyncio.run(_approve(key, request["server"], request["url"], request["approval_id"])))
 
 
 async def _approve(key: SigningKey, server: str, url: str, approval_id: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What the journal has of past and present runs: `flotilla runs`, `show`, `trace` and `stats`."""
+"""The commands that read the journal: `flotilla runs`, `show`, `trace` and `stats`."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def runs(arguments: argparse.Namespace) -> int:
-    """List runs, or with --prune forget old ones."""
+    """List runs, or with --prune remove old ones."""
     from ..journal.runs_list import listed
     from ..runs.unattended import find_unattended
 
@@ -26,8 +26,10 @@ async def runs(arguments: argparse.Namespace) -> int:
     if arguments.older_than or arguments.dry_run:
         raise Failure("invalid_arguments", "--older-than and --dry-run go with --prune only.", "Add --prune.")
     async with await open_journal(arguments, read_only=True) as journal:
-        left = await find_unattended(journal, home_folder(arguments))
-        found = await journal.query(listed, arguments.state, arguments.limit, left.stop_times, left.resume_commands)
+        unattended = await find_unattended(journal, home_folder(arguments))
+        found = await journal.query(
+            listed, arguments.state, arguments.limit, unattended.stop_times, unattended.resume_commands
+        )
     if arguments.json:
         print_json({"runs": [asdict(run) | {"seconds": round(run.seconds, 3)} for run in found]})
         return 0
@@ -54,9 +56,9 @@ async def _prune(arguments: argparse.Namespace) -> int:
     async with await open_journal(arguments, read_only=dry_run) as journal:
         stopped = (await find_unattended(journal, home)).stop_times
         forget = partial(delete_workflows, database_url(home))
-        gone = await prune(journal, home / "runs", older, stopped, dry_run=dry_run, forget=forget)
-    lines = [*gone, f"{'would remove' if dry_run else 'removed'}: {len(gone)}, rows and folders"]
-    print_answer(arguments, {"run_ids": gone, "dry_run": dry_run}, "\n".join(lines), sys.stdout)
+        removed = await prune(journal, home / "runs", older, stopped, dry_run=dry_run, forget=forget)
+    lines = [*removed, f"{'would remove' if dry_run else 'removed'}: {len(removed)}, rows and folders"]
+    print_answer(arguments, {"run_ids": removed, "dry_run": dry_run}, "\n".join(lines), sys.stdout)
     return 0
 
 
@@ -141,7 +143,7 @@ async def trace(arguments: argparse.Namespace) -> int:
 
 
 def _unattended(resume_command: str) -> str:
-    return f"No process is at work on it; `{resume_command}` goes on with it."
+    return f"No process is at work on it; `{resume_command}` resumes it."
 
 
 def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]", resume_command: str | None) -> int:
@@ -163,7 +165,7 @@ def _page(arguments: argparse.Namespace, run: "Run", spans: "list[Span]", resume
 
 
 async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[LedgerEntry], str | None]":
-    """A run with its spans and ledger, and the command that goes on with it if no process is at work on it."""
+    """A run with its spans and ledger, and the command that resumes it if no process is at work on it."""
     from ..journal.interrupted import as_stopped
     from ..journal.ledger import Ledger
     from ..runs.unattended import find_unattended
@@ -173,8 +175,8 @@ async def _found(arguments: argparse.Namespace) -> "tuple[Run, list[Span], list[
         if run is None:
             which = "recorded yet" if arguments.run_id == "last" else arguments.run_id
             raise Failure("unknown_run", f"There is no run {which}.", "See --home, or start with `flotilla demo`.")
-        left = await find_unattended(journal, home_folder(arguments))
+        unattended = await find_unattended(journal, home_folder(arguments))
         spans, entries = await journal.spans(run.run_id), await Ledger(journal.database).entries(run.run_id)
-        if moment := left.stop_times.get(run.run_id):
+        if moment := unattended.stop_times.get(run.run_id):
             run, spans = as_stopped(run, spans, moment)
-        return run, spans, entries, left.resume_commands.get(run.run_id)
+        return run, spans, entries, unattended.resume_commands.get(run.run_id)

@@ -1,4 +1,4 @@
-"""`flotilla keys`: who may say what workers may do. `flotilla mandate`: what a worker may do, as its servers see it."""
+"""`flotilla keys`: the keys that sign mandates. `flotilla mandate`: what a worker may do, as its servers list it."""
 
 import argparse
 import sys
@@ -37,20 +37,20 @@ async def keys(arguments: argparse.Namespace) -> int:
     if (arguments.action == "retire") != (arguments.kid is not None):
         raise Failure("invalid_arguments", "`flotilla keys retire KID` names one key; list and rotate take none.")
     try:
-        said = _change(ring, arguments.action, arguments.kid)
-        kept = ring.list()
+        changes = _change(ring, arguments.action, arguments.kid)
+        listed = ring.list()
     except UnknownKey as error:
         raise Failure("unknown_key", f"{error}.", "See `flotilla keys`.") from error
     except KeyRingError as error:
         raise Failure("bad_keys", f"{error}.", "Nothing was changed.") from error
     lines = [
-        *said,
-        *(f"{key.kid}  created {key.created_at}{'  current: signs' if key.current else ''}" for key in kept),
+        *changes,
+        *(f"{key.kid}  created {key.created_at}{'  current: signs' if key.current else ''}" for key in listed),
         f"public keys, for --mandate-keys of servers elsewhere: {ring.public_file}"
-        if kept
+        if listed
         else "There is no key yet; `flotilla keys rotate` makes the first.",
     ]
-    answer = {"keys": [key._asdict() for key in kept], "public_file": str(ring.public_file)}
+    answer = {"keys": [key._asdict() for key in listed], "public_file": str(ring.public_file)}
     print_answer(arguments, answer, "\n".join(lines), stream=sys.stdout)
     return 0
 
@@ -70,9 +70,9 @@ async def mandate(arguments: argparse.Namespace) -> int:
     """What the worker's servers list for the very mandates that a session would get."""
     config = load(config_folder(arguments))
     if arguments.worker not in config.workers:
-        known = did_you_mean(arguments.worker, config.workers)
+        closest = did_you_mean(arguments.worker, config.workers)
         raise Failure(
-            "unknown_worker", f"There is no worker `{arguments.worker}`{known}", f"See {config.folder}/workers."
+            "unknown_worker", f"There is no worker `{arguments.worker}`{closest}", f"See {config.folder}/workers."
         )
     worker = config.workers[arguments.worker]
     playbook = _playbook(config, worker, arguments.playbook)

@@ -1,4 +1,4 @@
-"""The recorder of a run (`--record FILE`), which writes what its models said as a rehearsal script."""
+"""The recorder of a run (`--record FILE`), which writes the models' answers as a rehearsal script."""
 
 import os
 from collections.abc import Callable

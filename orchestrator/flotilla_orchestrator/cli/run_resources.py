@@ -1,4 +1,4 @@
-"""What this process gives to the runs that it works on: servers, models, and whoever is asked for approvals."""
+"""The resources of runs in this process: servers, models, and how approvals are asked for."""
 
 import asyncio
 import os
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from ..sessions.types import Session
     from ..views.progress import Progress
 
-_LAUNCH_S = 0.05  # processes have been launched then, and take no more of this one
+_LAUNCH_S = 0.05  # enough to launch the processes
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 
 class OpenOnce(Generic[K, T]):
-    """Opens a thing when it is first asked for, and keeps it; what could not be opened is tried anew the next time."""
+    """Opens a resource by its key when it is first needed, and closes it at the end; after a failure it tries again."""
 
     def __init__(self, opening: Callable[[K], AbstractAsyncContextManager[T]]) -> None:
         self._opening, self._stack = opening, AsyncExitStack()
@@ -57,7 +57,7 @@ class OpenOnce(Generic[K, T]):
 
 
 class ProcessResources:
-    """Everything is opened by the first run that needs it, shared by all, and ends with the block.
+    """The resources of all runs of this process: opened by the first run that needs them, closed with the block.
 
     Args:
         folder: for the servers' logs.
@@ -92,7 +92,7 @@ class ProcessResources:
         await asyncio.gather(self._demo_approver.close(), self._servers.close(), self._models.close())
 
     async def start(self, request: RunRequest) -> None:
-        """Have the run's servers begin to start, which takes them a second; what goes wrong, `opened` says."""
+        """Begin to start the run's servers, which takes a second; `for_run` raises what goes wrong."""
         self._early_starts.add(task := asyncio.create_task(self._fleet(request)))
         await asyncio.wait([task], timeout=_LAUNCH_S)
 
@@ -100,7 +100,7 @@ class ProcessResources:
     async def for_run(
         self, journal: "Journal", progress: "Progress | None", request: RunRequest
     ) -> "AsyncGenerator[RunResources]":
-        """What the run works with.
+        """Open the resources of a run.
 
         Args:
             progress: shows the only run at a terminal.
@@ -109,8 +109,12 @@ class ProcessResources:
 
         config, folder = self._config, str(request.setting["configs"])
         if folder != str(config.folder.absolute()):
-            message = f"It was ordered with the config folder {folder}; this worker has {config.folder.absolute()}."
-            raise Failure("other_config", message, "Order it again, or start a worker with --configs for that folder.")
+            message = (
+                f"The run was requested with the config folder {folder}; this worker has {config.folder.absolute()}."
+            )
+            raise Failure(
+                "other_config", message, "Request it again, or start a worker with --configs for that folder."
+            )
         check_inputs(config, request.playbook, request.task, request.inputs)  # the files may have changed since
         script = Path(str(request.setting.get("script") or config.folder / "rehearsals" / f"{request.playbook}.yaml"))
         model = await self._models.get((request.model, request.playbook, script))
@@ -144,14 +148,16 @@ class ProcessResources:
         return await servers.fleet(self._config.servers(self._config.playbooks[request.playbook]), request.run_id)
 
     @asynccontextmanager
-    async def _open_servers(self, which: tuple[bool, str]) -> AsyncGenerator[ServerPool]:
+    async def _open_servers(self, key: tuple[bool, str]) -> AsyncGenerator[ServerPool]:
         """The servers that accept the demo approver's key serve no run that people approve."""
-        yes, sample = which
-        ways, keys = self._decision_commands(sample), keys_folder(self._home)
-        # A demo's servers start from the sample each time; their data stays there, to be looked at and gone on with.
-        flags = ["--home", str(ways.home), "--demo-data"] if sample else []
+        yes, sample = key
+        decision_commands, keys = self._decision_commands(sample), keys_folder(self._home)
+        # A demo's servers start from the sample each time; their data stays there.
+        flags = ["--home", str(decision_commands.home), "--demo-data"] if sample else []
         flags += ["--approver-keys", str(self._keys)] if yes else []
-        async with ServerPool(self._config, logs=self._folder, keys=keys, flags=flags, environ=ways.environ) as servers:
+        async with ServerPool(
+            self._config, logs=self._folder, keys=keys, flags=flags, environ=decision_commands.environ
+        ) as servers:
             yield servers
 
     def _decision_commands(self, sample: str) -> DecisionCommands:
@@ -160,8 +166,8 @@ class ProcessResources:
 
 
 def _server_key(request: RunRequest) -> tuple[bool, str]:
-    """Whether a stand-in approves, and in whose folder the sample company is, if it is to be there."""
-    sample = request.setting["sample"]  # whose it is; of orders of older versions only that it is there
+    """Whether the demo approver approves, and the run whose folder has the sample company (empty: none)."""
+    sample = request.setting["sample"]  # a run's id; in requests of older versions a boolean
     data = str(sample) if isinstance(sample, str) else request.run_id if sample else ""
     return bool(request.setting["yes"]), data
 
@@ -171,7 +177,7 @@ def run_folder(home: Path, run_id: str) -> Path:
 
 
 def _notifier(commands: DecisionCommands, progress: "Progress | None") -> "Notify":
-    """Whoever sits at this terminal is asked; without one, or with --json, the run says how to decide."""
+    """A prompt at this terminal; without one, or with --json, a notice of how to decide."""
     from flotilla_kit.terminal.output import has_person
 
     return TerminalPrompt(commands, progress.aside) if progress and has_person() else DecisionNotice(commands)

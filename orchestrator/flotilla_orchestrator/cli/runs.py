@@ -1,4 +1,4 @@
-"""The commands that have playbooks run: `flotilla demo`, `run`, `ask`, `resume`."""
+"""The commands that run playbooks: `flotilla demo`, `run`, `ask`, `resume`, `follow`."""
 
 import argparse
 import os
@@ -74,7 +74,7 @@ async def run(arguments: argparse.Namespace) -> int:
 
 
 async def _enqueue(arguments: argparse.Namespace, config: Config, request: RunRequest) -> int:
-    """Leave it to `flotilla work`."""
+    """Put a run into the queue of `flotilla work`."""
     if arguments.record:
         raise Failure("invalid_arguments", "--record needs the run in this process.", "Leave --queue out.")
     request, _ = checked_request(config, request)
@@ -106,19 +106,19 @@ async def ask(arguments: argparse.Namespace) -> int:
 
 
 async def resume(arguments: argparse.Namespace) -> int:
-    """Let a paused run go on; take up one whose process has ended before it."""
+    """Resume a paused run, or one whose process has ended before it."""
     from ..durable.workflow_store import database_url, unfinished_turn
     from ..runs.run_control import resume_run
 
     home = home_folder(arguments)
     async with await open_journal(arguments) as journal:
         found = await known_run(journal, arguments.run_id)
-        left = unfinished_turn(database_url(home), found.run_id)
-        if left is None:
-            said = f"{found.run_id} has ended: {found.status}."
-            raise Failure("run_ended", said, f"See `flotilla show {found.run_id}`.")
+        unfinished = unfinished_turn(database_url(home), found.run_id)
+        if unfinished is None:
+            message = f"{found.run_id} has ended: {found.status}."
+            raise Failure("run_ended", message, f"See `flotilla show {found.run_id}`.")
         was_paused = await resume_run(journal, found)
-    request, turn = left
+    request, turn = unfinished
     try:
         return _exit_code(
             arguments, await _run_and_show(arguments, load(Path(str(request.setting["configs"]))), request, turn)
@@ -127,7 +127,7 @@ async def resume(arguments: argparse.Namespace) -> int:
         if not (was_paused and failure.code == "run_active"):
             raise
     answer = {"run_id": found.run_id, "state": "running"}
-    print_answer(arguments, answer, f"{found.run_id}: goes on, in the process that it was paused in.", sys.stdout)
+    print_answer(arguments, answer, f"{found.run_id}: resumes, in the process that it was paused in.", sys.stdout)
     return 0
 
 
@@ -142,8 +142,8 @@ async def follow(arguments: argparse.Namespace) -> int:
         found = await known_run(journal, arguments.run_id)
         stopped = (await find_unattended(journal, home_folder(arguments))).stop_times
     if found.status in ("queued", "running", "interrupted"):
-        said = f"{found.run_id} has not ended: {'interrupted' if found.run_id in stopped else found.status}."
-        raise Failure("run_not_ended", said, "`flotilla tell` reaches a lead at work, `flotilla resume` goes on.")
+        message = f"{found.run_id} has not ended: {'interrupted' if found.run_id in stopped else found.status}."
+        raise Failure("run_not_ended", message, "`flotilla tell` reaches a lead at work, `flotilla resume` resumes it.")
     with workflow_client(database_url(home_folder(arguments))) as client:
         request, turn = further_turn(client, found.run_id, text)
     config = load(Path(str(request.setting["configs"])))
@@ -169,7 +169,7 @@ def _model(arguments: argparse.Namespace) -> str:
 def _settings(
     arguments: argparse.Namespace, config: Config, model: str, *, yes: bool, sample: str = ""
 ) -> dict[str, JsonValue]:
-    """What another process has to know to go on with the run.
+    """The settings with which another process can resume the run.
 
     Args:
         sample: the run in whose folder the sample company is.
@@ -200,10 +200,10 @@ async def _run_and_show(
     *,
     new: bool = False,
 ) -> dict[str, object]:
-    """Run it, or go on with it, and show it to people; returns its record.
+    """Run a request, or resume it, and show it to people; returns its record.
 
     Args:
-        new: nobody else can be at work on it.
+        new: no other process can be at work on it.
     """
     recorder = _recorder(arguments, config)
     rehearse, yes = request.model == "rehearsal", bool(request.setting["yes"])
@@ -218,12 +218,12 @@ async def _run_and_show(
     home, console = home_folder(arguments), Console()
     folder = run_folder(home, request.run_id)
     if rehearse and not arguments.json:
-        banner = "model: rehearsal. A script stands in for Claude; servers, tools and effects are real."
+        banner = "model: rehearsal. A script in place of Claude; servers, tools and effects are real."
         approver = "\nApprovals are given by demo-approver, a process of its own: this one cannot." if yes else ""
         console.print(f"{banner}{approver}\n", style="yellow", soft_wrap=True)
-    async with ProcessResources(config, home, folder, recorder) as stage:
+    async with ProcessResources(config, home, folder, recorder) as resources:
         if new:
-            await stage.start(request)  # while they do, the engine is imported
+            await resources.start(request)  # while they do, DBOS is imported
         from ..journal.ledger import Ledger
         from ..runs.launch import run_playbook
         from ..views.progress import Progress
@@ -233,7 +233,7 @@ async def _run_and_show(
         async with await open_journal(arguments, [progress] if progress else []) as journal:
             if progress:
                 progress.recall(await journal.spans(request.run_id))
-            opening = partial(stage.for_run, journal, progress)
+            opening = partial(resources.for_run, journal, progress)
             with progress or nullcontext():
                 run = await run_playbook(config, request, home=home, journal=journal, opening=opening, follow=follow_up)
             spans, entries = await journal.spans(request.run_id), await Ledger(journal.database).entries(request.run_id)

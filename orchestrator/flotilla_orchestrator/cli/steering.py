@@ -1,4 +1,4 @@
-"""What people say to runs: `flotilla pause`, `cancel`, `tell`. (`resume` is with the commands that have runs go on.)"""
+"""The commands that steer runs: `flotilla pause`, `cancel`, `tell`. (`resume` is in runs.py.)"""
 
 import argparse
 import sys
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 
 async def pause(arguments: argparse.Namespace) -> int:
-    """Its sessions stop in front of their next calls."""
+    """Have the sessions of a run stop in front of their next calls."""
     from ..runs.run_control import pause_run
 
     async with await open_journal(arguments) as journal:
         run = await pause_run(journal, arguments.run_id)
-    return _answer(arguments, run, "pausing", f"`flotilla resume {run.run_id}` lets it go on")
+    return _answer(arguments, run, "pausing", f"`flotilla resume {run.run_id}` resumes it")
 
 
 async def tell(arguments: argparse.Namespace) -> int:
-    """Its lead hears the message with the next result of a call, or at its end."""
+    """Send a message to the lead of a run: it gets it with the next result of a call, or at its end."""
     from ..runs.run_control import tell_run
 
     text = given_task(arguments)
     check_task(text)
     async with await open_journal(arguments) as journal:
         run = await tell_run(journal, arguments.run_id, text)
-    return _answer(arguments, run, "told", "its lead hears it with the next result of a call, or at its end")
+    return _answer(arguments, run, "told", "its lead gets it with the next result of a call, or at its end")
 
 
 async def cancel(arguments: argparse.Namespace) -> int:
-    """It ends, in this process if no other is at work on it."""
+    """Cancel a run: in this process if no other is at work on it."""
     from ..runs.run_control import cancel_run
 
     async with await open_journal(arguments) as journal:

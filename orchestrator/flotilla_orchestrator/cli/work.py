@@ -33,21 +33,21 @@ async def work(arguments: argparse.Namespace) -> int:
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     config, home = load(config_folder(arguments)), home_folder(arguments)
     concurrency = concurrency_of(arguments, config)
-    told = [] if arguments.json else [_print_run]
+    listeners = [] if arguments.json else [_print_run]
     with stop_signal() as stop:
         async with (
-            await open_journal(arguments, told) as journal,
-            ProcessResources(config, home, home / "workers" / executor_id()) as stage,
+            await open_journal(arguments, listeners) as journal,
+            ProcessResources(config, home, home / "workers" / executor_id()) as resources,
             queue_worked(
-                home=home, journal=journal, opening=partial(stage.for_run, journal, None), concurrency=concurrency
+                home=home, journal=journal, opening=partial(resources.for_run, journal, None), concurrency=concurrency
             ) as worker,
         ):
             if not arguments.json:
-                begun = f"{worker.name} is at work: at most {concurrency} sessions at once, of all workers together."
-                _print(f"{begun}{credential_note()}")
+                greeting = f"{worker.name} is at work: at most {concurrency} sessions at once, of all workers together."
+                _print(f"{greeting}{credential_note()}")
             waiting = await worked_until(stop, worker, arguments.until_idle)
     stopped = stop.is_set()
-    text = "stopped; its runs go on with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
+    text = "stopped; its runs resume with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"
     answer = {"executor_id": worker.name, "stopped": stopped, "waiting": waiting}
     print_answer(arguments, answer, f"{worker.name} {text}", sys.stdout)
     return 0
@@ -68,11 +68,11 @@ def concurrency_of(arguments: argparse.Namespace, config: Config) -> int:
 
 
 async def worked_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) -> list[str]:
-    """Until somebody stops it, or (`idle`) nothing is left to do; the runs that then wait for a person."""
-    ends = [asyncio.ensure_future(end) for end in (stop.wait(), worker.recover_others())]
+    """Work until stopped, or (`idle`) until nothing is left to do; returns the runs that then wait for a person."""
+    tasks = [asyncio.ensure_future(end) for end in (stop.wait(), worker.recover_others())]
     before = None
     try:
-        while not (done := (await asyncio.wait(ends, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
+        while not (done := (await asyncio.wait(tasks, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED))[0]):
             waiting = await worker.waiting_if_idle() if idle else None
             if waiting is not None and waiting == before:  # twice: a run may be between two of its sessions
                 return waiting
@@ -80,9 +80,9 @@ async def worked_until(stop: asyncio.Event, worker: "QueueWorker", idle: bool) -
         for end in done:
             end.result()
     finally:
-        for end in ends:
+        for end in tasks:
             end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
     return []
 
 

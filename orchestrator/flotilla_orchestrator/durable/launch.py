@@ -11,7 +11,7 @@ from .executor import Executor, executor_entered
 from .workflow_store import APPLICATION, migrate
 
 _POLL_S = 0.2  # how often decisions are looked for, of each question of all runs
-_POLL_ONE_S = 0.05  # of one run, which ends as much sooner: DBOS waits for the last look
+_POLL_ONE_S = 0.05  # for one run, whose process ends as much sooner: DBOS waits for the last poll
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Who works on what: a lease ends with its process, however that ends, so that another one can take over.
+"""Leases: a lease ends with its process, however that ends, so that another one can take over its work.
 
 Beside a file it is a lock on another file, which the kernel lets go of; in PostgreSQL an advisory lock, which the
 server lets go of with the connection.
@@ -14,8 +14,8 @@ from typing import IO
 _CLASS = 0x464C  # of advisory locks, so that they meet nobody else's
 # So that the database notices within half a minute when the machine at the other end has gone.
 _KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
-_LOOKS = 500  # how often who takes a lease gives way to who only looks at it
-_LOOK_S = 0.001
+_ATTEMPTS = 500  # to take a lease whose file another process is looking at
+_ATTEMPT_S = 0.001
 
 LeaseCheck = Callable[[], bool]
 """Whether the lease is still there; a database's can be lost while the process lives."""
@@ -33,7 +33,7 @@ def lease(home: Path, url: str, name: str) -> Generator[LeaseCheck]:
 
 
 def held_leases(home: Path, url: str, names: Collection[str]) -> set[str]:
-    """Those of these leases that a process has. Looking keeps nobody from taking one."""
+    """Those of these leases that a process has. This keeps no process from taking one."""
     if not names:
         return set()
     return {name for name in names if _is_locked(home / "leases" / name)} if _in_files(url) else _locks(url, names)
@@ -67,13 +67,13 @@ def _owned(file: IO[str]) -> bool:
     """Lock the file for this process, past those who only look: they share its lock for a moment."""
     import fcntl
 
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         if _locked(file, fcntl.LOCK_EX):
             return True
         if not _locked(file, fcntl.LOCK_SH):
             return False
         fcntl.flock(file, fcntl.LOCK_UN)
-        time.sleep(_LOOK_S)
+        time.sleep(_ATTEMPT_S)
     return False
 
 

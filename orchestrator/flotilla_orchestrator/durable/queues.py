@@ -18,7 +18,7 @@ def register(url: str, concurrency: int) -> None:
 
 
 async def unfinished(*states: str) -> list[Any]:
-    """The workflows of this version in these states (`PENDING`, `ENQUEUED`), without what they were given."""
+    """The workflows of this version in these states (`PENDING`, `ENQUEUED`), without their arguments."""
     return await DBOS.list_workflows_async(
         status=list(states),
         app_version=VERSION,
@@ -42,6 +42,6 @@ async def inputs(workflow_ids: list[str]) -> list[Any]:
 
 
 def requeue(executor_id: str) -> None:
-    """Put back what this executor, which is dead, was at work on."""
+    """Put the unfinished workflows of a dead executor back into their queues."""
     # Unlike `DBOS.resume_workflow` this leaves alone what has been cancelled or taken since.
     DBOS._recover_pending_workflows([executor_id])  # pyright: ignore[reportPrivateUsage]  # see above

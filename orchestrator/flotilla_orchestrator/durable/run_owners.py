@@ -15,11 +15,11 @@ _WHICH = "name IN ('run', 'follow') AND status IN ('{}')".format("', '".join(UNF
 
 @dataclass(frozen=True)
 class RunOwner:
-    """Who an unfinished run belongs to.
+    """The process or queue that an unfinished run belongs to.
 
     Attributes:
-        lease: what a process has while it works on the run; None: no process has taken the run.
-        resume_command: has a process go on with the run, if none does; None: nothing can.
+        lease: the name of the lease that a process has while it works on the run; None: no process has taken the run.
+        resume_command: resumes the run, if no process works on it; None: nothing can.
     """
 
     lease: str | None

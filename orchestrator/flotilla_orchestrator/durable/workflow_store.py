@@ -1,4 +1,4 @@
-"""What is kept of workflows, for processes that run them and for those that run none.
+"""The database of workflows: its address and version, and queries for processes that run no workflow.
 
 DBOS is imported by what needs it: commands that only look at runs start without it.
 """
@@ -20,7 +20,7 @@ from ..run_request import RunRequest
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
 
-VERSION = "3"  # of the workflows: a run goes on only with the steps that it began with
+VERSION = "3"  # of the workflows: a run is resumed only by the version that it began with
 UNFINISHED = ["PENDING", "ENQUEUED"]
 RUN_QUEUE = "flotilla"  # the queue of runs that any worker process may work on
 APPLICATION = "flotilla"
@@ -109,7 +109,7 @@ def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunR
     found = client.list_workflows(workflow_id_prefix=run_id, name=["run", "follow"])
     (run, *_) = [workflow for workflow in found if workflow.workflow_id == run_id] or [None]
     if run is None or not run.input:
-        raise Failure("run_forgotten", f"Of {run_id} nothing is kept that could go on.", "Start a new run.")
+        raise Failure("run_forgotten", f"The workflows of {run_id} have been removed.", "Start a new run.")
     return _arguments_of(run)[0], FollowUp(f"{run_id}/follow-{len(found)}", text)
 
 

@@ -1,1 +1,1 @@
-"""What happened, in a database: runs and spans, lists and figures of them, and their retention."""
+"""The database of runs: spans, transcripts, usage, artifacts, steering; lists, statistics and retention."""

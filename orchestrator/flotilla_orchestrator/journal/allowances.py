@@ -1,4 +1,4 @@
-"""What an agent may use, what it has used, and what it is kept as in the ledger."""
+"""Allowances and usage of agents, and the ledger's rows of them."""
 
 from dataclasses import asdict, dataclass
 
@@ -20,7 +20,7 @@ class Allowance:
         return asdict(self)
 
     def remaining(self, turns: int, cost_usd: float | None) -> tuple[int, float]:
-        """Turns and dollars for a session that goes on after it has used so much.
+        """Turns and dollars for a session that continues after it has used so much.
 
         Raises:
             Failure: `turns_exceeded` or `budget_exceeded`: nothing is left.
@@ -53,11 +53,11 @@ class LedgerEntry:
     """A row: of an agent, or (`worker` is None) of the whole run.
 
     Attributes:
-        above: the row of the lead that waits for it, or of the run.
-        cost_usd: None while nothing has told.
+        parent_span_id: the row of the lead that waits for it, or of the run.
+        cost_usd: None while it is unknown.
         lost_turns, lost_usd: model calls in which a process died, and an estimate of their cost. They have left no
             answer, so they are in no other number; they count for the limits.
-        active_s: seconds at work; what works side by side counts once.
+        active_s: seconds at work; parallel work counts once.
     """
 
     span_id: str
@@ -89,7 +89,7 @@ class LedgerEntry:
         return self.allowance.exceeded(code, turns + self.lost_turns, (cost_usd or 0) + self.lost_usd)
 
     def as_record(self) -> dict[str, JsonValue]:
-        """As `--json` tells it; `over` is what was used beyond what was allowed."""
+        """As `--json` has it; `over` is what was used beyond what was allowed."""
         used: dict[str, JsonValue] = {
             "turns": self.turns,
             "cost_usd": None if self.cost_usd is None else round(self.cost_usd, 6),
@@ -110,7 +110,7 @@ class LedgerEntry:
     def reserved(self) -> tuple[int, float]:
         """Turns and dollars that are out of the others' reach.
 
-        A cost that could not be told counts as all that was reserved: a limit must not leak.
+        An unknown cost counts as all that was reserved: a limit must hold.
         """
         turns = self.turns + self.lost_turns
         cost_usd = self.budget_usd if self.cost_usd is None else self.cost_usd + self.lost_usd

@@ -1,4 +1,4 @@
-"""What a person decides about a step's question is kept in the step's span, once: the first decision is the one."""
+"""Records a person's decision about a step's question in the step's span; the first decision counts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What happened: runs and their spans, in SQLite or PostgreSQL, and told to listeners as it happens."""
+"""The journal: runs and their spans, in SQLite or PostgreSQL; listeners are called at each change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -43,12 +43,12 @@ _SPAN_NAMESPACE = UUID("f07111a0-0000-4000-8000-000000000000")
 
 
 def span_id_for(*names: str) -> str:
-    """The id of the span that is called so: the same whenever, and wherever, it is asked for."""
+    """The id of the span with these names: always the same for the same names."""
     return uuid5(_SPAN_NAMESPACE, "/".join(names)).hex
 
 
 def session_id(span_id: str) -> str:
-    """How the Claude CLI and the store of transcripts know the session with this span."""
+    """The id of the session with this span, for the Claude CLI and the transcript store."""
     return str(UUID(span_id))
 
 
@@ -80,7 +80,7 @@ class Run:
 
 @dataclass
 class Span:
-    """A stretch of a run. `cost_usd` is None where it is not known (or has no meaning)."""
+    """A part of a run with a start and an end: a session, a call, a question. `cost_usd` is None if unknown."""
 
     run_id: str
     parent_id: str | None
@@ -121,7 +121,7 @@ SPANS = Table(
 )
 
 
-# What others keep of runs; here it is only forgotten with them.
+# Tables of other modules; here their rows are only deleted with a run.
 TRANSCRIPTS = Table("transcripts", _metadata, Column("session_id", Text))
 LEDGER = Table("ledger", _metadata, Column("run_id", Text))
 STEERING = Table("steering", _metadata, Column("run_id", Text))
@@ -129,7 +129,7 @@ ARTIFACTS = Table("artifacts", _metadata, Column("run_id", Text))
 
 
 class Journal:
-    """Every change is durable when the call returns, and was told to the listeners before that."""
+    """The runs and spans. Every change is durable when the call returns; the listeners were called before that."""
 
     def __init__(self, database: Database, listeners: Sequence[Callable[[Span], None]] = ()) -> None:
         self.database = database
@@ -162,7 +162,7 @@ class Journal:
         await self.close()
 
     async def begin_run(self, run: Run) -> None:
-        """A run begins, or is taken up again."""
+        """Record that a run begins, or is resumed."""
         run.status, run.ended_at, run.error = "running", None, None
         begun = await self.database.write(_begin, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
         run.started_at = begun["started_at"]
@@ -172,11 +172,11 @@ class Journal:
         await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
     async def restore_run(self, run: Run) -> None:
-        """As it was told before."""
+        """Put back the row of a run as it was before it was queued again."""
         await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
 
     async def begin(self, span: Span) -> Span:
-        """A span begins, or (its id is known) goes on: then with what is recorded of it."""
+        """Record that a span begins, or, if its id is known, continues; it then has what is recorded of it."""
         begun = await self.database.write(_begin_span, asdict(span))
         for name, value in begun.items():
             setattr(span, name, value)

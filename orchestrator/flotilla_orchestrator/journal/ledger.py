@@ -1,7 +1,7 @@
-"""What each run and each of its agents may use, and has used: turns, dollars, tokens, calls and time at work.
+"""The ledger: what each run and each of its agents may use, and has used, in turns, dollars, tokens, calls and seconds.
 
-It is kept in the journal's database, so it holds over resumes and for all processes that work on a run. What an agent
-reserves is out of the others' reach until it has ended, so agents side by side cannot overdraw the run. An agent can
+It is in the journal's database, so it holds over resumes and for all processes that work on a run. What an agent
+reserves is not available to others until it has ended, so parallel agents cannot overdraw the run. An agent can
 exceed its dollars by one model call, whose cost is known only afterwards; it never exceeds its turns.
 """
 
@@ -34,13 +34,15 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reserve(self, run_id: str, limits: Limits, wanted: Sequence[Reservation]) -> list[Allowance | Failure]:
+    async def reserve(
+        self, run_id: str, limits: Limits, reservations: Sequence[Reservation]
+    ) -> list[Allowance | Failure]:
         """What each may use; together they share evenly what the run has left.
 
         One that has reserved before has what it had then, however often a run is taken up again. A Failure
         `run_budget_exceeded`: one of the run's limits leaves it nothing.
         """
-        return await self._database.write(_reserve, run_id, limits, wanted)
+        return await self._database.write(_reserve, run_id, limits, reservations)
 
     async def record_usage(self, span_id: str, used: Usage) -> None:
         """An agent has used so much, in all of its parts."""
@@ -48,11 +50,11 @@ class Ledger:
 
     async def record_lost(self, span_id: str, turns: int, usd: float) -> None:
         """So many model calls of the agent died with a process, which may have cost so much."""
-        more = {"lost_turns": _LEDGER.c.lost_turns + turns, "lost_usd": _LEDGER.c.lost_usd + usd}
-        await self._database.write(_update, span_id, more)
+        increments = {"lost_turns": _LEDGER.c.lost_turns + turns, "lost_usd": _LEDGER.c.lost_usd + usd}
+        await self._database.write(_update, span_id, increments)
 
     async def settle(self, span_id: str) -> None:
-        """An agent has ended; what it did not use comes back."""
+        """An agent has ended; what it did not use is available again."""
         await self._database.write(_update, span_id, {"settled": True})
 
     async def transfer(self, span_id: str, next_id: str, worker: str, allowance: Allowance) -> None:
@@ -79,35 +81,37 @@ def seconds_at_work(connection: Connection, run_ids: Collection[str]) -> dict[st
 
 
 def _reserve(
-    connection: Connection, run_id: str, limits: Limits, wanted: Sequence[Reservation]
+    connection: Connection, run_id: str, limits: Limits, reservations: Sequence[Reservation]
 ) -> list[Allowance | Failure]:
     run = _run_row(connection, run_id, limits)
     known = {entry.span_id: entry for entry in _entries(connection, run_id) if entry.worker}
     found: list[Allowance | Failure] = []
-    for done, one in enumerate(wanted):
-        if one.span_id not in known:
+    for done, reservation in enumerate(reservations):
+        if reservation.span_id not in known:
             try:
-                share = _share(run, list(known.values()), one.limits, len(wanted) - done)
+                share = _share(run, list(known.values()), reservation.limits, len(reservations) - done)
             except Failure as failure:
                 found.append(failure)
                 continue
-            entry = LedgerEntry(one.span_id, run_id, one.awaited_by or run.span_id, one.worker, **asdict(share))
+            entry = LedgerEntry(
+                reservation.span_id, run_id, reservation.awaited_by or run.span_id, reservation.worker, **asdict(share)
+            )
             connection.execute(insert(_LEDGER).values(asdict(entry)))
-            known[one.span_id] = entry
-        found.append(known[one.span_id].allowance)
+            known[reservation.span_id] = entry
+        found.append(known[reservation.span_id].allowance)
     return found
 
 
 def _run_row(connection: Connection, run_id: str, limits: Limits) -> LedgerEntry:
-    """The run is locked until the transaction ends, so that no other process shares out the same."""
+    """The run is locked until the transaction ends, so that no other process reserves the same."""
     connection.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id).with_for_update())
     span_id = span_id_for(run_id)
     if row := connection.execute(_ALL.where(_LEDGER.c.span_id == span_id)).mappings().one_or_none():
         return LedgerEntry(**row)
     assert limits.max_turns and limits.budget_usd and limits.wall_clock_s, "run limits are complete"
-    whole = LedgerEntry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
-    connection.execute(insert(_LEDGER).values(asdict(whole)))
-    return whole
+    run_entry = LedgerEntry(span_id, run_id, None, None, limits.max_turns, limits.budget_usd, limits.wall_clock_s)
+    connection.execute(insert(_LEDGER).values(asdict(run_entry)))
+    return run_entry
 
 
 def _share(run: LedgerEntry, others: Sequence[LedgerEntry], own: Limits, sharers: int) -> Allowance:
@@ -159,7 +163,7 @@ def _transfer(connection: Connection, span_id: str, next_id: str, worker: str, a
 
 def _record_time(connection: Connection, seconds: Mapping[str, float]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for span_id, used in sorted(seconds.items()):  # in one order, so that no two processes wait for each other
+    for span_id, used in sorted(seconds.items()):  # in one order, to avoid deadlocks
         row = select(_LEDGER.c.active_s).where(_LEDGER.c.span_id == span_id).with_for_update()
         found[span_id] = max(used, connection.execute(row).scalar_one())
         _update(connection, span_id, {"active_s": found[span_id]})

@@ -1,4 +1,4 @@
-"""Forgets runs that ended long ago: their rows of the journal, and their folders with transcripts and logs."""
+"""Removes runs that ended long ago: their rows, and their folders with transcripts and logs."""
 
 import asyncio
 import re
@@ -42,7 +42,7 @@ async def prune(
     Args:
         folder: has one folder for each run, by its id.
         stop_times: of runs that no process is at work on any more, though they are recorded as running.
-        forget: what else is kept of a run, by its id.
+        forget: removes what else is stored of a run, by its id.
 
     Returns:
         The runs that were removed, or (dry run) would be, oldest first.

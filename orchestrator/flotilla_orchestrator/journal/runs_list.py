@@ -20,9 +20,9 @@ class Waits:
 
 @dataclass(frozen=True)
 class Listed:
-    """`cost_usd` is None while no session has said what it cost; a rehearsal's is at list prices.
+    """`cost_usd` is None while no session has a cost; a rehearsal's is at list prices.
 
-    `resume_command` has a process go on with it, where none is at work on it and it has not ended.
+    `resume_command` resumes it, where no process is at work on it and it has not ended.
     """
 
     run_id: str

@@ -1,6 +1,6 @@
-"""What runs have used and how they ended: by tool, worker and playbook, counted by the database.
+"""Statistics of runs by playbook, worker and tool, computed by the database.
 
-Success is `ok` among what ended by itself (`ok` and `failed`); what was denied or interrupted has a number of its own.
+Success is the share of `ok` among what ended by itself (`ok` and `failed`); denied and interrupted are counted apart.
 Latency is the nearest-rank percentile of what ended so. Costs are at list prices, and sums leave out what is unknown;
 `spent_usd` leaves out rehearsals, which cost nothing.
 """
@@ -41,10 +41,10 @@ def _in_postgresql(element: _Seconds, compiler: Any, **options: Any) -> str:  # 
 def stats(connection: Connection, days: float | None, playbook: str | None) -> dict[str, Any]:
     """Everything since so many days ago, of one playbook or of all."""
     since = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds") if days else None
-    wanted = [RUNS.c.started_at >= since] if since else []
-    wanted += [RUNS.c.playbook == playbook] if playbook else []
-    runs = _runs(wanted)
-    tools, workers = _spans("tool", wanted), _spans("session", wanted)
+    conditions = [RUNS.c.started_at >= since] if since else []
+    conditions += [RUNS.c.playbook == playbook] if playbook else []
+    runs = _runs(conditions)
+    tools, workers = _spans("tool", conditions), _spans("session", conditions)
     used = (
         _sum(workers.c.turns),
         _sum(workers.c.input_tokens),
@@ -59,7 +59,7 @@ def stats(connection: Connection, days: float | None, playbook: str | None) -> d
         "sessions": _groups(connection, "worker", workers, *used),
         "calls": _groups(connection, "tool", tools, _count(tools.c.status == "denied", "denied")),
         "approvals": _approvals(connection, tools),
-        "guardrails": _guardrails(connection, wanted),
+        "guardrails": _guardrails(connection, conditions),
     }
 
 
@@ -80,7 +80,7 @@ def _spans(kind: str, conditions: Sequence[ColumnElement[bool]]) -> Subquery:
 def _ranked(query: Select[*tuple[Any, ...]], table: Any, waited: ColumnElement[str] | None) -> Subquery:
     """The rows with their seconds, how many of their name have one, and the rank among those.
 
-    A call that waited for a person says nothing about its tool: it has no seconds.
+    A call that waited for a person has no seconds: they are not its tool's.
     """
     timed = and_(table.status.in_(["ok", "failed"]), table.ended_at.is_not(None))
     if waited is not None:
@@ -117,11 +117,11 @@ def _approvals(connection: Connection, calls: Subquery) -> dict[str, int]:
     return {row.approval: row.number for row in connection.execute(query.order_by(calls.c.approval))}
 
 
-def _guardrails(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[dict[str, JsonValue]]:
+def _guardrails(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> list[dict[str, JsonValue]]:
     """By name and effect, in how many spans a guardrail found what it looks for; few have any."""
     triggered = SPANS.c.attributes["guardrails"]
     query = select(triggered).join(RUNS, RUNS.c.run_id == SPANS.c.run_id)
-    rows = connection.scalars(query.where(triggered.as_string().is_not(None), *wanted))
+    rows = connection.scalars(query.where(triggered.as_string().is_not(None), *conditions))
     counted = Counter((str(one["name"]), str(one["effect"])) for row in rows for one in row)
     return [{"name": name, "effect": effect, "count": counted[name, effect]} for name, effect in sorted(counted)]
 

@@ -1,4 +1,4 @@
-"""What people have said to runs, in order: pause, resume, cancel, or a message for the lead."""
+"""Steering events of runs, in order: pause, resume, cancel, or a message for the lead."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ STEERING = Table(
 
 @dataclass(frozen=True)
 class SteeringEvent:
-    """One of them. `text` is what a message says."""
+    """A pause, resume, cancellation or message; `text` is that of a message."""
 
     seq: int
     kind: Kind
@@ -31,7 +31,7 @@ def append_event(connection: Connection, run_id: str, kind: Kind, text: str = ""
 
 
 def events_after(connection: Connection, run_id: str, seq: int) -> list[SteeringEvent]:
-    """What was said after that one."""
+    """The events after that one."""
     query = select(STEERING.c.seq, STEERING.c.kind, STEERING.c.text).order_by(STEERING.c.seq)
     query = query.where(STEERING.c.run_id == run_id, STEERING.c.seq > seq)
     return [SteeringEvent(*row) for row in connection.execute(query)]

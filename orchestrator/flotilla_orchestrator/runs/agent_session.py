@@ -1,5 +1,5 @@
-"""A worker's session to its end: part after part, with what it waits for in between. Who waits, for a person or for
-workers, is a row in a database and a coroutine, and holds no process and no place in the queue.
+"""Runs a worker's session to its end: part after part, and between them waits for a person or for workers. A session
+that waits is a row in a database and a coroutine, and holds no process and no place in the queue.
 """
 
 import logging
@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> SessionResult:
-    """A worker's session to its end; a failure is in the result.
+    """Run a worker's session to its end; a failure is in the result.
 
     Args:
-        name: what its parts are called after.
+        name: prefix of the names of its parts.
     """
     journal, result = process().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
     attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
@@ -49,7 +49,7 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> 
         else:
             result = SessionResult(failure=refused, cost_usd=0.0)
             await context.ledger.record_usage(agent_task.span_id, Usage(0, 0, 0, 0.0))
-    except Exception:  # one worker must not take its siblings with it
+    except Exception:  # one worker must not end its siblings
         logger.exception("worker failed")
         result = SessionResult(failure=internal_error())
     finally:
@@ -79,7 +79,7 @@ class _AgentSession:
                         total.pending_delegation.tool_use_id, "ok"
                     )
                     return total
-                self._task.allowance.remaining(total.turns, total.cost_usd)  # before anybody is asked in vain
+                self._task.allowance.remaining(total.turns, total.cost_usd)  # raises before a person is asked
                 if total.pending_approval:
                     total = replace(total, pending_approval=await self._wait_for_decision(total.pending_approval))
                 elif total.pending_delegation:
@@ -92,11 +92,11 @@ class _AgentSession:
         name, queue = f"{self._name}#{number}", process().session_queue
         if queue is None:
             return await session_part.start(name, self._task, total, prompt)
-        first = number == 1 and self._task.awaited_by is None  # what has begun is finished before more is begun
+        first = number == 1 and self._task.awaited_by is None  # sessions that have begun go before new ones
         return await session_part.enqueue(queue, name, first, self._task, total, prompt)
 
     async def _unread_messages(self, total: SessionResult) -> str:
-        """What people have said to a lead that came to its end before it could hear it: it goes on with that."""
+        """Messages to a lead that ended before they could be delivered: its session resumes with them."""
 
         async def unread() -> str:
             return "" if total.failure else (await inbox_of(self._context, self._task)).take_messages()

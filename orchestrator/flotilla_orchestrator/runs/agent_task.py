@@ -1,4 +1,4 @@
-"""A task of one agent, as its workflow is given it."""
+"""A task of one agent: the argument of its workflow."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class AgentTask:
     worker: str
     task: str
     allowance_or_failure: Allowance | Failure
-    """Of what the run may use; or why there is none for it."""
+    """Its share of what the run may use; or why it has none."""
     gives_run_result: bool = False
     """The playbook's structured result."""
     depth: int = 0
@@ -30,16 +30,16 @@ class AgentTask:
     model: str | None = None
     """In place of the worker's own."""
     continues_span_id: str | None = None
-    """The span whose session it goes on with; None: it has one of its own."""
+    """The span whose session it continues; None: it has one of its own."""
     prompt: str = ""
-    """What that session is told."""
+    """The prompt with which it continues that session."""
     turns_before: int = 0
     """How many turns it had then."""
     max_attempts: int | None = None
-    """How often it is tried at all, whatever it fails of; None: as its worker says, where that is safe."""
+    """How often it is tried at most, after any failure; None: its worker's `attempts`, where that is safe."""
     attempt: int = 1
     attempt_reason: str = ""
-    """It is not the first attempt."""
+    """Why there is another attempt than the first."""
     output_schema: dict[str, JsonValue] | None = None
     """The schema of what its step has to give."""
     span_attributes: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])

@@ -1,7 +1,7 @@
-"""Waits for what a call needs while its session lives: a decision, or the reports of its workers.
+"""Waits for a decision or for workers' reports while the session that needs them lives.
 
-A session that waits so goes on with neither a new process nor a new start of its own. If that takes long, or another
-session needs its slot, it ends in front of the call as it would have without; whatever had begun goes on meanwhile.
+So the session continues without another start of the CLI. If that takes long, or another session needs its slot, it
+ends in front of the call and is resumed later; workers that have begun continue meanwhile.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from .context import RunContext
 from .delegations import run_tasks
 from .process import process
 
-_LOOK_S = 0.2  # how often the slots and the run's steering are looked at
+_POLL_S = 0.2  # how often slots and steering are checked
 
 
 class CallWaits:
-    """Those of one part of a session.
+    """The waits of one part of a session.
 
     Args:
         lead: the name of the session's workflow, after which those of its workers are called.
@@ -40,7 +40,7 @@ class CallWaits:
 
     async def wait(self, call: PendingCall) -> PendingCall | None:
         """The call with what it needs; None: not in time, or not here."""
-        # Outside of the part's workflow: DBOS would take what is started and asked for here for steps of it.
+        # Outside of the part's workflow: else DBOS would record what is started here as steps of it.
         return await asyncio.create_task(self._wait(call), context=Context())
 
     async def _wait(self, call: PendingCall) -> PendingCall | None:
@@ -59,10 +59,10 @@ class CallWaits:
                 left_s = self._left_s - (time.monotonic() - began)
                 if left_s <= 0 or self._context.steering.paused or await process().slots.wanted():
                     return None
-                await asyncio.wait([waiting], timeout=min(left_s, _LOOK_S))
+                await asyncio.wait([waiting], timeout=min(left_s, _POLL_S))
             return waiting.result()
         except Failure:
-            return None  # it is met again, and told, once the session has ended in front of the call
+            return None  # it is raised again once the session has ended in front of the call
         finally:
             self._left_s -= time.monotonic() - began
             if isinstance(call, PendingApproval):
@@ -70,7 +70,7 @@ class CallWaits:
             faults.point("call_waited")
 
     async def end(self, *, deferred: bool) -> None:
-        """Wait for what a session has begun that ended otherwise than in front of its call; nothing may go on alone."""
+        """Wait for workers that have begun, unless the session was deferred and gets their reports later."""
         if not deferred:
             await asyncio.gather(*self._delegations, return_exceptions=True)
 

@@ -1,7 +1,7 @@
-"""The calls that a playbook has made once a run has its result, such as one that records the case.
+"""Makes the calls that a playbook names in `after`, once a run has its result, such as one that records the case.
 
-They are the run's own: no model makes them, nobody is asked for them, each has a mandate for itself alone, and none of
-them fails the run. How each ended is a span of the run.
+No model makes them, no person is asked for them, each has a mandate for itself alone, and none of them fails the run.
+How each ended is a span of the run.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ async def make_calls_after(context: RunContext, run: Span, lookups: JsonObject, 
     """Make the calls of the run's playbook, one after the other.
 
     Args:
-        task: what was asked, by the turn that follows if it is one.
+        task: the task of the run, or the text of the further turn.
     """
     for name, call in context.playbook.after.items():
-        known: JsonObject = {"task": task, "inputs": context.request.inputs, "lookups": lookups, "output": output}
-        await _make_call(context, run, lookups, known, name, call)
+        values: JsonObject = {"task": task, "inputs": context.request.inputs, "lookups": lookups, "output": output}
+        await _make_call(context, run, lookups, values, name, call)
 
 
 async def _make_call(
-    context: RunContext, run: Span, lookups: JsonObject, known: JsonObject, name: str, call: ToolCall
+    context: RunContext, run: Span, lookups: JsonObject, values: JsonObject, name: str, call: ToolCall
 ) -> None:
     key, journal = f"{workflow_id()}/after-{name}", context.resources.journal
     span = Span(
@@ -49,23 +49,23 @@ async def _make_call(
     )
     await journal.begin(span)
     try:
-        # The span keeps when it began, so a process that takes the run up says the same.
+        # The span keeps when it began, so a process that resumes the run passes the same.
         of_run: JsonValue = {"id": workflow_id(), "ended_at": span.started_at}
-        checked = context.guardrails.check_call(call.tool, _render(call, {**known, "run": of_run}), "output")
+        checked = context.guardrails.check_call(call.tool, _render(call, {**values, "run": of_run}), "output")
         span.attributes |= {"arguments": checked.value, **checked.attributes}
         arguments = checked.require()
         await step(f"after-{name}", _call, context, lookups, call, arguments, key)
     except Failure as failure:
         span.attributes["error"] = failure.as_dict()
-    except Exception:  # the case stands, whatever it was
+    except Exception:  # the result stands
         logger.exception("a call after a run failed")
         span.attributes["error"] = internal_error().as_dict()
     await journal.end(span, "failed" if "error" in span.attributes else "ok")
 
 
-def _render(call: ToolCall, known: JsonObject) -> JsonObject:
+def _render(call: ToolCall, values: JsonObject) -> JsonObject:
     try:
-        return {name: template.render(value, known) for name, value in call.arguments.items()}
+        return {name: template.render(value, values) for name, value in call.arguments.items()}
     except template.TemplateError as error:
         raise Failure("bad_template", f"{error}.", "Correct `after` in the playbook.") from error
 

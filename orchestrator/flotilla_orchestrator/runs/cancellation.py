@@ -10,7 +10,7 @@ from .steering import cancellation
 
 
 async def cancel_unattended(home: Path, journal: Journal, run: Run) -> bool:
-    """Whether it has ended with this; else the process that works on it, or will, ends it."""
+    """Cancel a run; False: a process works on it, or will, and ends it."""
     url = database_url(home)
     try:
         with lease(home, url, run.run_id):
@@ -27,11 +27,13 @@ async def cancel_unattended(home: Path, journal: Journal, run: Run) -> bool:
 
 
 def _cancel(url: str, run_id: str) -> bool:
-    """Whether nobody takes it up but who holds its lease; then nobody does any more."""
+    """Cancel its workflows, unless workers of the shared queue may resume it; returns whether it did."""
     with workflow_client(url) as client:
-        left = client.list_workflows(workflow_id_prefix=run_id, status=UNFINISHED, load_input=False, load_output=False)
-        if any(workflow.app_version == VERSION for workflow in left):
+        unfinished = client.list_workflows(
+            workflow_id_prefix=run_id, status=UNFINISHED, load_input=False, load_output=False
+        )
+        if any(workflow.app_version == VERSION for workflow in unfinished):
             return False
-        for workflow in left:
+        for workflow in unfinished:
             client.cancel_workflow(workflow.workflow_id)
         return True

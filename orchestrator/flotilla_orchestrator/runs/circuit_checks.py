@@ -1,4 +1,4 @@
-"""Sessions and the circuits of the servers that they need: who may start, and what a server that was missed is told."""
+"""Checks the circuits of a session's servers before it starts, and counts a failure of one that it could not use."""
 
 from ..durable.workflow import step
 from ..durable.workflow_store import JsonObject
@@ -29,9 +29,9 @@ async def record_unavailable(context: RunContext, span: Span, result: SessionRes
     failure = result.failure
     if failure is None or failure.code != "server_unavailable" or "server" not in failure.details:
         return
-    server, said = str(failure.details["server"]), failure.message
+    server, message = str(failure.details["server"]), failure.message
 
     async def count() -> JsonObject:
-        return (await context.resources.circuit_breaker.record_failure(server, said)).as_dict()
+        return (await context.resources.circuit_breaker.record_failure(server, message)).as_dict()
 
     span.attributes["circuit"] = await step("missed", count)

@@ -1,5 +1,6 @@
-"""The runs that this process works on: each has its servers, its model and its clocks here, from when a session first
-needs them until nothing of the run is at work here any more. All of it can be made anew in another process.
+"""What a process has open for each run that it works on: servers, model, deadlines.
+
+They are opened by the first workflow of the run and closed after the last; another process opens its own.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from .agent_task import AgentTask
 from .steering import Steering, steering_watched
 
 OpenResources = Callable[[RunRequest], AbstractAsyncContextManager[RunResources]]
-"""Starts what a run works with, and ends it with the block."""
+"""Opens the resources of a run, and closes them with the block."""
 
 
 class RunContext:
@@ -54,7 +55,7 @@ class RunContext:
         return worker.model_copy(update={"model": agent_task.model}) if agent_task.model else worker
 
     async def deadline_of(self, span_id: str) -> Deadline:
-        """A worker's time, a part of that of the leads above and of the run; it goes on where other processes are."""
+        """A worker's time, a part of that of its leads and of the run; time used in other processes counts."""
         entries = {entry.span_id: entry for entry in await self.ledger.entries(self.request.run_id)}
 
         def clock(span_id: str) -> Deadline:
@@ -76,18 +77,18 @@ class RunContext:
         return f"(held back: {checked.refusal.message})" if checked.refusal else checked.value
 
     def expire_deadlines(self) -> None:
-        """There is no time left for anything that is at work here."""
+        """End the time of everything of the run that is at work in this process."""
         for clock in self._deadlines.values():
             clock.expire()
 
     async def record_time(self) -> None:
-        """Tell the ledger what was worked here, and take up what was worked elsewhere."""
+        """Write the time worked in this process to the ledger, and read that of other processes."""
         worked = await self.ledger.record_time({span_id: clock.used for span_id, clock in self._deadlines.items()})
         for span_id, used in worked.items():
             self._deadlines[span_id].advance_to(used)
 
     def check_mandates(self, lookups: Mapping[str, JsonValue]) -> None:
-        """Raises Failure unless the mandates of the whole team can be made."""
+        """Raises Failure unless the mandates of the whole team can be made from these lookups."""
         self._mandates = self._new_mandates(lookups)
 
     def mandates(self, lookups: Mapping[str, JsonValue]) -> RunMandates:
@@ -109,19 +110,19 @@ class RunContexts:
 
     @asynccontextmanager
     async def use(self, request: RunRequest) -> AsyncGenerator[RunContext]:
-        held = self._open.setdefault(request.run_id, _OpenContext())
-        held.users += 1
-        held.task = held.task or asyncio.create_task(self._keep_open(request, held))
+        open_context = self._open.setdefault(request.run_id, _OpenContext())
+        open_context.users += 1
+        open_context.task = open_context.task or asyncio.create_task(self._keep_open(request, open_context))
         try:
-            yield await asyncio.shield(held.context)
+            yield await asyncio.shield(open_context.context)
         finally:
-            held.users -= 1
-            if not held.users:
+            open_context.users -= 1
+            if not open_context.users:
                 self._open.pop(request.run_id, None)
-                held.unused.set()
-                await asyncio.wait([held.task])
+                open_context.unused.set()
+                await asyncio.wait([open_context.task])
 
-    async def _keep_open(self, request: RunRequest, held: "_OpenContext") -> None:
+    async def _keep_open(self, request: RunRequest, open_context: "_OpenContext") -> None:
         """One task opens and closes: what is opened may insist on that."""
         try:
             async with (
@@ -130,12 +131,12 @@ class RunContexts:
             ):
                 context = RunContext(request, resources, steering)
                 steering.on_cancel = context.expire_deadlines
-                held.context.set_result(context)
-                await held.unused.wait()
+                open_context.context.set_result(context)
+                await open_context.unused.wait()
         except BaseException as error:
-            if held.context.done():
+            if open_context.context.done():
                 raise
-            held.context.set_exception(error)
+            open_context.context.set_exception(error)
 
 
 class _OpenContext:

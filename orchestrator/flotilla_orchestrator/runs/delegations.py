@@ -1,4 +1,4 @@
-"""What a lead has others do: an allowance for each task, a child workflow for each, and their reports."""
+"""Runs delegated tasks: an allowance and a child workflow for each, and their reports."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from .session_record import report_of
 async def run_tasks(
     context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation
 ) -> list[JsonObject]:
-    """Have the tasks of a call of `delegate` done side by side.
+    """Run the tasks of a call of `delegate` in parallel; returns their reports.
 
     Args:
         agent_task: of the lead.
@@ -61,7 +61,7 @@ async def run_tasks(
 async def run_transfer(
     context: RunContext, agent_task: AgentTask, lead: str, delegation: PendingDelegation
 ) -> SessionResult:
-    """What the worker makes of a case that its lead has handed over; it takes the lead's place.
+    """Run the worker that a lead has transferred its case to; its result takes the place of the lead's.
 
     Args:
         agent_task: of the lead, which has ended.
@@ -87,7 +87,7 @@ async def run_transfer(
 async def reserve_allowances(
     context: RunContext, workers: list[tuple[str, str]], awaited_by: str | None = None
 ) -> list[Allowance | Failure]:
-    """An allowance for each of the named sessions, or why it gets none; they share evenly.
+    """An allowance for each of the named sessions, or why it gets none; what is left is divided evenly.
 
     Args:
         awaited_by: the session that waits for them.
@@ -95,10 +95,10 @@ async def reserve_allowances(
 
     async def reserve() -> list[Allowance | Failure]:
         session, known = context.resources.config.fleet.limits.session, context.resources.config.workers
-        wanted = [
+        reservations = [
             Reservation(span_id_for(name), worker, known[worker].limits.with_defaults(session), awaited_by)
             for name, worker in workers
         ]
-        return await context.ledger.reserve(context.request.run_id, context.limits, wanted)
+        return await context.ledger.reserve(context.request.run_id, context.limits, reservations)
 
     return await step("allowances", reserve)

@@ -30,11 +30,11 @@ async def run_playbook(
     opening: OpenResources,
     follow: FollowUp | None = None,
 ) -> Run:
-    """Execute `order` to its end, or go on with it, and record it; a failure is in the run's `error`.
+    """Run `request` to its end, or resume it, and record it; a failure is in the run's `error`.
 
     Args:
-        home: where the engine keeps what it needs to go on.
-        opening: starts what the run works with, in this process.
+        home: where the workflow store is, unless in PostgreSQL.
+        opening: opens the resources of the run in this process.
         follow: instead, one more turn of its lead.
 
     Raises:

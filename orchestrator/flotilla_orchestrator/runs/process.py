@@ -14,11 +14,11 @@ from .slots import Slots
 
 @dataclass(frozen=True)
 class RunProcess:
-    """There is one at a time.
+    """The shared state of all runs of this process; there is one at a time.
 
     Attributes:
-        run_agent: the workflow of one agent's task; what delegates cannot import what in the end runs it.
-        session_wait_s: how long a session keeps its process while its calls wait, unless the fleet says it.
+        run_agent: the workflow of one agent's task, for modules that it imports and that cannot import it.
+        session_wait_s: how long a session keeps its process while its calls wait, unless `fleet.yaml` has it.
         session_queue: bounds how many sessions live in all processes; None: they start here.
     """
 

@@ -1,4 +1,4 @@
-"""This process as one of those that work on queued runs.
+"""Works on queued runs in this process.
 
 Each has a name of its own and the lease on it; the work of one whose lease is free is taken over by the others.
 """
@@ -62,11 +62,11 @@ class QueueWorker:
         if runs != await self._journal.query(_waiting_runs, runs):
             return None
         if any(request["setting"]["yes"] for request in await queues.inputs(sorted(runs))):
-            return None  # a stand-in approves it, and is no person
+            return None  # the demo approver approves it, and is no person
         return sorted(runs)
 
     async def recover_others(self) -> None:
-        """Take over what dead ones have left, again and again.
+        """Take over the work of dead workers, every few seconds until cancelled.
 
         Raises:
             Failure: `executor_lost`: others may take this one for dead, so it must not go on.
@@ -81,7 +81,7 @@ class QueueWorker:
                 await asyncio.to_thread(self._take_over, other)
 
     def _take_over(self, other: str) -> None:
-        """Back into the queue with what it was at work on, unless it is alive."""
+        """Put the work of another worker back into the queue, unless it is alive."""
         with suppress(LeaseTakenError), lease(self._home, database_url(self._home), executor_lease(other)):
             queues.requeue(other)
 

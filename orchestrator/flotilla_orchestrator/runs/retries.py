@@ -1,8 +1,7 @@
-"""A worker's task, to the end of all that may be tried for it: again, with the fallback model, by the fallback worker.
+"""Runs a worker's task with its retries: again, with the fallback model, by the fallback worker.
 
 Each attempt is a session with a span of its own, and all of them share what the task was given to use. A further one is
-made only if no call before it can have changed anything: what may have moved money is never tried again blindly, it
-comes back to the lead with what was done.
+made only if no call before it can have changed anything; else the failure goes back to the lead with the calls made.
 """
 
 import logging
@@ -28,26 +27,26 @@ logger = logging.getLogger(__name__)
 _PAUSE_S, _LONGEST_S = 1, 30  # before the second session of a worker, doubled for each after it
 _NEVER_RETRIED = {"authentication_failed", "budget_exceeded", "cancelled", "turns_exceeded"}
 _MODEL_FAILURES = {"overloaded", "rate_limited", "model_error"}
-# What another worker may do better; a wrong key or a limit that is used up would stop it too.
+# Failures that another worker may not have; a wrong key or a used-up limit would stop it too.
 _WORKER_FAILURES = _MODEL_FAILURES | {"cli_failed", "server_unavailable", "server_circuit_open", "session_failed",
                                   "invalid_output", "no_structured_output"}  # fmt: skip
 
 
 @workflow("agent")
 async def run_agent(agent_task: AgentTask) -> SessionResult:
-    """A worker's task to its end; a failure is in the result."""
+    """Run a worker's task to its end; a failure is in the result."""
     async with process().contexts.use(agent_task.request) as context:
         try:
             if isinstance(agent_task.allowance_or_failure, Failure):
                 return await _record_refusal(context, agent_task, agent_task.allowance_or_failure)
             return await _Retries(context, agent_task).run()
-        except Exception:  # one worker must not take its siblings with it
+        except Exception:  # one worker must not end its siblings
             logger.exception("worker failed")
             return SessionResult(failure=internal_error())
 
 
 async def _record_refusal(context: RunContext, agent_task: AgentTask, reason: Failure) -> SessionResult:
-    """There was nothing left for it to work with, or it could not be told what to do."""
+    """Record a task that is not begun: it has no allowance, or its text could not be rendered."""
     result = SessionResult(failure=reason, cost_usd=0.0)
     attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
     span = Span(
@@ -94,13 +93,13 @@ class _Retries:
         return total
 
     def _adopt(self, next_attempt: _NextAttempt) -> None:
-        """Go on as was decided, in this process or an earlier one."""
+        """Make the next attempt the current one, as decided in this process or an earlier one."""
         self._task = next_attempt.agent_task
         self._sessions.append(self._task.span_id)
         self._attempts_of_worker = self._attempts_of_worker + 1 if next_attempt.pause_s else 1
 
     async def _next(self, result: SessionResult) -> _NextAttempt | None:
-        """The attempt that follows one that has failed, if one does."""
+        """The attempt after one that has failed, if there is one."""
         assert result.failure
         choice = self._choose(result.failure)
         if choice is None or may_have_changed(await changing_calls(self._context, [self._task.span_id])):
@@ -139,7 +138,7 @@ class _Retries:
         return None
 
     async def _remaining_allowance(self, result: SessionResult, worker: str, pause_s: float) -> Allowance | None:
-        """What the attempts so far have left, and a worker's own limits let it use; None: nothing."""
+        """What the attempts so far have left, within the worker's own limits; None: nothing."""
         entry = await self._context.ledger.entry(self._task.span_id)
         allowance, config = self._task.allowance, self._context.resources.config
         own = config.workers[worker].limits.with_defaults(config.fleet.limits.session)

@@ -1,4 +1,4 @@
-"""A run: its lead or its steps at work, from the order to the end of its record."""
+"""The workflow of a run: lookups, its lead or its steps, the calls after it, and its record in the journal."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @workflow("run")
 async def run(request: RunRequest) -> Status:
-    """A run to its end, which the journal has."""
+    """Run a request to its end, which is recorded in the journal."""
     return await _run_recorded(request, None)
 
 
@@ -127,7 +127,7 @@ async def _lead(context: RunContext, span: Span, lead: str, lookups: JsonObject)
 
 
 async def _lead_result(name: str, agent_task: AgentTask) -> JsonObject:
-    """What the lead's structured result is."""
+    """Run the lead; returns its structured result."""
     result = await (await run_agent.start(name, agent_task)).result()
     if result.failure:
         raise result.failure

@@ -1,4 +1,4 @@
-"""What people have a run do while it is at work, whichever process that is: pause, go on, hear something, end."""
+"""Pauses, resumes and cancels runs, and sends messages to their leads, from any process."""
 
 from pathlib import Path
 
@@ -24,30 +24,30 @@ async def active_run(journal: Journal, run_id: str) -> Run:
 
 
 async def pause_run(journal: Journal, run_id: str) -> Run:
-    """Its sessions stop in front of their next calls."""
-    return await _said(journal, run_id, "pause")
+    """Have the sessions of a run stop in front of their next calls."""
+    return await _append(journal, run_id, "pause")
 
 
 async def tell_run(journal: Journal, run_id: str, text: str) -> Run:
-    """Its lead hears the message with the next result of a call, or at its end."""
-    return await _said(journal, run_id, "message", text)
+    """Send a message to the lead of a run: it gets it with the next result of a call, or at its end."""
+    return await _append(journal, run_id, "message", text)
 
 
 async def cancel_run(home: Path, journal: Journal, run_id: str) -> tuple[Run, bool]:
-    """It ends; the run, and whether it has, since nobody was at work on it."""
-    run = await _said(journal, run_id, "cancel")
+    """Cancel a run; returns it, and whether it has ended at once, since no process was at work on it."""
+    run = await _append(journal, run_id, "cancel")
     return run, await cancel_unattended(home, journal, run)
 
 
 async def resume_run(journal: Journal, run: Run) -> bool:
-    """Whether the run was paused; it is no more."""
+    """Resume a paused run; returns whether it was paused."""
     if not await journal.query(is_paused, run.run_id):
         return False
     await journal.database.write(steering.append_event, run.run_id, "resume")
     return True
 
 
-async def _said(journal: Journal, run_id: str, kind: Kind, text: str = "") -> Run:
+async def _append(journal: Journal, run_id: str, kind: Kind, text: str = "") -> Run:
     run = await active_run(journal, run_id)
     await journal.database.write(steering.append_event, run.run_id, kind, text)
     return run

@@ -1,4 +1,4 @@
-"""The queue that all workers share, as it is for those who put runs into it."""
+"""Puts runs and further turns into the queue that all workers share."""
 
 import asyncio
 import json
@@ -17,10 +17,10 @@ _RUN = "run"  # the workflow
 
 
 class RunQueue:
-    """Takes runs for whoever is at work, or will be.
+    """The producer side of the shared queue.
 
     Args:
-        client: of the engine's database.
+        client: of the workflow store.
         backlog: how many runs may wait at most; None: any number.
     """
 
@@ -36,10 +36,10 @@ class RunQueue:
         """
         run = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
         known = await queue_run(self._journal, run, span_of(request), self._backlog)
-        if known and _asked_for(known) != _asked_for(run):
+        if known and _content(known) != _content(run):
             message = f"That idempotency key was used for another request: {known.run_id}."
             raise Failure("idempotency_mismatch", message, "Take a new key for a new request.")
-        if known is None or known.status == "queued":  # whoever put it there may have been cut off half way
+        if known is None or known.status == "queued":  # an earlier attempt may have been cut off half way
             await self._enqueue(request, forget=known is None)
         return known or run, known is None
 
@@ -47,7 +47,7 @@ class RunQueue:
         """Have the lead of a run that has ended make one more turn.
 
         Raises:
-            Failure: `run_not_ended`, `backlog_full`; `run_forgotten`: nothing is kept that could go on.
+            Failure: `run_not_ended`, `backlog_full`; `run_forgotten`: its workflows have been removed.
         """
         await requeue_run(self._journal, run, requester, self._backlog)
 
@@ -62,9 +62,9 @@ class RunQueue:
             raise
 
     async def _enqueue(self, request: RunRequest, *, forget: bool) -> None:
-        given = adapter_of(RunRequest).dump_python(request)
+        values = adapter_of(RunRequest).dump_python(request)
         try:
-            await asyncio.to_thread(enqueue, self.client, _RUN, request.run_id, given)
+            await asyncio.to_thread(enqueue, self.client, _RUN, request.run_id, values)
         except BaseException:
             if forget:
                 await self._journal.delete_run(request.run_id)
@@ -78,5 +78,5 @@ def run_queue(home: Path, journal: Journal, backlog: int | None = None) -> Gener
         yield RunQueue(journal, client, backlog)
 
 
-def _asked_for(run: Run) -> str:
+def _content(run: Run) -> str:
     return json.dumps([run.playbook, run.model, run.task, run.inputs], sort_keys=True)

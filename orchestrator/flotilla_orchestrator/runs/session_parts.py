@@ -1,4 +1,4 @@
-"""A part of a session: up to the next call that has to be waited for, or to its end, in whichever process."""
+"""The workflow of a part of a session: to the next call that has to wait, or to the end, in any process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -27,15 +27,16 @@ from .context import RunContext
 from .process import process
 from .steering import RunInbox, cancellation
 
-_RECORD_TIME_S = 5  # so often is the time at work noted; that much a crash can lose
+_RECORD_TIME_S = 5  # how often the time worked is written; a crash loses as much
 
 
 @workflow("session")
 async def session_part(agent_task: AgentTask, so_far: SessionResult, prompt: str) -> SessionResult:
-    """The next part of a session.
+    """Run the next part of a session.
 
     Args:
-        say: what to go on with, if the last part came to an end.
+        so_far: the result of the parts before it.
+        prompt: to continue with, if the last part ended without a pending call.
     """
     async with process().slots, process().contexts.use(agent_task.request) as context:
         try:
@@ -63,7 +64,7 @@ def _guarded(context: RunContext, schema: Mapping[str, Any] | None, result: Sess
 
 
 async def inbox_of(context: RunContext, agent_task: AgentTask) -> RunInbox:
-    """What has been said to a session, and what of it it has heard."""
+    """The inbox of a session, without the messages that its transcript has already."""
     store, key = _store(context, context.agent(agent_task).session_id)
     return context.steering.inbox_for(Transcript(await store.load(key) or []).text)
 
@@ -82,10 +83,10 @@ def _store(context: RunContext, session_id: str) -> tuple[TranscriptStore, Sessi
 
 
 class _SessionPart:
-    """A part in this process: it goes on with what earlier ones have left of the session.
+    """A part in this process: it continues what earlier ones have left of the session.
 
     Args:
-        so_far: the parts before this one; its `pending_call` is the call to go on with, decided meanwhile.
+        so_far: the result of the parts before this one, with the call to resume, decided meanwhile.
     """
 
     def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, so_far: SessionResult) -> None:
@@ -104,19 +105,19 @@ class _SessionPart:
         if unreported.turns and (ended := transcript.final_result(self._agent.output)):
             await self._recorder.end_answered_calls(transcript.results())
             return unreported.merge(ended)
-        prompt = "" if unreported.turns else prompt  # else it had come to its end, and nothing is lost
+        prompt = "" if unreported.turns else prompt  # else it has ended, and nothing is lost
         transcript = await self._repaired(transcript, unreported, has_new_prompt=bool(prompt))
         ledger_entry, so_far = await self._context.ledger.entry(self._task.span_id), self._so_far.merge(unreported)
         try:
             turns, usd = ledger_entry.remaining(so_far.turns, so_far.cost_usd)
-        except Failure as failure:  # an earlier process had used it up, and did not live to say so
+        except Failure as failure:  # an earlier process had used it up and died
             return replace(unreported, failure=failure)
         async with _time_recorded(self._context):
             result = await _run_uninterrupted(
                 await self._session(transcript, prompt, turns, usd), self._recorder, self._store
             )
         await self._waits.end(deferred=result.pending_call is not None)
-        if result.cost_usd is None:  # it ended without a word of that
+        if result.cost_usd is None:  # it ended without a cost
             used = self._usage(await self._transcript(), so_far.turns)
             tokens = {"input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
             result = replace(result, cost_usd=used.cost_usd, **tokens)
@@ -140,7 +141,7 @@ class _SessionPart:
         )
 
     async def _repaired(self, transcript: Transcript, unreported: SessionResult, has_new_prompt: bool) -> Transcript:
-        """The transcript, so that the CLI goes on where it broke off, with what was lost made good in the records."""
+        """The transcript, completed so that the CLI can continue it; calls that were lost are recorded as such."""
         if (
             transcript.has_prompt
             and not has_new_prompt
@@ -158,10 +159,10 @@ class _SessionPart:
         return transcript
 
     async def _session(self, transcript: Transcript, prompt: str, turns: int, usd: float) -> Session:
-        """What it may use now; it goes on with the call that it waited for, one that was cut off, or a prompt."""
+        """The session of this part: it resumes with the call that it waited for, an unanswered call, or a prompt."""
         call, resumed_call = transcript.unanswered_call(), self._so_far.pending_call
         if resumed_call and (call is None or call["id"] != resumed_call.tool_use_id):
-            resumed_call = None  # an earlier process went on with it
+            resumed_call = None  # an earlier process resumed it
         session = self._agent.session(
             self._store,
             turns,
@@ -195,7 +196,7 @@ class _SessionPart:
 
 @asynccontextmanager
 async def _time_recorded(context: RunContext) -> AsyncGenerator[None]:
-    """The ledger hears of the time at work, and this process of that of others."""
+    """Write the time worked to the ledger every few seconds, and read that of other processes."""
 
     async def record_regularly() -> None:
         while True:
@@ -212,7 +213,7 @@ async def _time_recorded(context: RunContext) -> AsyncGenerator[None]:
 
 
 async def _run_uninterrupted(session: Session, recorder: CallRecorder, store: TranscriptStore) -> SessionResult:
-    """Cut off, the session shall go on later with the call that it is in: how it ends now is not kept."""
+    """Run a session; cancelled, store nothing of how it ends, so that it can resume with the call that it is in."""
     running = asyncio.create_task(run_session(session, recorder))
     try:
         return await asyncio.shield(running)

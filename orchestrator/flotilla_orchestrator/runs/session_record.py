@@ -1,4 +1,4 @@
-"""What the journal is told of a session that has ended, and what its lead is told of it."""
+"""Records the end of a session in its span, and makes the report for its lead."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def copy_usage(span: Span, result: SessionResult) -> None:
 
 
 def report_of(task: Task, result: SessionResult, written: Sequence[Artifact]) -> JsonObject:
-    """What a lead hears of a task; what was written for it is named and not pasted."""
+    """The report of a task to its lead, with the names of artifacts in place of their texts."""
     named: list[JsonValue] = [{"name": artifact.name, "bytes": artifact.size} for artifact in written]
     return {
         "worker": task.worker,

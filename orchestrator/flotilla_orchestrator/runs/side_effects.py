@@ -1,4 +1,4 @@
-"""What sessions have changed, or may have: read from the spans of their tool calls, those of their workers included."""
+"""The calls by which sessions and their workers have changed something, or may have, from the spans of the calls."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -10,7 +10,7 @@ from ..durable.workflow_store import JsonObject
 from ..journal.journal import Span
 from .context import RunContext
 
-_MAX_CALLS = 20  # calls told to a lead
+_MAX_CALLS = 20  # of a report
 _ARGUMENT_CHARS = 120
 
 
@@ -26,7 +26,7 @@ def may_have_changed(calls: Sequence[Span]) -> bool:
 
 
 def call_summaries(calls: Sequence[Span]) -> list[JsonObject]:
-    """The calls as a lead hears of them: the newest, oldest first; `unknown` is one of which no answer came."""
+    """The newest calls for a lead's report, oldest first; `unknown`: no result came."""
     return [
         {
             "tool": call.attributes.get("tool"),
@@ -45,7 +45,7 @@ def _descendants(spans: Sequence[Span], sessions: Collection[str]) -> Iterator[S
 
 
 def _reads_only(context: RunContext, call: Span) -> bool:
-    """What no server is known to offer is taken to change something; artifacts can be written again."""
+    """Whether a call's tool changes nothing; unknown tools are taken to change something, artifact tools are not."""
     name = TOOL_NAME.fullmatch(str(call.attributes.get("tool")))
     if name and name["server"] == GATE:
         return True

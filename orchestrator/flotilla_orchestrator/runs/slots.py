@@ -1,4 +1,4 @@
-"""How many sessions may live at once, and whether one that only waits is in the way of another."""
+"""Limits how many sessions live at once, and says whether another session waits for a slot."""
 
 import asyncio
 from typing import Protocol, Self
@@ -7,7 +7,7 @@ from ..durable import queues
 
 
 class Slots(Protocol):
-    """Each block is a session that lives."""
+    """A number of slots; each block of a session takes one."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -19,7 +19,7 @@ class Slots(Protocol):
 
 
 class LocalSlots:
-    """Of the sessions in this process."""
+    """Slots of the sessions in this process."""
 
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
@@ -41,7 +41,7 @@ class LocalSlots:
 
 
 class QueueSlots:
-    """Of the sessions in all worker processes: their queue starts no more than `count`."""
+    """Slots of the sessions in all worker processes: their queue starts no more than `count`."""
 
     def __init__(self, count: int) -> None:
         self._count = count

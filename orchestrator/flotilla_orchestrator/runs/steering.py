@@ -1,4 +1,4 @@
-"""What people say to a run while it is at work here: heard within a second, whichever process it was said in."""
+"""Reads pauses, cancellations and messages for a run that this process works on, within a second, from any process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
@@ -16,7 +16,7 @@ _POLL_S = 0.5
 
 
 class Steering:
-    """Of one run."""
+    """The steering of one run."""
 
     def __init__(self, journal: Journal, run_id: str) -> None:
         self._journal, self._run_id = journal, run_id
@@ -53,15 +53,15 @@ class Steering:
                 raise cancellation()
             return task.result()
         finally:
-            for one in (task, cancelled):
-                one.cancel()
+            for waiting in (task, cancelled):
+                waiting.cancel()
             await asyncio.gather(task, cancelled, return_exceptions=True)
 
     async def poll(self) -> None:
-        """Hear what was said since."""
-        for word in await self._journal.query(steering.events_after, self._run_id, self._last_seq):
-            self._last_seq = word.seq
-            match word.kind:
+        """Read the events since the last call."""
+        for event in await self._journal.query(steering.events_after, self._run_id, self._last_seq):
+            self._last_seq = event.seq
+            match event.kind:
                 case "pause":
                     self._running.clear()
                 case "resume":
@@ -71,22 +71,28 @@ class Steering:
                     if self.on_cancel:
                         self.on_cancel()
                 case "message":
-                    self._messages.append(word)
+                    self._messages.append(event)
 
     def inbox_for(self, transcript: str | None) -> "RunInbox":
-        """By an agent that messages are for, and that has this transcript so far; None: by one they are not for."""
+        """The inbox of an agent.
+
+        Args:
+            transcript: of the agent so far; None: messages are not for it.
+        """
         delivered = (
-            None if transcript is None else {word.seq for word in self._messages if _message_mark(word) in transcript}
+            None
+            if transcript is None
+            else {event.seq for event in self._messages if _message_mark(event) in transcript}
         )
         return RunInbox(self, delivered)
 
     def messages(self, delivered: Collection[int]) -> list[SteeringEvent]:
-        """Those that were not handed over yet."""
-        return [word for word in self._messages if word.seq not in delivered]
+        """The messages that were not delivered yet."""
+        return [event for event in self._messages if event.seq not in delivered]
 
 
 class RunInbox:
-    """Hands each message over once."""
+    """Delivers each message once."""
 
     def __init__(self, steering: Steering, delivered: set[int] | None) -> None:
         self._steering, self._delivered = steering, delivered
@@ -98,14 +104,14 @@ class RunInbox:
     def take_messages(self) -> str:
         if self._delivered is None:
             return ""
-        words = self._steering.messages(self._delivered)
-        self._delivered |= {word.seq for word in words}
-        return "\n".join(f"{_message_mark(word)} {self._steering.redact(word.text)}" for word in words)
+        events = self._steering.messages(self._delivered)
+        self._delivered |= {event.seq for event in events}
+        return "\n".join(f"{_message_mark(event)} {self._steering.redact(event.text)}" for event in events)
 
 
-def _message_mark(word: SteeringEvent) -> str:
-    """Found again in a transcript, it says that the message was handed over."""
-    return f"[message {word.seq} from the person in charge]"
+def _message_mark(event: SteeringEvent) -> str:
+    """The first words of a delivered message; in a transcript, they show that it was delivered."""
+    return f"[message {event.seq} from the person in charge]"
 
 
 def cancellation() -> Failure:

@@ -1,7 +1,7 @@
-"""A step that asks a person. What waits is a row in a database: no session, no server, no place in a queue.
+"""The workflow of a step that asks a person. While it waits, it holds no session, no server and no place in a queue.
 
-No server holds the question, so the journal does: it takes the first decision, and a message brings it to the step,
-now or when the run is taken up again.
+The question is in the journal, which takes the first decision; a message brings it to the step, now or when the run is
+resumed.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from .process import process
 from .step_answers import TOPIC, approval_of, deliver, question_approval
 from .step_result import StepQuestion, StepResult
 
-_DELIVERY_S = 5  # a decision taken in time is heard, though the message comes a moment later
+_DELIVERY_S = 5  # a decision made in time counts, though its message comes a moment later
 _STATUS: dict[str, Status] = {
     "approved": "ok", "rejected": "denied", "expired": "failed", "withdrawn": "interrupted"
 }  # fmt: skip
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @workflow("question")
 async def ask_question(step_question: StepQuestion) -> StepResult:
-    """A step that asks a person to its end."""
+    """Ask a person and wait for the decision."""
     async with process().contexts.use(step_question.request) as context:
         return await _question(context, step_question)
 
@@ -64,7 +64,7 @@ async def _question(context: RunContext, step_question: StepQuestion) -> StepRes
 
 
 async def _notify(context: RunContext, span: Span) -> None:
-    """Bring the question before people, unless one has decided while nobody was at work on the run."""
+    """Show the question to people, unless one has decided while no process worked on the run."""
     try:
         approval = approval_of(context.request, span)
         if approval.state == "pending":
@@ -94,5 +94,5 @@ async def _result_of(journal: Journal, span: Span, decision: JsonObject) -> Step
 
 
 async def withdraw(name: str) -> None:
-    """From the run's own workflow: the question has no point any more."""
+    """End a question that needs no answer any more; called from the run's workflow."""
     await send(name, {"state": "withdrawn", "by": None, "reason": None}, TOPIC)

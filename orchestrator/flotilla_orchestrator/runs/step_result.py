@@ -1,4 +1,4 @@
-"""What a step of a playbook is given, and what it yields to the steps that need it: a summary, never a transcript."""
+"""The argument and the result of a step of a playbook; later steps get a summary, never a transcript."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_SUMMARY_CHARS = 2000
 
 @dataclass(frozen=True)
 class StepQuestion:
-    """A step that asks a person, as its workflow is told."""
+    """A step that asks a person: the argument of its workflow."""
 
     request: RunRequest
     parent_span_id: str
@@ -30,7 +30,7 @@ class StepQuestion:
 
 @dataclass(frozen=True)
 class StepResult:
-    """How a step ended; templates read all but `failure`."""
+    """The result of a step; templates read all but `failure`."""
 
     status: str
     """`ok` or `failed`"""
@@ -40,7 +40,7 @@ class StepResult:
 
     @staticmethod
     def from_session(step_id: str, result: SessionResult, added: str = "") -> "StepResult":
-        """Of a worker's session; `added` says what its failure does not."""
+        """The result of a worker's session; `added` goes after its failure's message."""
         if result.failure:
             return StepResult.failed(step_id, result.failure, added, result.text)
         text = json.dumps(result.structured, ensure_ascii=False) if result.structured is not None else result.text
@@ -48,8 +48,8 @@ class StepResult:
 
     @staticmethod
     def failed(step_id: str, failure: Failure, added: str = "", text: str = "") -> "StepResult":
-        """`text` is what was said before it failed."""
-        said = f"This step failed ({failure.code}): {failure.message}{added}"
+        """The result of a step that failed; `text` is what it had answered before."""
+        summary = f"This step failed ({failure.code}): {failure.message}{added}"
         failed = Failure(
             failure.code,
             f"The step {step_id}: {failure.message}{added}",
@@ -57,7 +57,9 @@ class StepResult:
             retryable=failure.retryable,
             details={**failure.details, "step": step_id},
         )
-        return StepResult("failed", truncated(f"{said}\nSo far it had said: {text}" if text else said), failure=failed)
+        return StepResult(
+            "failed", truncated(f"{summary}\nSo far it had said: {text}" if text else summary), failure=failed
+        )
 
     @property
     def template_values(self) -> dict[str, JsonValue]:

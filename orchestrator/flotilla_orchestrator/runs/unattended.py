@@ -1,6 +1,6 @@
 """Runs that have not ended and that no process is at work on: since when, and how to go on with them.
 
-Looking disturbs nobody: it writes nothing, and whoever is about to take up a run can.
+This writes nothing and takes no lease, so any process can resume a run meanwhile.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from ..durable.workflow_store import WorkflowClient, database_url, unfinished_wo
 
 @dataclass(frozen=True)
 class WorkerState:
-    """`sessions` live there, of `runs` that began there. One that is not alive is taken over within seconds."""
+    """A worker process: how many `runs` and `sessions` it has. The work of one that is not alive is taken over."""
 
     executor_id: str
     alive: bool
@@ -20,7 +20,7 @@ class WorkerState:
 
 
 async def worker_states(home: Path, client: WorkflowClient) -> list[WorkerState]:
-    """Those that have something to do, and (beside a SQLite database) the idle ones."""
+    """The workers that have something to do, and (beside a SQLite database) the idle ones."""
     return await asyncio.to_thread(_worker_states, home, client)
 
 

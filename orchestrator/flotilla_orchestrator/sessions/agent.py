@@ -25,7 +25,7 @@ from .decisions import Notify
 from .delegation_tools import DelegationTools
 from .types import PendingCall, PendingDelegation, Session
 
-_RENEW_S = 60  # before its mandates expire, a session ends in front of its next call, to go on with new ones
+_RENEW_S = 60  # before its mandates expire, a session ends in front of its next call, and is resumed with new ones
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class CallRecorder:
         """How many model calls an earlier process lost: the one it was in, and those without an answer there.
 
         Args:
-            kept: the ids of the calls in the transcript.
+            recorded_ids: the ids of the calls in the transcript.
         """
         spans = [span for span in await self._journal.spans(self._session.run_id) if "lost" not in span.attributes]
         spans = [span for span in spans if span.parent_id == self._session.span_id]

@@ -1,7 +1,7 @@
 """The tools of a lead: `delegate` gives tasks to workers and returns their reports, `transfer_case` ends the lead.
 
-The session ends in front of a call that can be done: in front of one of `transfer_case` for good, and one of `delegate`
-returns once the reports are there, in whichever process the session goes on.
+A valid call of `transfer_case` ends the session for good. One of `delegate` waits and returns the reports, in
+whichever process the session is resumed.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""What people see of runs: trees, tables and pages."""
+"""What people see of runs: live progress, results, tables, plans and the trace page."""

@@ -1,4 +1,4 @@
-"""How mandates are told to people: a server with its scope, and a bound."""
+"""Mandates as text for people: a server with its scope, and a bound."""
 
 import json
 from collections.abc import Mapping

@@ -21,7 +21,9 @@ class Progress:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:  # anew each time: it would wipe out what was shown since it stopped
+        if (
+            self._console.is_terminal
+        ):  # a new one each time: the old one would overwrite what was shown since it stopped
             self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._tree)
             self._live.start()
         return self
@@ -32,7 +34,7 @@ class Progress:
 
     @contextmanager
     def aside(self) -> Generator[None]:
-        """Leave the terminal to somebody else."""
+        """Stop the live tree during the block, for a prompt."""
         self.__exit__()
         try:
             yield
@@ -40,18 +42,18 @@ class Progress:
             self.__enter__()
 
     def recall(self, spans: Iterable[Span]) -> None:
-        """What happened before this process took the run up."""
+        """Add spans from before this process resumed the run."""
         self._spans.update({span.span_id: span for span in spans})
 
     def __call__(self, span: Span) -> None:
-        """Take a span that began or ended."""
+        """Show a span that began, changed or ended."""
         begins = span.kind == "session" and span.span_id not in self._spans
         self._spans[span.span_id] = span
         if not self._console.is_terminal and (span.status != "running" or begins):
-            depth = sum(1 for _ in self._above(span))
+            depth = sum(1 for _ in self._ancestors(span))
             self._console.print(Text("  " * depth).append_text(span_label(span)), soft_wrap=True)
 
-    def _above(self, span: Span) -> Iterable[Span]:
+    def _ancestors(self, span: Span) -> Iterable[Span]:
         while span.parent_id and (span := self._spans[span.parent_id]):
             yield span
 

@@ -21,10 +21,10 @@ def result(run: Run, spans: list[Span]) -> RenderableType:
     if run.output is not None:
         parts.append(_output(run.output))
     if run.error is not None:
-        said = Text.assemble(
+        error_panel_text = Text.assemble(
             (f"{run.error['code']}: ", "bold red"), f"{run.error['message']}\n{run.error['suggestion']}"
         )
-        parts.append(Panel(said, title="failed", border_style="red"))
+        parts.append(Panel(error_panel_text, title="failed", border_style="red"))
     for span in spans:
         if "approval" in span.attributes:
             done = {"ok": ", executed once", "denied": ", not executed"}.get(span.status, f", {span.status}")
@@ -61,7 +61,7 @@ def totals(spans: list[Span]) -> dict[str, float]:
 
 
 def as_record(run: Run, spans: list[Span], entries: Sequence[LedgerEntry]) -> dict[str, object]:
-    """A run as `--json` tells it."""
+    """A run as `--json` has it."""
     found = {"versions": versions(spans), "totals": totals(spans), "ledger": ledger(entries)}
     return {**asdict(run), **found, "after": calls_after(spans)}
 
@@ -81,7 +81,7 @@ def calls_after(spans: Sequence[Span]) -> list[dict[str, JsonValue]]:
 
 
 def ledger(entries: Sequence[LedgerEntry]) -> dict[str, JsonValue] | None:
-    """What the run and each of its agents were allowed, used, and used too much; None where nothing was reserved."""
+    """What the run and each of its agents were allowed, used, and used beyond that; None where nothing was reserved."""
     run = next((entry for entry in entries if entry.worker is None), None)
     agents = [entry for entry in entries if entry.worker]
     if run is None:
@@ -103,7 +103,7 @@ def ledger(entries: Sequence[LedgerEntry]) -> dict[str, JsonValue] | None:
 
 
 def versions(spans: list[Span]) -> dict[str, dict[str, JsonValue]]:
-    """Of the playbook and of each worker that was at work; None where the file says none."""
+    """Of the playbook and of each worker that was at work; None where the file has none."""
     kinds = {"playbook": "run", "workers": "session"}
     return {
         name: {span.name: span.attributes.get("version") for span in spans if span.kind == kind}

@@ -41,7 +41,7 @@ def stats_tables(stats: Mapping[str, Any]) -> RenderableType:
     """By playbook, worker and tool, then what was approved."""
     if not stats["runs"]:
         return Text("No runs.")
-    ends: list[Column] = [
+    outcome_columns: list[Column] = [
         ("SUCCESS", lambda row: "—" if row["success_rate"] is None else f"{row['success_rate']:.0%}"),
         ("P50", lambda row: _seconds(row["p50_s"])),
         ("P95", lambda row: _seconds(row["p95_s"])),
@@ -53,9 +53,9 @@ def stats_tables(stats: Mapping[str, Any]) -> RenderableType:
     approvals = ", ".join(f"{count} {state}" for state, count in stats["approvals"].items()) or "none asked for"
     guardrails = ", ".join(f"{one['count']} {one['name']} ({one['effect']})" for one in stats["guardrails"])
     return Group(
-        _groups("PLAYBOOK", "RUNS", stats["runs"], [*ends, spent, really]),
-        _groups("WORKER", "SESSIONS", stats["sessions"], [*ends, turns, tokens, spent]),
-        _groups("TOOL", "CALLS", stats["calls"], [*ends, ("DENIED", lambda row: str(row["denied"]))]),
+        _groups("PLAYBOOK", "RUNS", stats["runs"], [*outcome_columns, spent, really]),
+        _groups("WORKER", "SESSIONS", stats["sessions"], [*outcome_columns, turns, tokens, spent]),
+        _groups("TOOL", "CALLS", stats["calls"], [*outcome_columns, ("DENIED", lambda row: str(row["denied"]))]),
         Text(f"approvals: {approvals}"),
         *([Text(f"guardrails: {guardrails}")] if guardrails else []),
         Text(

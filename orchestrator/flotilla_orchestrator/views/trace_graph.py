@@ -1,4 +1,4 @@
-"""Where the agents of a run stand in its delegation graph: who gave work to whom, from left to right."""
+"""Coordinates of the delegation graph on the trace page: agents from left to right, by who delegated to whom."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ class Node:
     x: float
     y: float
     edges: str
-    """The paths to those it gave work to."""
+    """SVG paths to the agents that it delegated to."""
 
 
 class Graph:
-    """The run and its sessions as a tree: every leaf has a line of its own, whoever is above stands in the middle."""
+    """The run and its sessions as a tree: every leaf has a line of its own, its parents are centred."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         agents = {row.span.span_id: row for row in rows if not row.is_call}
         parents = {row.span.span_id: row.span.parent_id for row in rows}
         self._children: dict[str | None, list[Row]] = {}
         for row in agents.values():
-            above = row.span.parent_id
-            while above and above not in agents:  # a delegation stands between two agents
-                above = parents.get(above)
-            self._children.setdefault(above, []).append(row)
+            parent_id = row.span.parent_id
+            while parent_id and parent_id not in agents:  # a delegation is between two agents
+                parent_id = parents.get(parent_id)
+            self._children.setdefault(parent_id, []).append(row)
         self.nodes: list[Node] = []
         self._leaves = 0
         for row in self._children.get(None, ()):

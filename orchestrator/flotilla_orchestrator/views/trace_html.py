@@ -1,4 +1,4 @@
-"""One page about a run, for a browser: it loads nothing, and nothing that a model or tool said can run in it."""
+"""The trace page of a run, for a browser: it loads nothing, and no text of a model or tool can run in it."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ def page(run: Run, spans: Sequence[Span], resume_command: str | None = None) -> 
     """The page as HTML.
 
     Args:
-        resume_command: goes on with the run, if no process is at work on it.
+        resume_command: resumes the run, if no process is at work on it.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -1,4 +1,4 @@
-"""A run's spans as its page shows them: in the order of their tree, timed from the run's begin, errors read."""
+"""The rows of the trace page: spans in the order of their tree, times from the start of the run, errors parsed."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from .tree import MARKS, children_by_parent
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong, in the fleet's shape where it was said so."""
+    """An error of a span; without a code where it is a plain text."""
 
     code: str
     message: str
@@ -33,7 +33,7 @@ class Row:
     begin: float
     seconds: float
     wait: tuple[float, float] | None
-    """From when to when a person was waited for."""
+    """The time that a person was waited for."""
     problem: Problem | None
 
     @property
@@ -87,13 +87,13 @@ def problem(error: JsonValue | Any) -> Problem | None:
     """From `{code, message, suggestion}`, or from a text that may be that as JSON."""
     if not error:
         return None
-    said: object = error
+    parsed: object = error
     if isinstance(error, str):
         try:
-            said = json.loads(error)
+            parsed = json.loads(error)
         except ValueError:
-            said = None
-    if isinstance(said, dict) and "code" in said:
-        parts = cast("dict[str, object]", said)
+            parsed = None
+    if isinstance(parsed, dict) and "code" in parsed:
+        parts = cast("dict[str, object]", parsed)
         return Problem(*(str(parts.get(key) or "") for key in ("code", "message", "suggestion")))
     return Problem("", str(error), "")

@@ -1,4 +1,4 @@
-"""Where the bars of a run's timeline stand: one lane for each agent's session, its calls below it in lines."""
+"""Coordinates of the timeline on the trace page: one lane for each agent's session, its calls below it in lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from .trace_rows import Row
 from .values import duration
 
 HEAD, LINE, GAP = 24, 18, 8  # pixels: a session's own bar, a line of calls, what is between lanes
-_MIN_GAP = 1 / 400  # of the whole time: calls nearer than that get lines of their own, to be told apart
+_MIN_GAP = 1 / 400  # of the whole time: calls nearer than that get lines of their own
 _STEPS = (
     *(step * size for size in (0.001, 0.01, 0.1, 1) for step in (1, 2, 5)),
     *(10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 12 * 3600),
@@ -66,7 +66,7 @@ class Timeline:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Where a line is drawn (percent), and what it says."""
+        """Position (percent) and label of each tick."""
         step = next((step for step in _STEPS if self._seconds / step <= 8), self._seconds / 8)
         return [(self._x(step * number), duration(step * number)) for number in range(1, int(self._seconds / step) + 1)]
 

@@ -21,7 +21,7 @@ MARKS = {
 
 
 def children_by_parent(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
-    """The spans by parent, in the order they began; under None those whose parent is not there.
+    """The spans by parent, in the order they began; under None those whose parent is missing.
 
     The clocks of two machines may disagree: a span can begin before its parent.
     """
@@ -36,20 +36,20 @@ def children_by_parent(spans: Iterable[Span]) -> dict[str | None, list[Span]]:
 def tree(spans: Iterable[Span]) -> Tree | None:
     """The spans of one run as a tree, or None when there are none."""
     children = children_by_parent(spans)
-    tops = sorted(children.get(None, ()), key=lambda span: span.kind != "run")
-    if not tops:
+    roots = sorted(children.get(None, ()), key=lambda span: span.kind != "run")
+    if not roots:
         return None
-    top = Tree(span_label(tops[0]))
+    rendered = Tree(span_label(roots[0]))
 
     def add(node: Tree, span: Span) -> None:
         for child in children.get(span.span_id, ()):
-            offset = seconds_between(tops[0].started_at, child.started_at)
+            offset = seconds_between(roots[0].started_at, child.started_at)
             add(node.add(span_label(child).append(f"  at {duration(offset)}", "dim")), child)
 
-    add(top, tops[0])
-    for lost in tops[1:]:
-        add(top.add(span_label(lost)), lost)
-    return top
+    add(rendered, roots[0])
+    for orphan in roots[1:]:
+        add(rendered.add(span_label(orphan)), orphan)
+    return rendered
 
 
 def span_label(span: Span) -> Text:
