@@ -57,7 +57,7 @@ $(CLIENTS) $(PEER): %/node_modules/.ready: %/package-lock.json $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres --extra semantic \
+		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres --extra semantic --extra telemetry \
 		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit --no-emit-package flotilla-rehearsal -o requirements.lock
 
 clean:
