@@ -73,6 +73,7 @@ ORCHESTRATOR_LAYERS = [
     {"sessions"},
     {"fleet"},
     {"mandates"},
+    {"telemetry"},
     {"journal"},
     {"config"},
     {"provider"},

@@ -35,7 +35,7 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> 
     """
     journal, result = process().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
     attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
-    attributes["version"] = context.worker(agent_task).version
+    attributes |= {"version": context.worker(agent_task).version, "playbook": context.request.playbook}
     if agent_task.attempt > 1:
         attributes |= {"attempt": agent_task.attempt, "why": agent_task.attempt_reason}
     span = Span(

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from claude_agent_sdk import project_key_for_directory
-from claude_agent_sdk.types import SessionKey
+from claude_agent_sdk.types import McpHttpServerConfig, SessionKey
 from flotilla_kit.effects import faults
+from flotilla_kit.telemetry.trace_context import TRACEPARENT
 
 from ..config.schemas import schema_problem
 from ..durable.workflow import workflow, workflow_id
@@ -180,11 +181,24 @@ class _SessionPart:
         delivered_to = transcript.text if self._task.gives_run_result else None
         return replace(
             session,
+            servers=self._traced(session.servers),
             inbox=self._context.steering.inbox_for(delivered_to),
             wait_until_recorded=self._store.wait_until_recorded,
             wait=self._waits.wait,
             wait_s=self._wait_s,
         )
+
+    def _traced(self, servers: Mapping[str, McpHttpServerConfig]) -> Mapping[str, McpHttpServerConfig]:
+        """The servers, with this session's span where requests carry the run's."""
+        if not (traces := self._context.resources.traces):
+            return servers
+        headers = traces.session_headers(self._task.request.run_id, self._task.span_id)
+        traced = dict(servers)
+        for name, server in servers.items():
+            given = server.get("headers", {})
+            if TRACEPARENT in given:
+                traced[name] = {**server, "headers": {**given, **headers}}
+        return traced
 
     def _artifacts(self) -> ArtifactTools | None:
         resources, worker = self._context.resources, self._context.worker(self._task)

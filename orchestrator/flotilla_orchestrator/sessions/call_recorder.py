@@ -34,6 +34,7 @@ class CallRecorder:
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         kind = "delegate" if tool in (DELEGATE, TRANSFER) else "tool"
         attributes: dict[str, JsonValue] = {
+            "agent": self._session.name,
             "tool": tool,
             "arguments": recorded_arguments(tool, arguments),
             "tool_use_id": call_id,
