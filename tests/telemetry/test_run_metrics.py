@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from support.scrape import Scrape, scrape
+from support.promql import metric_names, queries
+from support.scrape import Scrape, metrics_url, scrape
 from support.service import Served, until
 
 pytestmark = pytest.mark.cli_double
@@ -17,6 +18,7 @@ def served(case: Served) -> Scrape:
 
 
 def test_the_service_tells_of_runs_calls_approvals_and_requests(case: Served) -> None:
+    case.environment["FLOTILLA_BILLING_METRICS_HTTP"] = "127.0.0.1:0"
     case.add_approver()
     maya = case.token("maya", "run", "read")
     case.serve("--metrics", "127.0.0.1:0")
@@ -28,7 +30,7 @@ def test_the_service_tells_of_runs_calls_approvals_and_requests(case: Served) ->
         assert until(client, pays, "ok", "failed")["state"] == "ok"
         client.get("/v1/runs/run_unknown")
         client.get("/v1/nowhere")
-        told = served(case)
+        told, server = served(case), scrape(metrics_url(case.home / "workers" / "local" / "billing.log"))
     assert case.stop() == 0
 
     assert waiting.value("flotilla_runs", state="waiting") == 1
@@ -49,6 +51,11 @@ def test_the_service_tells_of_runs_calls_approvals_and_requests(case: Served) ->
     assert told.value(requests, method="GET", route="/v1/runs/{run_id}", status="404") == 1
     assert told.value(requests, route="other", status="404") == 1
     assert told.value("flotilla_http_request_seconds_count", method="POST", route="/v1/runs") == 1
+
+    assert server.value("flotilla_tool_calls_total", tool="issue_refund", principal="single", outcome="ok") == 1
+    there = told.names | server.names | {"up"}
+    missing = {title: names for title, query in queries() if (names := metric_names(query) - there)}
+    assert not missing, "every alert and panel asks for metrics that there are"
 
 
 def test_a_worker_tells_how_long_the_queue_is(case: Served) -> None:
