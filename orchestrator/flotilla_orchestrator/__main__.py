@@ -125,7 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         "--older-than", metavar="AGE", help="such as 12h, 30d, 2w (default: transcripts_days of fleet.yaml)"
     )
     runs.add_argument("--dry-run", action="store_true", help="with --prune: only say which")
-    for name, purpose in (("show", "show a run's task and result"), ("trace", "show a run's agents and calls")):
+    purposes = {
+        "show": "show a run's task and result",
+        "trace": "show a run's agents and calls",
+        "audit": "the audit files of a run's sessions, and whether they are whole",
+    }
+    for name, purpose in purposes.items():
         command = commands.add_parser(name, parents=[common], help=purpose)
         command.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
         if name == "show":

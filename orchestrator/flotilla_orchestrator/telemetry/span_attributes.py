@@ -1,6 +1,7 @@
 """The journal's spans in the words of OpenTelemetry's conventions for generative AI and MCP."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -11,6 +12,7 @@ from ..config.fields import GATE, TOOL_NAME
 from ..journal.journal import Span, session_id
 
 _PROVIDER = "anthropic"
+_CODE = re.compile(r"[a-z][a-z_]{1,39}")
 
 Attributes = dict[str, str | int | float]
 
@@ -70,7 +72,8 @@ def error_type_of(span: Span) -> str:
         try:
             error = cast("JsonValue", json.loads(error))
         except ValueError:
-            return span.status  # a message, of which there are any number
+            # A code, or a message, of which there are any number.
+            return error if _CODE.fullmatch(error) else span.status
     return str(error["code"]) if isinstance(error, dict) and "code" in error else span.status
 
 
