@@ -62,6 +62,8 @@ async def run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
     request = _new_request(arguments, config, playbook.name, parse_inputs(arguments.input, playbook.inputs))
+    if arguments.priority and not arguments.queue:
+        raise Failure("invalid_arguments", "--priority is of runs that wait.", "Give --queue too, or leave it out.")
     if arguments.plan:
         from .plan import show_plan
 
@@ -157,7 +159,8 @@ def _new_request(
 ) -> RunRequest:
     model = _model(arguments)
     setting = _settings(arguments, config, model, yes=arguments.yes)
-    return RunRequest(new_run_id(), playbook, model, given_task(arguments), inputs, setting)
+    priority = arguments.priority or "normal"
+    return RunRequest(new_run_id(), playbook, model, given_task(arguments), inputs, setting, priority=priority)
 
 
 def _model(arguments: argparse.Namespace) -> str:

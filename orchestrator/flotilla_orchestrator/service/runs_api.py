@@ -95,7 +95,7 @@ def _request(body: RunBody, caller: Caller, resources: ServiceResources, key: st
     if caller.subject:
         setting[REQUESTED_BY] = caller.subject
     run_id = _run_id(caller, key) if key else new_run_id()
-    request = RunRequest(run_id, body.playbook, body.model, body.task, body.inputs, setting)
+    request = RunRequest(run_id, body.playbook, body.model, body.task, body.inputs, setting, priority=body.priority)
     try:
         request, _ = checked_request(resources.config, request)
     except Failure as failure:
