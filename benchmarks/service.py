@@ -59,8 +59,8 @@ class Service:
     @asynccontextmanager
     async def serve(self, name: str, concurrency: int) -> AsyncGenerator[tuple[str, int]]:
         """A replica: its address and process."""
-        words = ["serve", "--http", "127.0.0.1:0", "--concurrency", str(concurrency), "--backlog", "100000"]
-        words += ["--rate-limit", "100000", "--configs", str(self.configs), "--json"]
+        words = ["serve", "--http", "127.0.0.1:0", "--concurrency", str(concurrency), "--backlog", "10000"]
+        words += ["--rate-limit", "10000", "--configs", str(self.configs), "--json"]
         with (self.home / f"{name}.log").open("a") as log:
             process = await asyncio.create_subprocess_exec(
                 *[sys.executable, "-m", "flotilla_orchestrator", *words],
@@ -70,9 +70,12 @@ class Service:
             )
         try:
             assert process.stdout
-            yield json.loads(await process.stdout.readline())["url"], process.pid
+            begun = await process.stdout.readline()
+            assert begun, (self.home / f"{name}.log").read_text()
+            yield json.loads(begun)["url"], process.pid
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await process.wait()
 
     def client(self, url: str) -> httpx2.AsyncClient:

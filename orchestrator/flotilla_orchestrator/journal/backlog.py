@@ -40,8 +40,8 @@ def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], ba
     if known is not None:
         return Run(**known)
     _refuse_if_full(connection, backlog)
-    connection.execute(insert(RUNS).values(run))
-    connection.execute(insert(SPANS).values(span))
+    connection.execute(insert(RUNS), run)
+    connection.execute(insert(SPANS), span)
     record_change(connection, run["run_id"], span["span_id"])
     return None
 

@@ -246,11 +246,11 @@ def _end_run(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    connection.execute(insert(table).values(row))
+    connection.execute(insert(table), row)
 
 
 def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any]) -> None:
-    connection.execute(update(table).where(which).values(row))
+    connection.execute(update(table).where(which), row)
 
 
 def _delete_run(connection: Connection, run_id: str) -> None:

@@ -16,7 +16,7 @@ from ..runs.unattended import find_unattended
 from .bodies import PlaybookName, RunBody, RunId, RunState
 from .callers import Caller, Reader, Runner
 from .problems import AsciiJson, documented
-from .records import RunPage, RunRecord, listed_records, run_record
+from .records import RunPage, RunRecord, listed_records, queued_record, run_record
 from .resources import Resources, ServiceResources
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -45,7 +45,7 @@ async def start_run(
     """Puts a run into the queue that all workers share; `Location` says where it is."""
     request = _request(body, caller, resources, idempotency_key)
     run, new = await resources.queue.submit(request)
-    record = await run_record(resources.journal, run)
+    record = queued_record(request, run) if new else await run_record(resources.journal, run)
     return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{run.run_id}"})
 
 
