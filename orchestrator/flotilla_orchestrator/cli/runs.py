@@ -136,6 +136,7 @@ async def resume(arguments: argparse.Namespace) -> int:
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
     from ..durable.workflow_store import database_url, further_turn, workflow_client
+    from ..journal.steering import forget_cancellation
     from ..runs.unattended import find_unattended
 
     text = given_task(arguments)
@@ -151,6 +152,8 @@ async def follow(arguments: argparse.Namespace) -> int:
     config = load(Path(str(request.setting["configs"])))
     if request.playbook not in config.playbooks or config.playbooks[request.playbook].lead is None:
         raise Failure("no_lead", f"{request.playbook} has no lead that could go on.", "Start a new run.")
+    async with await open_journal(arguments) as journal:
+        await journal.database.write(forget_cancellation, found.run_id)
     return _exit_code(arguments, await _run_and_show(arguments, config, request, turn))
 
 
