@@ -100,9 +100,9 @@ class Served(Queued):
         script = {"name": "asks", "agents": {"single": [{"turns": [{"say": "told"}]}]}}
         self._write("rehearsals/asks.yaml", yaml.safe_dump(script))
 
-    def approver(self) -> dict[str, str]:
-        """The header of ada, who may approve on the billing server."""
-        key = read_key(self.home / "approvers" / "billing-ada.jwk")
+    def approver(self, name: str = "ada") -> dict[str, str]:
+        """The header of somebody who may approve on the billing server."""
+        key = read_key(self.home / "approvers" / f"billing-{name}.jwk")
         return {"Flotilla-Approver-Token": mint(key, issuer="flotilla-billing-approvers", audience="billing")}
 
     def serve(self, *words: str, name: str = "local") -> Program:

@@ -32,7 +32,7 @@ _STATUSES = {
     "no_lead": 409, "no_credential": 409, "other_version": 409, "idempotency_mismatch": 409, "delivery_not_dead": 409,
     "approval_decided": 409, "approval_expired": 409, "approval_used": 409, "conflict": 409,
     "media_type": 415, "foreign_host": 421,
-    "invalid_input": 422, "invalid_arguments": 422, "invalid_cursor": 422,
+    "invalid_input": 422, "denied_by_guardrail": 422, "invalid_arguments": 422, "invalid_cursor": 422,
     "backlog_full": 429, "rate_limited": 429,
     "internal_error": 500, "server_unavailable": 502, "store_unavailable": 503, "stopping": 503,
 }  # fmt: skip
