@@ -51,9 +51,12 @@ async def serve(arguments: argparse.Namespace) -> int:
     from ..service.app import service_app
     from ..service.listener import serving
     from ..service.resources import ServiceResources
+    from ..service.webhooks import webhook_secrets, webhooks_delivered
     from .run_resources import ProcessResources
     from .telemetry import log_fields, telemetry_opened
 
+    webhooks = config.fleet.webhooks
+    secrets = webhook_secrets(webhooks, os.environ)
     async with AsyncExitStack() as stack:
         telemetry = await stack.enter_async_context(telemetry_opened(arguments.metrics))
         add_fields(partial(log_fields, telemetry.traces is not None))
@@ -74,6 +77,7 @@ async def serve(arguments: argparse.Namespace) -> int:
             config, home, journal, queue, environ_of(home), stage.connection, traces=telemetry.traces
         )
         app = service_app(resources, authentication, arguments.rate_limit, telemetry.observers)
+        await stack.enter_async_context(webhooks_delivered(journal, webhooks, secrets))
         await stack.enter_async_context(serving(app, listener))
         begun = {"url": url, "executor_id": worker.name, "concurrency": concurrency}
         text = (

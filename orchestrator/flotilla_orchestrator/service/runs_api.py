@@ -18,7 +18,7 @@ from .bodies import PlaybookName, RunBody, RunId, RunState
 from .callers import Caller, Reader, Runner
 from .gate import NEW_RUN
 from .problems import AsciiJson, documented
-from .records import RunPage, RunRecord, listed_records, run_record
+from .records import RunPage, RunRecord, listed_records, queued_record, run_record
 from .resources import Resources, ServiceResources
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
@@ -49,7 +49,7 @@ async def start_run(
     run, new = await resources.queue.submit(request)
     if new:
         http.scope["state"][NEW_RUN] = run.run_id
-    record = await run_record(resources.journal, run)
+    record = queued_record(request, run) if new else await run_record(resources.journal, run)
     return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{run.run_id}"})
 
 
@@ -101,7 +101,7 @@ def _request(body: RunBody, caller: Caller, resources: ServiceResources, key: st
     run_id = _run_id(caller, key) if key else new_run_id()
     if resources.traces:
         setting[TRACEPARENT] = resources.traces.request_parent(run_id)
-    request = RunRequest(run_id, body.playbook, body.model, body.task, body.inputs, setting)
+    request = RunRequest(run_id, body.playbook, body.model, body.task, body.inputs, setting, priority=body.priority)
     try:
         request, _ = checked_request(resources.config, request)
     except Failure as failure:
