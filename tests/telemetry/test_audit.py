@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flotilla_orchestrator.journal.journal import Span
+from flotilla_orchestrator.sessions.session_audit import check_audits
 from support.service import Served
 
 pytestmark = pytest.mark.cli_double
@@ -39,6 +41,7 @@ def test_a_session_leaves_digests_calls_and_decisions_and_a_change_of_them_is_no
     assert (ended["status"], refunded["status"]) == ("ok", "ok")
     assert "Do it." not in file.read_text() and "ch_maya" not in file.read_text()
 
+    spans = [Span(**span) for span in case.trace()]
     text = file.read_text()
     lines = text.splitlines(keepends=True)
     for changed, problem in (
@@ -48,10 +51,10 @@ def test_a_session_leaves_digests_calls_and_decisions_and_a_change_of_them_is_no
         (text + "nonsense\n", "is no JSON"),
     ):
         file.write_text(changed)
-        (again,) = case.answer("audit", run_id)["files"]
-        assert problem in again["problem"]
-    file.write_text(text)
-    assert case.answer("audit", run_id) == checked
+        (again,) = check_audits(file.parent.parent, spans)
+        assert again.problem and problem in again.problem
+    told = case.start("audit", run_id)  # the last of them is there still
+    assert "is no JSON" in told.communicate()[0] and told.returncode == 1
 
     assert case.answer("runs", "--prune", "--older-than", "0h")["run_ids"] == [run_id]
     assert not file.exists(), "it goes with the run"

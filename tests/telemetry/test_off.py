@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from flotilla_kit.settings import SettingsError
+from flotilla_kit.telemetry.tracing import traces_wanted
 from support.config_folder import Folder
 from support.processes import clean_environment
 
@@ -46,20 +48,21 @@ def test_the_orchestrator_loads_nothing_of_it(tmp_path: Path) -> None:
     assert [name for name in loaded if name.startswith(HEAVY)] == []
 
 
-@pytest.mark.parametrize(
-    ("hidden", "flags", "variables"),
-    [
-        ("prometheus_client", ["--metrics-http", "127.0.0.1:0"], {}),
-        ("opentelemetry.sdk", [], {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}),
-    ],
-)
-def test_a_server_without_the_extra_says_what_to_install(
-    tmp_path: Path, hidden: str, flags: list[str], variables: dict[str, str]
-) -> None:
-    ended = run(HIDDEN.format(hidden, SERVE), flags, tmp_path, **variables)
+def test_a_server_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
+    ended = run(HIDDEN.format("prometheus_client", SERVE), ["--metrics-http", "127.0.0.1:0"], tmp_path)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "flotilla-billing[telemetry]" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_traces_need_the_extra_unless_they_are_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
+    asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+    with pytest.raises(SettingsError, match=r"OTEL_EXPORTER_OTLP_ENDPOINT asks for traces.*\[telemetry\]"):
+        traces_wanted(asked)
+    for off in ({"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}):
+        assert not traces_wanted(asked | off)
+    assert not traces_wanted({"OTEL_SERVICE_NAME": "alone"})
 
 
 def test_the_orchestrator_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
@@ -71,9 +74,3 @@ def test_the_orchestrator_without_the_extra_says_what_to_install(tmp_path: Path)
     assert ended.returncode == 2
     error = json.loads(ended.stdout)["error"]
     assert error["code"] == "invalid_arguments" and "[telemetry]" in error["message"]
-
-
-def test_traces_that_are_turned_off_are_not_sent(tmp_path: Path) -> None:
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}
-    ended = run(LOADED.format(SERVE), [], tmp_path, **variables)
-    assert [name for name in json.loads(ended.stderr.splitlines()[-1]) if name.startswith(HEAVY)] == []
