@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from flotilla_orchestrator.journal.journal import Span
 from flotilla_orchestrator.sessions.session_audit import check_audits
 from support.service import Served
@@ -58,3 +59,17 @@ def test_a_session_leaves_digests_calls_and_decisions_and_a_change_of_them_is_no
 
     assert case.answer("runs", "--prune", "--older-than", "0h")["run_ids"] == [run_id]
     assert not file.exists(), "it goes with the run"
+
+
+def test_a_call_that_a_guardrail_denies_is_in_it(case: Served) -> None:
+    rule = {"name": "not-hers", "description": "Nothing of Maya's.", "applies_to": "call", "effect": "deny"}
+    rule |= {"tools": ["mcp__billing__*"], "arguments": {"transaction_id": {"pattern": "maya"}}}
+    (case.configs / "guardrails").mkdir()
+    (case.configs / "guardrails" / "not-hers.yaml").write_text(yaml.safe_dump(rule))
+    run_id = case.order("look", "--input", "amount=500")
+    case.until_idle()
+    (file,) = (case.home / "runs" / run_id / "audit").iterdir()
+    call, guardrail, ended = [line for line in events(file) if line.get("call_id")][:3]
+    assert (call["event"], guardrail["event"]) == ("call", "guardrail")
+    assert guardrail["found"] == [{"name": "not-hers", "effect": "deny"}]
+    assert (ended["status"], ended["error"]) == ("denied", "denied_by_guardrail")
