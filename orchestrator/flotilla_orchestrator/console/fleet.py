@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import JsonValue
 
 from ..config.playbooks import Playbook
 from ..config.workers import Worker
 from ..errors import Failure
 from ..fleet.fleet import Fleet
 from ..fleet.run_mandates import RunMandates
-from ..mandates.claims import PlannedFacts
+from ..mandates.claims import RunFacts
 from ..runs.workers import worker_states
 from ..service.callers import Reader
 from ..service.fleet_api import ServerState, server_states
@@ -44,6 +45,16 @@ class WorkerRow:
     tools: int
     bytes: int | None
     playbooks: Sequence[str]
+
+
+class _NoFacts(RunFacts):
+    """Those of no run in particular: templates stand for themselves."""
+
+    def render(self, value: JsonValue) -> JsonValue:
+        return value
+
+    def is_known(self, value: JsonValue) -> bool:
+        return False
 
 
 @router.get("")
@@ -91,7 +102,7 @@ async def _mandate(resources: ServiceResources, worker: Worker, playbook: Playbo
         raise Failure("server_unavailable", "No process is at work here that would ask the servers.")
     fleet = Fleet({name: await resources.connect(name) for name in worker.servers})
     fleet.require_tools([worker])
-    mandates = RunMandates(resources.config, fleet, PlannedFacts({}), playbook, [worker])
+    mandates = RunMandates(resources.config, fleet, _NoFacts({}), playbook, [worker])
     return await show(resources.config, worker, playbook, fleet, mandates)
 
 

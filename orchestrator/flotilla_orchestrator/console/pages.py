@@ -93,6 +93,11 @@ def words(name: str) -> str:
     return visible(name.replace("_", " "))
 
 
+def sentence(text: str) -> str:
+    """With a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def moment(text: str | None) -> str:
     """`28 Nov 14:05`, UTC; with the year if it is another one."""
     if not text:
@@ -114,5 +119,5 @@ def from_epoch(seconds: float) -> str:
 
 
 _environment = environment(_FOLDER / "templates", TRACE)
-_environment.filters |= {"exact": exact, "plain": plain, "words": words, "visible": visible}
+_environment.filters |= {"exact": exact, "plain": plain, "words": words, "visible": visible, "sentence": sentence}
 _environment.filters |= {"moment": moment, "left": left, "from_epoch": from_epoch}

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-WIDTH, HEIGHT = 640, 160  # of the columns, in units of the view box
-_LEFT, _BOTTOM, _TOP = 56, 22, 12
-_ROW, _NAMES, _VALUES = 26, 210, 90  # of the bars: a line, room for names, room for values
+WIDTH, HEIGHT = 420, 150  # of the columns, in units of the view box
+_LEFT, _BOTTOM, _TOP = 46, 22, 12
+_ROW, _NAMES, _VALUES = 22, 176, 56  # of the bars: a line, room for names, room for values
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Bars:
         longest = most or max((value for _, value in values), default=0) or 1
         room = WIDTH - _NAMES - _VALUES
         self.shapes = [
-            Shape(_NAMES, number * _ROW + 5, round(room * value / longest, 2), _ROW - 10, label, text(value))
+            Shape(_NAMES, number * _ROW + 4, round(room * value / longest, 2), _ROW - 8, label, text(value))
             for number, (label, value) in enumerate(values)
         ]
 
@@ -87,14 +87,14 @@ def by_name(
 
 
 def _rounded_up(value: float) -> float:
-    """The next 1, 2 or 5 with zeros; 1 for nothing."""
+    """The next 2, 4, 6, 8 or 10 with zeros, so that half of it is round as well; 2 for nothing."""
     if value <= 0:
-        return 1
+        return 2
     size = 10 ** math.floor(math.log10(value))
-    return next(step * size for step in (1, 2, 5, 10) if step * size >= value * 0.999999)
+    return next(step * size for step in (2, 4, 6, 8, 10) if step * size >= value * 0.999999)
 
 
 def _some(shapes: Sequence[Shape]) -> list[Shape]:
-    """Those that are labelled: about seven, the last among them."""
-    every = max(1, math.ceil(len(shapes) / 7))
+    """Those that are labelled: about five, the last among them."""
+    every = max(1, math.ceil(len(shapes) / 5))
     return list(shapes[::-1][::every])

@@ -97,4 +97,4 @@ def _share(value: float) -> str:
 
 
 def _dollars(value: float) -> str:
-    return f"${value:,.2f}" if value >= 1 or not value else f"${value:.4f}"
+    return f"${value:,.2f}" if value >= 0.1 or not value else f"${value:.4f}"
