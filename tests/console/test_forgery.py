@@ -51,7 +51,7 @@ async def test_no_form_is_taken_that_another_page_has_sent(api: Desk, forged: di
     async with browser(api, ben) as person:
         token, cookies = person.form_token, dict(person.client.cookies)
         for path in paths(run_id):
-            answer = await person.post(path, forged, form_token=token, **FIELDS)
+            answer = await person.post(path, {**FIELDS, "form_token": token}, forged)
             assert answer.status_code in (403, 415), path
         assert dict(person.client.cookies) == cookies
     runs = (await api.client.get("/v1/runs", headers=ben)).json()["items"]
@@ -65,7 +65,7 @@ async def test_no_form_is_taken_without_the_token_of_its_session(api: Desk) -> N
         cookies = dict(person.client.cookies)
         for token in ("", "0" * 64, "ä", other.form_token):
             for path in paths(run_id):
-                answer = await person.post(path, form_token=token, **FIELDS)
+                answer = await person.post(path, {**FIELDS, "form_token": token})
                 assert (answer.status_code, "of another session" in answer.text) == (403, True), path
         assert dict(person.client.cookies) == cookies
         assert person.form_token != other.form_token
@@ -79,7 +79,7 @@ async def test_a_form_is_of_one_session_only(api: Desk) -> None:
         await person.get("/sign-in")
         planted = person.form_token
         await person.sign_in(api.token("maya", "run", "read"))
-        assert (await person.post("/start/case", form_token=planted, **FIELDS)).status_code == 403
+        assert (await person.post("/start/case", {**FIELDS, "form_token": planted})).status_code == 403
 
 
 async def test_every_answer_says_what_browsers_may_not_do(api: Desk) -> None:
@@ -92,7 +92,8 @@ async def test_every_answer_says_what_browsers_may_not_do(api: Desk) -> None:
         answers += [await person.get(path) for path in ("/nowhere", "/stats", "/fleet", "/tokens", "/runs?cursor=x")]
         answers.append(await person.post("/start/case", task="", model="rehearsal"))
     for answer in answers:
-        policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
+        parts = [part.strip().partition(" ") for part in answer.headers["content-security-policy"].split(";")]
+        policy = {name: allowed for name, _, allowed in parts}
         assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
         assert "unsafe" not in answer.headers["content-security-policy"]

@@ -22,7 +22,7 @@ async def ended_run(journal: Journal, run_id: str, said: str, **fields: Any) -> 
     session = Span(run_id, top.span_id, "session", said, {"task": said, "model": said}, turns=3, cost_usd=0.25)
     await journal.begin(session)
     approval = {"approval_id": "apr_1", "of": said, "state": "rejected", "by": said, "reason": said}
-    about = {"tool": said, "arguments": {said: said}, "error": said, "approval": approval}
+    about: dict[str, Any] = {"tool": said, "arguments": {said: said}, "error": said, "approval": approval}
     await journal.begin(call := Span(run_id, session.span_id, "tool", said, about))
     await journal.end(call, "failed")
     await journal.begin(plain := Span(run_id, session.span_id, "tool", said, {"tool": said, "arguments": {}}))
@@ -37,7 +37,7 @@ async def test_nothing_that_was_said_in_a_run_becomes_markup(api: Desk) -> None:
     await ended_run(api.resources.journal, "run_hostile", HOSTILE)
     waiting = Run("run_waits", HOSTILE, "claude", HOSTILE, {})
     await api.resources.journal.begin_run(waiting)
-    approval = {"approval_id": HOSTILE, "of": HOSTILE, "state": "pending", "asked_at": now()}
+    approval: dict[str, Any] = {"approval_id": HOSTILE, "of": HOSTILE, "state": "pending", "asked_at": now()}
     call = Span("run_waits", None, "tool", HOSTILE, {"tool": HOSTILE, "approval": approval}, status="waiting")
     await api.resources.journal.begin(call)
     call.status = "waiting"

@@ -81,7 +81,7 @@ async def test_a_field_stands_for_each_input_and_says_what_it_is(person: Browser
 
 
 async def test_what_was_typed_becomes_the_inputs_of_the_run(api: Desk, person: Browser) -> None:
-    answer = await person.post("/start/case", **RIGHT)
+    answer = await person.post("/start/case", RIGHT)
     assert answer.status_code == 303
     (run,) = await runs_of(api)
     assert answer.headers["location"] == f"/console/runs/{run['run_id']}"
@@ -100,7 +100,7 @@ async def test_what_was_typed_becomes_the_inputs_of_the_run(api: Desk, person: B
 
 async def test_what_is_left_empty_is_not_given(api: Desk, person: Browser) -> None:
     given = {name: value if name in ("task", "model", "input.customer_id") else "" for name, value in RIGHT.items()}
-    assert (await person.post("/start/case", **{**given, "input.kind": "3"})).status_code == 303
+    assert (await person.post("/start/case", {**given, "input.kind": "3"})).status_code == 303
     (run,) = await runs_of(api)
     assert run["inputs"] == {"customer_id": "cust_1", "kind": 3}
 
@@ -108,13 +108,13 @@ async def test_what_is_left_empty_is_not_given(api: Desk, person: Browser) -> No
 async def test_a_form_that_is_sent_twice_starts_one_run(api: Desk, person: Browser) -> None:
     key = person.hidden("key")
     places = {
-        (await person.post("/start/case", **{**RIGHT, "key": key})).headers["location"]
+        (await person.post("/start/case", {**RIGHT, "key": key})).headers["location"]
         for _ in range(2)
         if await person.get("/start/case")
     }
     assert len(places) == len(await runs_of(api)) == 1
     await person.get("/start/case")
-    other = await person.post("/start/case", **{**RIGHT, "key": key, "input.amount": "8"})
+    other = await person.post("/start/case", {**RIGHT, "key": key, "input.amount": "8"})
     assert (other.status_code, "started a run already" in other.text) == (409, True)
     assert person.hidden("key") != key, "sent again, it is another one"
 
@@ -137,7 +137,7 @@ async def test_a_form_that_is_sent_twice_starts_one_run(api: Desk, person: Brows
 async def test_what_is_not_right_is_told_beside_its_field_and_stays(
     api: Desk, person: Browser, name: str, typed: str, said: str
 ) -> None:
-    answer = await person.post("/start/case", **{**RIGHT, name: typed})
+    answer = await person.post("/start/case", {**RIGHT, name: typed})
     assert answer.status_code == 422
     field = name.removeprefix("input.")
     (beside,) = re.findall(rf'<p class="wrong" id="{field}-wrong">([^<]*)</p>', answer.text)
@@ -151,14 +151,14 @@ async def test_what_is_not_right_is_told_beside_its_field_and_stays(
             shown = value.replace("\r\n", "\n").replace('"', "&#34;")
             assert shown in answer.text, other
     assert await runs_of(api) == []
-    fixed = await person.post("/start/case", **RIGHT)
+    fixed = await person.post("/start/case", RIGHT)
     assert fixed.status_code == 303
 
 
 async def test_a_refusal_of_the_service_is_told_and_the_form_stays(api: Desk, person: Browser) -> None:
-    answer = await person.post("/start/case", **{**RIGHT, "model": "claude"})
+    answer = await person.post("/start/case", {**RIGHT, "model": "claude"})
     assert (answer.status_code, "no_credential" in answer.text) == (409, True)
     assert "cust_1" in answer.text
-    assert (await person.post("/start/case", **{**RIGHT, "task": "a\0b"})).status_code in (400, 422)
+    assert (await person.post("/start/case", {**RIGHT, "task": "a\0b"})).status_code in (400, 422)
     assert await runs_of(api) == []
     assert json.dumps("refund").replace('"', "&#34;") + '" selected' in answer.text

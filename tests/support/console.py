@@ -25,12 +25,13 @@ class Browser:
     async def get(self, path: str, **headers: str) -> httpx2.Response:
         return self._shown(await self.client.get(f"/console{path}", headers=headers))
 
-    async def post(self, path: str, headers: Mapping[str, str] | None = None, **fields: str) -> httpx2.Response:
-        """With the form token of the last page, unless `form_token` is given."""
-        given = {"form_token": self.form_token, **fields}
-        return self._shown(
-            await self.client.post(f"/console{path}", data=given, headers={"Origin": self.origin, **(headers or {})})
-        )
+    async def post(
+        self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **more: str
+    ) -> httpx2.Response:
+        """With the form token of the last page, unless the fields have one."""
+        given = {"form_token": self.form_token, **(fields or {}), **more}
+        sent = {"Origin": self.origin, **(headers or {})}
+        return self._shown(await self.client.post(f"/console{path}", data=given, headers=sent))
 
     def hidden(self, name: str) -> str:
         """The value of a hidden field of the last page."""

@@ -47,6 +47,7 @@ function replace(page) {
     open.forEach((id) => { const one = document.getElementById(id); if (one) one.open = true; });
     if (link) { const one = region.querySelector(`a[href="${CSS.escape(link)}"]`); if (one) one.focus({ preventScroll: true }); }
   }
+  if (stream && !page.querySelector("main[data-changes]")) { stream.close(); stream = null; main.removeAttribute("data-changes"); }
   const notice = document.getElementById("changed");
   if (notice) notice.hidden = !waits;
   count();
@@ -56,7 +57,7 @@ function replace(page) {
 const main = document.querySelector("main[data-changes]");
 let stream = null, digest = main ? main.dataset.digest : "";
 function follow() {
-  if (!main || stream || document.hidden) return;
+  if (!main || !main.dataset.changes || stream || document.hidden) return;
   stream = new EventSource(main.dataset.changes);
   stream.addEventListener("state", (event) => {
     if (event.data !== digest) { digest = event.data; load(); }
