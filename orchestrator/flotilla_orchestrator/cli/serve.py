@@ -1,4 +1,4 @@
-"""`flotilla serve`: the HTTP API, and a process that works on the queue; `flotilla tokens`: who may call it."""
+"""`flotilla serve`: the HTTP API, the console, and a worker of the queue; `flotilla tokens`: who may call it."""
 
 import argparse
 import json
@@ -46,6 +46,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     authentication = _authentication(arguments, home, loopback=is_loopback(host))
     configure("info")
     logging.getLogger("dbos").setLevel(logging.WARNING)
+    from ..console.app import console_app, with_console
     from ..runs.queue_worker import executor_id, queue_worked
     from ..runs.run_queue import run_queue
     from ..service.app import service_app
@@ -68,7 +69,8 @@ async def serve(arguments: argparse.Namespace) -> int:
         worker = await stack.enter_async_context(working)
         queue = stack.enter_context(run_queue(home, journal, arguments.backlog))
         resources = ServiceResources(config, home, journal, queue, environ_of(home), stage.connection)
-        app = service_app(resources, authentication, arguments.rate_limit)
+        service = service_app(resources, authentication, arguments.rate_limit)
+        app = with_console(service, console_app(resources, authentication, arguments.rate_limit))
         await stack.enter_async_context(webhooks_delivered(journal, webhooks, secrets))
         await stack.enter_async_context(serving(app, listener))
         begun = {"url": url, "executor_id": worker.name, "concurrency": concurrency}
