@@ -1,7 +1,7 @@
-"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, retrieval, a
-large CRM, a cluster."""
+"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, the
+service under load, retrieval, a large CRM, a cluster."""
 
-from . import abuse, calls, crm_scale, delegation, k8s, runs, servers
+from . import abuse, calls, crm_scale, delegation, k8s, runs, servers, service
 from .retrieval import report, scale
 
 if __name__ == "__main__":
@@ -10,6 +10,7 @@ if __name__ == "__main__":
     abuse.main()
     runs.main()
     delegation.main()
+    service.main([])
     report.main([])
     scale.main([])
     crm_scale.main([])

@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
     how = run.add_mutually_exclusive_group()
     how.add_argument("--queue", action="store_true", help="only put it into the queue that `flotilla work` works on")
+    run.add_argument("--priority", choices=("high", "normal", "low"), help="with --queue: which runs begin first")
     how.add_argument("--plan", action="store_true", help="only say what would be done: nothing is called or recorded")
 
     work = commands.add_parser("work", parents=[common], help="work on queued runs, until stopped")

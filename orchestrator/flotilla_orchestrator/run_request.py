@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema
 from flotilla_rehearsal.suggestions import did_you_mean
@@ -17,6 +17,10 @@ from .errors import Failure
 from .mandates.guardrails import Guardrails, Trigger
 
 REQUESTED_BY = "requested_by"  # of a run's `setting`, and of its span: who asked for it over the API
+
+
+Priority = Literal["high", "normal", "low"]
+"""Which of the runs that wait in the queue begins first."""
 
 
 def new_run_id() -> str:
@@ -35,6 +39,7 @@ class RunRequest:
     setting: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     guardrails: list[Trigger] = field(default_factory=list[Trigger])
     """What guardrails found in what was asked for; it is redacted here."""
+    priority: Priority = "normal"
 
 
 def checked_request(config: Config, request: RunRequest, follow: str | None = None) -> tuple[RunRequest, str | None]:

@@ -39,7 +39,7 @@ async def test_what_a_run_is_told_is_redacted_before_a_model_or_a_person_sees_it
     assert played.run.inputs == {"note": f"card {MASK}, not 1234567890123"}
     assert MASK in str((played.run.output or {})["answer"])
     assert triggered(played.span("case").attributes) == [("cards", "redact", "input")]
-    assert "4111" not in stage.everything_written()
+    assert CARD[:9] not in stage.everything_written()
 
 
 async def test_a_run_whose_input_is_denied_is_refused_before_anything_is_recorded(stage: Stage) -> None:
@@ -49,7 +49,7 @@ async def test_a_run_whose_input_is_denied_is_refused_before_anything_is_recorde
         await stage.play({"lead": [answer("never asked")]}, task=f"I paid with {CARD}.")
     assert (refused.value.code, refused.value.message) == ("denied_by_guardrail", "cards: Card numbers stay out of it.")
     assert refused.value.details == {"guardrail": "cards"}
-    assert "4111" not in stage.everything_written()
+    assert CARD[:9] not in stage.everything_written()
 
 
 @pytest.mark.real_cli

@@ -79,3 +79,17 @@ def test_the_command_itself_knows_what_the_queue_holds(case: Queued) -> None:
     done = subprocess.run(command, env=case.environment, cwd=case.home, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert case.states() == {run_id: "ok"}
+
+
+def test_runs_of_high_priority_begin_before_those_of_low(case: Queued) -> None:
+    refused = case.answer(
+        "run", "look", "Look.", "--rehearse", "--priority", "high", "--input", "amount=1", *case.where
+    )
+    assert refused["error"]["code"] == "invalid_arguments"
+    low = [case.order("look", "--input", "amount=1", "--priority", "low") for _ in range(4)]
+    for _ in range(4):
+        case.order("look", "--input", "amount=1", "--priority", "high")
+    case.until_idle("--concurrency", "1")
+    ended = {run["run_id"]: run["ended_at"] for run in case.answer("runs")["runs"]}
+    first_to_last = sorted(ended, key=lambda run_id: ended[run_id])
+    assert set(first_to_last[-3:]) < set(low), "but for what began before the others were there"

@@ -1,8 +1,14 @@
 """People decide over the API, with a token that goes to the server which asks, and never about their own run."""
 
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx2
 import pytest
+from fastmcp import Client
 from support.service import Desk, Served, until
+from support.teller import refunds_in
 
 pytestmark = pytest.mark.cli_double
 
@@ -57,6 +63,51 @@ def test_what_a_step_asks_is_answered_once_by_somebody_else(case: Served) -> Non
         assert refused(approver.post(path, json=REJECT)) == (409, "approval_decided")
         assert until(requester, run_id, "ok", "failed")["state"] == "ok"
         assert approver.get("/v1/approvals").json()["items"] == []
+
+
+def test_of_three_clients_at_once_one_decides_and_the_others_are_told_whose(case: Served) -> None:
+    """The command, the API, and a foreign MCP client at the server itself; each approver is somebody else."""
+    names = ("ada", "ben", "cora")
+    for name in names:
+        case.add_approver(name)
+    tokens = {name: case.approver(name) for name in names}
+    maya, ben = case.token("maya", "run", "read"), case.token("ben", "approve")
+    case.serve()
+    body = {"playbook": "pay", "task": "amount: 500", "inputs": {"amount": 500}, "model": "rehearsal"}
+    with case.client(maya) as requester, case.client({**ben, **tokens["ben"]}) as approver:
+        run_id = requester.post("/v1/runs", json=body).json()["run_id"]
+        (waits,) = until(requester, run_id, "waiting", "ok", "failed")["waits_for"]
+        approval_id = waits["approval_id"]
+
+        def by_command() -> str:
+            key = case.home / "approvers" / "billing-ada.jwk"
+            words = ["reject", approval_id, "--server", "billing", "--key", str(key), *case.where]
+            return json.dumps(case.answer("approvals", *words, "--reason", "no"))
+
+        def by_api() -> str:
+            return approver.post(f"/v1/approvals/billing/{approval_id}", json=REJECT).text
+
+        def by_mcp() -> str:
+            (token,) = tokens["cora"].values()
+            return asyncio.run(_decide_by_mcp(case.server_url("billing"), token, approval_id))
+
+        with ThreadPoolExecutor() as pool:
+            answers = [future.result() for future in [pool.submit(way) for way in (by_command, by_api, by_mcp)]]
+        assert until(requester, run_id, "ok", "failed")["state"] == "ok"
+        spans = requester.get(f"/v1/runs/{run_id}/events").text
+    ways = dict(zip(names, answers, strict=True))
+    (winner,) = [name for name, said in ways.items() if '"rejected"' in said and "approval_decided" not in said]
+    assert all("approval_decided" in said and winner in said for name, said in ways.items() if name != winner), ways
+    assert f'"by":"{winner}"' in spans
+    assert refunds_in(case.home / "billing.db") == []
+
+
+async def _decide_by_mcp(url: str, token: str, approval_id: str) -> str:
+    """What a client hears that knows nothing of Flotilla."""
+    async with Client(url, auth=token) as client:
+        arguments = {"approval_id": approval_id, "decision": "reject", "reason": "no"}
+        result = await client.call_tool("decide_approval", arguments, raise_on_error=False)
+        return "".join(getattr(content, "text", "") for content in result.content)
 
 
 async def test_only_the_approve_scope_decides(api: Desk) -> None:

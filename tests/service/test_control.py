@@ -37,6 +37,10 @@ def test_a_run_that_waits_is_cancelled_and_one_that_has_ended_is_followed_up(cas
         assert client.post(f"/v1/runs/{waits}/cancel").status_code == 202
         assert until(client, waits, "cancelled", "ok", "failed")["state"] == "cancelled"
         assert client.post(f"/v1/runs/{waits}/cancel").json()["code"] == "run_ended"
+        assert client.post(f"/v1/runs/{waits}/follow-ups", json={"text": "And then?"}).status_code == 202
+        assert until(client, waits, "waiting", "cancelled", "failed")["state"] == "waiting", "it goes on"
+        assert client.post(f"/v1/runs/{waits}/cancel").status_code == 202
+        assert until(client, waits, "cancelled", "ok", "failed")["state"] == "cancelled"
         began = until(client, looks, "ok", "failed")["started_at"]
         with case.client(ben) as other:
             assert other.post(f"/v1/runs/{looks}/follow-ups", json={"text": "And then?"}).json()["state"] == "queued"

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import yaml
+from support.config_folder import Folder
 from support.service import PROBLEM, RUN, Desk, desk
 
 
@@ -91,3 +93,15 @@ async def test_what_the_playbook_does_not_take_starts_nothing(api: Desk) -> None
 async def test_without_a_credential_no_run_of_claude_is_taken(api: Desk) -> None:
     answer = await api.client.post("/v1/runs", json={**RUN, "model": "claude"}, headers=api.token("maya", "run"))
     assert (answer.status_code, answer.json()["code"]) == (409, "no_credential")
+
+
+async def test_what_a_guardrail_denies_starts_nothing(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "given")
+    rule = {"name": "secrets", "description": "Secrets stay out of it.", "applies_to": "input"}
+    folder.write("guardrails/deny.yaml", yaml.safe_dump({**rule, "patterns": ["topsecret"], "effect": "deny"}))
+    async with desk(tmp_path, configs=folder.path) as api:
+        maya = api.token("maya", "run", "read")
+        answer = await api.client.post("/v1/runs", json={**RUN, "task": "It is topsecret."}, headers=maya)
+        assert (answer.status_code, answer.json()["code"]) == (422, "denied_by_guardrail")
+        assert answer.json()["details"]["guardrail"] == "secrets"
+        assert (await api.client.get("/v1/runs", headers=maya)).json()["items"] == []

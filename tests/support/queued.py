@@ -80,13 +80,16 @@ class Queued(Killed):
         said = self.answer("approvals", *words, "--confirm", waits["of"])
         assert "error" not in said, said
 
+    def server_url(self, server: str, name: str = "local") -> str:
+        """The address of a worker's server."""
+        log = (self.home / "workers" / name / f"{server}.log").read_text().splitlines()
+        return [json.loads(line)["url"] for line in log if '"listening"' in line][-1]
+
     def approve_all(self, name: str = "local") -> int:
         """By the approver, at the server of a worker that is at work; how many there were."""
         key = read_key(self.home / "approvers" / "billing-ada.jwk")
         token = mint(key, issuer="flotilla-billing-approvers", audience="billing", minutes=59)
-        log = (self.home / "workers" / name / "billing.log").read_text().splitlines()
-        url = [json.loads(line)["url"] for line in log if '"listening"' in line][-1]
-        approvals = approvals_over_http("billing", url, lambda: token, local=True)
+        approvals = approvals_over_http("billing", self.server_url("billing", name), lambda: token, local=True)
 
         async def approve() -> int:
             found = await approvals.list()

@@ -89,8 +89,8 @@ class Killed:
         out, err = decided.communicate()
         assert decided.returncode == 0, out + err
 
-    def add_approver(self) -> None:
-        added = ["flotilla-billing", "approvers", "add", "ada"]
+    def add_approver(self, name: str = "ada") -> None:
+        added = ["flotilla-billing", "approvers", "add", name]
         assert programs.run(*added, environ=self.environment, folder=self.home).returncode == 0
 
     def kill(self, process: Program) -> None:

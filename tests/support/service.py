@@ -89,8 +89,8 @@ class Served(Queued):
     url = ""
     serving: Program | None = None
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, environment)
         turns = [LOOK, answer("looked"), answer("{{ heard | regex('And .*') }}")]  # the last one is a follow-up's
         script = {"name": "look", "agents": {"single": [{"turns": turns}]}}
         self._write("rehearsals/look.yaml", yaml.safe_dump(script))
@@ -103,23 +103,26 @@ class Served(Queued):
         script = {"name": "asks", "agents": {"single": [{"turns": [{"say": "told"}]}]}}
         self._write("rehearsals/asks.yaml", yaml.safe_dump(script))
 
-    def approver(self) -> dict[str, str]:
-        """The header of ada, who may approve on the billing server."""
-        key = read_key(self.home / "approvers" / "billing-ada.jwk")
+    def approver(self, name: str = "ada") -> dict[str, str]:
+        """The header of somebody who may approve on the billing server."""
+        key = read_key(self.home / "approvers" / f"billing-{name}.jwk")
         return {"Flotilla-Approver-Token": mint(key, issuer="flotilla-billing-approvers", audience="billing")}
 
     def serve(self, *words: str, name: str = "local") -> Program:
         """The service, once it takes calls."""
+        self.serving, self.url = self.replica(*words, name=name)
+        return self.serving
+
+    def replica(self, *words: str, name: str) -> tuple[Program, str]:
+        """One process of the service by that name, once it takes calls, and its address."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name
         log = self.home / f"serve-{name}.log"
         with log.open("a") as errors:
             process = self.start("serve", "--http", "127.0.0.1:0", *self.where, *words, "--json", stderr=errors)
-        self.serving = process
         assert process.stdout
         said = process.stdout.readline()
         assert said.startswith("{"), f"{said}{log.read_text()}"
-        self.url = yaml.safe_load(said)["url"]
-        return process
+        return process, yaml.safe_load(said)["url"]
 
     def stop(self) -> int:
         """Its exit code, once it has ended as it is asked to."""
@@ -133,8 +136,8 @@ class Served(Queued):
     def token(self, name: str, *scopes: str) -> dict[str, str]:
         return bearer(Tokens(self.home).add(name, scopes)[1])
 
-    def client(self, token: Mapping[str, str]) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, headers=dict(token), timeout=60, trust_env=False)
+    def client(self, token: Mapping[str, str], url: str = "") -> httpx2.Client:
+        return httpx2.Client(base_url=url or self.url, headers=dict(token), timeout=60, trust_env=False)
 
 
 def until(client: httpx2.Client, run_id: str, *states: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 from claude_agent_sdk.types import McpHttpServerConfig
 from flotilla_kit.identity.approvers import mint
 from flotilla_kit.identity.keys import SigningKey, write_jwks
@@ -106,3 +107,10 @@ class Person:
             token = mint(self._key, issuer="flotilla-billing-approvers", audience="billing")
             approvals = approvals_over_http("billing", pending.url, lambda: token, local=True)
             await approvals.decide(pending.approval.approval_id, self._verdict, self._reason)
+
+
+def refunds_at(url: str) -> list[tuple[str, int]]:
+    """The same of a PostgreSQL database, in any order."""
+    with closing(psycopg.connect(url)) as books:
+        rows = books.execute("SELECT transaction_id, amount_minor FROM refunds").fetchall()
+    return [(str(charge), int(amount)) for charge, amount in rows if charge != "ch_maya_domain"]

@@ -62,6 +62,8 @@ async def run(arguments: argparse.Namespace) -> int:
     config = load(config_folder(arguments))
     playbook = named_playbook(config, arguments.playbook)
     request = _new_request(arguments, config, playbook.name, parse_inputs(arguments.input, playbook.inputs))
+    if arguments.priority and not arguments.queue:
+        raise Failure("invalid_arguments", "--priority is of runs that wait.", "Give --queue too, or leave it out.")
     if arguments.plan:
         from .plan import show_plan
 
@@ -134,6 +136,7 @@ async def resume(arguments: argparse.Namespace) -> int:
 async def follow(arguments: argparse.Namespace) -> int:
     """One more turn of the lead of a run that has ended, with all that it knows."""
     from ..durable.workflow_store import database_url, further_turn, workflow_client
+    from ..journal.steering import forget_cancellation
     from ..runs.unattended import find_unattended
 
     text = given_task(arguments)
@@ -149,6 +152,8 @@ async def follow(arguments: argparse.Namespace) -> int:
     config = load(Path(str(request.setting["configs"])))
     if request.playbook not in config.playbooks or config.playbooks[request.playbook].lead is None:
         raise Failure("no_lead", f"{request.playbook} has no lead that could go on.", "Start a new run.")
+    async with await open_journal(arguments) as journal:
+        await journal.database.write(forget_cancellation, found.run_id)
     return _exit_code(arguments, await _run_and_show(arguments, config, request, turn))
 
 
@@ -157,7 +162,8 @@ def _new_request(
 ) -> RunRequest:
     model = _model(arguments)
     setting = _settings(arguments, config, model, yes=arguments.yes)
-    return RunRequest(new_run_id(), playbook, model, given_task(arguments), inputs, setting)
+    priority = arguments.priority or "normal"
+    return RunRequest(new_run_id(), playbook, model, given_task(arguments), inputs, setting, priority=priority)
 
 
 def _model(arguments: argparse.Namespace) -> str:

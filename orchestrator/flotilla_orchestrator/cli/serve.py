@@ -52,8 +52,11 @@ async def serve(arguments: argparse.Namespace) -> int:
     from ..service.app import service_app
     from ..service.listener import serving
     from ..service.resources import ServiceResources
+    from ..service.webhooks import webhook_secrets, webhooks_delivered
     from .run_resources import ProcessResources
 
+    webhooks = config.fleet.webhooks
+    secrets = webhook_secrets(webhooks, os.environ)
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(stop_signal())
         listener, url = listen(host, port)
@@ -68,6 +71,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         resources = ServiceResources(config, home, journal, queue, environ_of(home), stage.connection)
         service = service_app(resources, authentication, arguments.rate_limit)
         app = with_console(service, console_app(resources, authentication, arguments.rate_limit))
+        await stack.enter_async_context(webhooks_delivered(journal, webhooks, secrets))
         await stack.enter_async_context(serving(app, listener))
         begun = {"url": url, "executor_id": worker.name, "concurrency": concurrency}
         text = (

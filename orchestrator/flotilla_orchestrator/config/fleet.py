@@ -71,6 +71,18 @@ class Rule(Conditional):
     effect: Literal["approve", "deny"]
 
 
+class Webhook(FileModel):
+    """An address that the service tells of what happens to runs."""
+
+    url: str = Field(pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])([:/]|$))")
+    secret_variable: str = Field(
+        pattern=r"^[A-Z][A-Z0-9_]*$", description="names the variable with what it is signed by"
+    )
+    events: list[Literal["approval.pending", "run.finished"]] = Field(
+        default=["approval.pending", "run.finished"], min_length=1
+    )
+
+
 class Fleet(FileModel):
     servers: dict[Annotated[str, Field(pattern=SERVER_PATTERN)], Server]
     models: Models = Models()
@@ -79,3 +91,6 @@ class Fleet(FileModel):
         default=10, ge=1, le=100, description="sessions at once; who waits for a person or for workers has none"
     )
     rules: list[Rule] = Field(default=[], description="each tightens what workers are granted")
+    webhooks: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], Webhook] = Field(
+        default={}, description="what is told of runs, by `flotilla serve`"
+    )

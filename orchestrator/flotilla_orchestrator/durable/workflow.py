@@ -15,7 +15,6 @@ from .executor import executor
 from .workflow_store import JsonObject, adapter_of
 
 _POLL_S = 0.02  # how often an outcome is looked for that is about to be written down
-_LATER = 1  # of priorities; a workflow without one has 0, and goes first
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -58,9 +57,9 @@ class Workflow(Generic[P, R]):
         with SetWorkflowID(name):
             return Handle(await DBOS.start_workflow_async(self._workflow, *self._dumped(values)), self._adapter)
 
-    async def enqueue(self, queue: str, name: str, later: bool, *values: P.args, **_: P.kwargs) -> Handle[R]:
-        """Put it into a queue, for whichever process works on it; `later`: behind those that are not."""
-        with SetWorkflowID(name), SetEnqueueOptions(priority=_LATER if later else None):
+    async def enqueue(self, queue: str, name: str, priority: int, *values: P.args, **_: P.kwargs) -> Handle[R]:
+        """Put it into a queue, for whichever process works on it; the lowest `priority` goes first, and 0 is that."""
+        with SetWorkflowID(name), SetEnqueueOptions(priority=priority or None):
             found = await DBOS.enqueue_workflow_async(queue, self._workflow, *self._dumped(values))
             return Handle(found, self._adapter)
 

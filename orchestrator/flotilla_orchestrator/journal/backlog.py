@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from ..errors import Failure
 from .changes import record_change
 from .journal import FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, span_id_for
+from .steering import forget_cancellation
 
 
 async def queue_run(journal: Journal, run: Run, span: Span, backlog: int | None = None) -> Run | None:
@@ -40,8 +41,8 @@ def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], ba
     if known is not None:
         return Run(**known)
     _refuse_if_full(connection, backlog)
-    connection.execute(insert(RUNS).values(run))
-    connection.execute(insert(SPANS).values(span))
+    connection.execute(insert(RUNS), run)
+    connection.execute(insert(SPANS), span)
     record_change(connection, run["run_id"], span["span_id"])
     return None
 
@@ -52,6 +53,7 @@ def _requeue(connection: Connection, run_id: str, requester: str | None, backlog
     again = update(RUNS).where(RUNS.c.run_id == run_id, ended).values(status="queued", ended_at=None)
     if connection.execute(again).rowcount != 1:
         raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
+    forget_cancellation(connection, run_id)
     if requester:
         _add_follower(connection, run_id, requester)
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from .changes import forget_changes, record_change
+from .webhook_events import WEBHOOK_EVENTS, record_finished, record_pending
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -126,6 +127,7 @@ TRANSCRIPTS = Table("transcripts", _metadata, Column("session_id", Text))
 LEDGER = Table("ledger", _metadata, Column("run_id", Text))
 STEERING = Table("steering", _metadata, Column("run_id", Text))
 ARTIFACTS = Table("artifacts", _metadata, Column("run_id", Text))
+WEBHOOK_DELIVERIES = Table("webhook_deliveries", _metadata, Column("run_id", Text))
 
 
 class Journal:
@@ -169,7 +171,7 @@ class Journal:
 
     async def end_run(self, run: Run) -> None:
         run.ended_at = now()
-        await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
+        await self.database.write(_end_run, asdict(run))
 
     async def restore_run(self, run: Run) -> None:
         """Put back the row of a run as it was before it was queued again."""
@@ -235,14 +237,20 @@ def _begin_span(connection: Connection, row: dict[str, Any]) -> Mapping[str, Any
 def _change_span(connection: Connection, row: dict[str, Any]) -> None:
     _update(connection, SPANS, SPANS.c.span_id == row["span_id"], row)
     record_change(connection, row["run_id"], row["span_id"])
+    record_pending(connection, row)
+
+
+def _end_run(connection: Connection, row: dict[str, Any]) -> None:
+    _update(connection, RUNS, RUNS.c.run_id == row["run_id"], row)
+    record_finished(connection, row)
 
 
 def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    connection.execute(insert(table).values(row))
+    connection.execute(insert(table), row)
 
 
 def _update(connection: Connection, table: Table, which: Any, row: dict[str, Any]) -> None:
-    connection.execute(update(table).where(which).values(row))
+    connection.execute(update(table).where(which), row)
 
 
 def _delete_run(connection: Connection, run_id: str) -> None:
@@ -250,7 +258,7 @@ def _delete_run(connection: Connection, run_id: str) -> None:
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))
     forget_changes(connection, run_id)
-    for table in (LEDGER, STEERING, ARTIFACTS, SPANS, RUNS):
+    for table in (LEDGER, STEERING, ARTIFACTS, WEBHOOK_EVENTS, WEBHOOK_DELIVERIES, SPANS, RUNS):
         connection.execute(delete(table).where(table.c.run_id == run_id))
 
 

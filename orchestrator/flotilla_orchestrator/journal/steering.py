@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, Table, Text, delete, insert, select
 
 from .journal import RUNS, now
 
@@ -35,6 +35,12 @@ def events_after(connection: Connection, run_id: str, seq: int) -> list[Steering
     query = select(STEERING.c.seq, STEERING.c.kind, STEERING.c.text).order_by(STEERING.c.seq)
     query = query.where(STEERING.c.run_id == run_id, STEERING.c.seq > seq)
     return [SteeringEvent(*row) for row in connection.execute(query)]
+
+
+def forget_cancellation(connection: Connection, run_id: str) -> None:
+    """What a run that has ended was told about its end does not hold for a further turn."""
+    ended = STEERING.c.kind.in_(["pause", "resume", "cancel"])
+    connection.execute(delete(STEERING).where(STEERING.c.run_id == run_id, ended))
 
 
 def is_paused(connection: Connection, run_id: str) -> bool:

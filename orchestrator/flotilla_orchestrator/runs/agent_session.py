@@ -26,6 +26,8 @@ from .session_record import copy_usage, end_session
 
 logger = logging.getLogger(__name__)
 
+_PRIORITIES = {"high": 1, "normal": 2, "low": 3}  # of new sessions in their queue; 0 goes first
+
 
 async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> SessionResult:
     """Run a worker's session to its end; a failure is in the result.
@@ -92,8 +94,9 @@ class _AgentSession:
         name, queue = f"{self._name}#{number}", process().session_queue
         if queue is None:
             return await session_part.start(name, self._task, total, prompt)
-        first = number == 1 and self._task.awaited_by is None  # sessions that have begun go before new ones
-        return await session_part.enqueue(queue, name, first, self._task, total, prompt)
+        new = number == 1 and self._task.awaited_by is None  # sessions that have begun go before new ones
+        priority = _PRIORITIES[self._task.request.priority] if new else 0
+        return await session_part.enqueue(queue, name, priority, self._task, total, prompt)
 
     async def _unread_messages(self, total: SessionResult) -> str:
         """Messages to a lead that ended before they could be delivered: its session resumes with them."""

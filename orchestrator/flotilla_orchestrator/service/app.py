@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from ..errors import Failure
-from . import approvals_api, control_api, events_api, fleet_api, health_api, problems, runs_api
+from . import approvals_api, control_api, events_api, fleet_api, health_api, problems, runs_api, webhooks_api
 from .authentication import Authentication
 from .gate import Gate
 from .resources import ServiceResources
@@ -35,7 +35,7 @@ def create_app(resources: ServiceResources | None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.resources = resources
-    for routes in (runs_api, events_api, control_api, approvals_api, fleet_api):
+    for routes in (runs_api, events_api, control_api, approvals_api, fleet_api, webhooks_api):
         app.include_router(routes.router, dependencies=[Security(_BEARER)])
     app.include_router(health_api.router)
     app.add_exception_handler(Failure, problems.on_failure)

@@ -6,6 +6,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from ..config.fields import MAX_TASK_CHARS, NAME_PATTERN, SERVER_PATTERN, STEP_PATTERN, Name
+from ..run_request import Priority
 
 _MOST_NODES = 10_000
 _MOST_DEPTH = 50
@@ -60,6 +61,7 @@ class RunBody(Body):
     task: Text = Field(min_length=1, max_length=MAX_TASK_CHARS, description="what the case is, in words")
     inputs: Inputs = Field(default={}, description="as the playbook's `inputs` takes them")
     model: Literal["claude", "rehearsal"] = Field(default="claude", description="rehearsal: the scripted model")
+    priority: Priority = Field(default="normal", description="which of the runs that wait begins first")
 
 
 class TextBody(Body):

@@ -27,12 +27,12 @@ _MOST_PROBLEMS = 20  # of one request's arguments
 _STATUSES = {
     "unauthorized": 401, "insufficient_scope": 403, "own_run": 403, "no_approver": 403, "self_approval": 403,
     "unknown_tool": 403,  # of a server, to whoever is no approver
-    "unknown_run": 404, "unknown_approval": 404, "unknown_server": 404, "not_found": 404,
+    "unknown_run": 404, "unknown_approval": 404, "unknown_server": 404, "unknown_delivery": 404, "not_found": 404,
     "run_ended": 409, "run_not_ended": 409, "run_not_paused": 409, "run_forgotten": 409, "run_queued": 409,
-    "no_lead": 409, "no_credential": 409, "other_version": 409, "idempotency_mismatch": 409,
+    "no_lead": 409, "no_credential": 409, "other_version": 409, "idempotency_mismatch": 409, "delivery_not_dead": 409,
     "approval_decided": 409, "approval_expired": 409, "approval_used": 409, "conflict": 409,
     "media_type": 415, "foreign_host": 421,
-    "invalid_input": 422, "invalid_arguments": 422, "invalid_cursor": 422,
+    "invalid_input": 422, "denied_by_guardrail": 422, "invalid_arguments": 422, "invalid_cursor": 422,
     "backlog_full": 429, "rate_limited": 429,
     "internal_error": 500, "server_unavailable": 502, "store_unavailable": 503, "stopping": 503,
 }  # fmt: skip

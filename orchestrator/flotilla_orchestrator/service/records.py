@@ -1,7 +1,7 @@
 """What the API tells of runs, and the shapes of that."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -11,7 +11,8 @@ from ..journal.interrupted import as_stopped
 from ..journal.journal import FOLLOWED_BY, SPANS, Journal, Run, span_id_for
 from ..journal.ledger import Ledger
 from ..journal.runs_list import Listed
-from ..run_request import REQUESTED_BY
+from ..run_request import REQUESTED_BY, RunRequest
+from ..runs.run import span_of
 from ..views.result import as_record
 
 
@@ -85,6 +86,12 @@ async def run_record(journal: Journal, run: Run, stopped_at: str | None = None) 
         run, spans = as_stopped(run, spans, stopped_at)
     requesters = await journal.query(requesters_of, [run.run_id])
     return {**as_record(run, spans, entries), REQUESTED_BY: requesters.get(run.run_id)}
+
+
+def queued_record(request: RunRequest, run: Run) -> dict[str, Any]:
+    """Of a run that has just been put into the queue, as `run_record` would read it."""
+    span = replace(span_of(request), status="queued")
+    return {**as_record(run, [span], []), REQUESTED_BY: span.attributes.get(REQUESTED_BY)}
 
 
 async def listed_records(journal: Journal, runs: Sequence[Listed]) -> list[dict[str, Any]]:
