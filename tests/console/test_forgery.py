@@ -14,7 +14,7 @@ ROUTES = [
     for route in part.router.routes
     if isinstance(route, APIRoute)
 ]
-POSTED = sorted({route.path.removeprefix("/console") for route in ROUTES if "POST" in route.methods})
+POSTED = sorted({route.path.removeprefix("/console") for route in ROUTES if "POST" in (route.methods or ())})
 VALUES = {"run_id": "{run}", "step": "look", "server": "desk", "approval_id": "apr_1", "name": "case"}
 ACTIONS = ("pause", "resume", "cancel", "message", "follow-up")
 FIELDS = {"decision": "approve", "text": "Hear.", "task": "Do it.", "model": "rehearsal", "tokens": "x", "number": "0"}

@@ -38,7 +38,9 @@ async def test_nothing_that_was_said_in_a_run_becomes_markup(api: Desk) -> None:
     waiting = Run("run_waits", HOSTILE, "claude", HOSTILE, {})
     await api.resources.journal.begin_run(waiting)
     approval: dict[str, Any] = {"approval_id": HOSTILE, "of": HOSTILE, "state": "pending", "asked_at": now()}
-    call = Span("run_waits", None, "tool", HOSTILE, {"tool": HOSTILE, "approval": approval}, status="waiting")
+    call = Span(
+        "run_waits", None, "tool", HOSTILE, {"tool": f"mcp__desk__{HOSTILE}", "approval": approval}, status="waiting"
+    )
     await api.resources.journal.begin(call)
     call.status = "waiting"
     await api.resources.journal.change(call)

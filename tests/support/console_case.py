@@ -11,7 +11,7 @@ from fastmcp import Client
 from flotilla_crm.server import create_server
 from flotilla_crm.settings import Settings
 from flotilla_kit.identity.approvers import mint, read_key
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Locator, Page
 
 from . import programs
 from .service import Served, bearer
@@ -140,7 +140,7 @@ class Person:
                 await self.page.reload()
         return found
 
-    def card(self, run_id: str) -> Any:
+    def card(self, run_id: str) -> Locator:
         """The card of what a run waits for, in the inbox."""
         return self.page.locator("article.card", has_text=run_id)
 

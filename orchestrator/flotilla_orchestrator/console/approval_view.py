@@ -32,12 +32,14 @@ class ApprovalView:
         server: None: a step of the run asks.
         own: whoever looks at it has asked for the run, so somebody else has to decide.
         requested_by: who has asked for the run, if that is known.
+        ended: how its run has ended; empty: it has not.
     """
 
     server: str | None
     approval: Approval
     own: bool
     requested_by: str | None
+    ended: str = ""
 
     @property
     def key(self) -> str:

@@ -4,15 +4,17 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ..errors import Failure
 from ..fleet.approvals import Approval
+from ..journal.journal import RUNS
 from ..service.approvals import (
     approver_of,
     call_approval,
     decide_call,
     decide_step,
+    servers_of,
     step_approval,
     waiting,
 )
@@ -25,6 +27,7 @@ from .approval_view import ApprovalView
 from .changes import digest, waiting_spans
 from .forms import Form
 from .pages import render
+from .run_states import ENDED
 from .sessions import PREFIX
 from .waiting_calls import waiting_elsewhere
 
@@ -40,9 +43,9 @@ async def inbox(request: Request, caller: ApprovalReader, resources: Resources) 
     now = await digest(resources, waiting_spans)
     found = await waiting(resources, tokens)
     views = await _views(resources, caller, tokens, found.items)
-    views.sort(key=lambda view: (view.own, view.approval.expires_at))
-    shown = {view.approval.approval_id for view in views}
-    elsewhere = await waiting_elsewhere(resources, shown) if "read" in caller.scopes else []
+    views.sort(key=lambda view: (bool(view.ended), view.own, view.approval.expires_at))
+    asked = {server for token in tokens for server in servers_of(resources, token)}
+    elsewhere = await waiting_elsewhere(resources, asked) if "read" in caller.scopes else []
     context: dict[str, Any] = {"views": views, "problems": found.problems, "elsewhere": elsewhere, "tokens": tokens}
     return render(request, "inbox.html", digest=now, **context)
 
@@ -122,16 +125,18 @@ def _decision(form: dict[str, str]) -> DecisionBody:
 async def _views(
     resources: ServiceResources, caller: Caller, tokens: list[ApproverToken], items: list[tuple[str | None, Approval]]
 ) -> list[ApprovalView]:
-    def behind(connection: Connection) -> tuple[dict[str, set[str]], dict[str, str]]:
+    def behind(connection: Connection) -> tuple[dict[str, set[str]], dict[str, str], dict[str, str]]:
         run_ids = sorted({approval.run for _, approval in items})
-        return {run: people_behind(connection, run) for run in run_ids}, requesters_of(connection, run_ids)
+        ended = select(RUNS.c.run_id, RUNS.c.status).where(RUNS.c.run_id.in_(run_ids), RUNS.c.status.in_(ENDED))
+        ends = {row.run_id: row.status for row in connection.execute(ended)}
+        return {run: people_behind(connection, run) for run in run_ids}, requesters_of(connection, run_ids), ends
 
-    people, requesters = await resources.journal.query(behind)
+    people, requesters, ends = await resources.journal.query(behind)
     views: list[ApprovalView] = []
     for server, approval in items:
         subjects: set[Any] = {caller.subject}
         if server is not None:
             subjects.add(approver_of(resources, server, tokens).subject)
         own = bool(subjects & people[approval.run])
-        views.append(ApprovalView(server, approval, own, requesters.get(approval.run)))
+        views.append(ApprovalView(server, approval, own, requesters.get(approval.run), ends.get(approval.run, "")))
     return views

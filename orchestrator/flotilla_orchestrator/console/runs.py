@@ -1,7 +1,7 @@
 """The list of runs, and a page for each: its trace while it runs, and what people have it do."""
 
 from functools import partial
-from typing import Annotated, get_args
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,7 +16,7 @@ from ..journal.runs_list import state as listed_state
 from ..run_request import check_task
 from ..runs.run_control import cancel_run, pause_run, tell_run
 from ..runs.unattended import find_unattended
-from ..service.bodies import RunId, RunState
+from ..service.bodies import RunId
 from ..service.callers import Caller, Reader, Runner
 from ..service.control_api import follow_run_up, resume_paused
 from ..service.records import requesters_of
@@ -27,12 +27,11 @@ from .changes import digest, newest_runs
 from .changes import one_run as shown_run
 from .forms import Form
 from .pages import failure_page, render
+from .run_states import ENDED, STATES
 from .sessions import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/runs")
 _PAGE = 25
-_ENDED = ("ok", "failed", "cancelled")
-_STATES: tuple[str, ...] = get_args(RunState)
 
 
 @router.get("")
@@ -56,7 +55,7 @@ async def runs_page(
         state=state,
         playbook=playbook,
         cursor=cursor,
-        states=_STATES,
+        states=STATES,
         playbooks=sorted(resources.config.playbooks),
     )
 
@@ -120,7 +119,7 @@ async def _page(
         422 if failure else 200,
         **trace_context(run, spans, resume_command),
         state=state,
-        ended=run.status in _ENDED,
+        ended=run.status in ENDED,
         digest=now,
         waits=[_wait(span) for span in spans if span.status == "waiting"],
         requested_by=requesters.get(run_id),

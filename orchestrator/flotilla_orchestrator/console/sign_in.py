@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from ..errors import Failure
-from ..service.approvals import audience
-from ..service.approver_tokens import ApproverToken
+from ..service.approvals import servers_of
 from ..service.callers import ALL_SCOPES, ApprovalReader, Caller
 from ..service.resources import Resources, ServiceResources
 from .forms import Form
@@ -102,12 +101,6 @@ def _tokens_page(
         every_scope=ALL_SCOPES,
         commands=sorted(resources.config.fleet.servers),
     )
-
-
-def servers_of(resources: ServiceResources, token: ApproverToken) -> list[str]:
-    """The servers of the fleet that it says it is for."""
-    servers = sorted(resources.config.fleet.servers)
-    return [name for name in servers if audience(resources, name) in token.audiences]
 
 
 def _inside(wanted: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import JsonValue, ValidationError
@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from .. import provider
 from ..config.playbooks import Playbook
 from ..errors import Failure
-from ..run_request import input_errors
+from ..run_request import Priority, input_errors
 from ..service.bodies import RunBody
 from ..service.callers import Runner
 from ..service.problems import status_of
@@ -66,17 +66,19 @@ async def start(request: Request, name: str, caller: Runner, resources: Resource
         return _page(request, resources, playbook, form, problems=problems)
     try:
         body = _body(name, form, inputs)
-        run, _ = await submit_run(resources, caller, body, form.get("key") or None)
+        record, _ = await submit_run(resources, caller, body, form.get("key") or None)
     except Failure as failure:
         new = {**form, "key": secrets.token_hex(16)} if failure.code == "idempotency_mismatch" else form
         return _page(request, resources, playbook, new, failure=failure)
     seen = "read" in caller.scopes
-    return RedirectResponse(f"{PREFIX}/runs/{run.run_id}" if seen else f"{PREFIX}/start?run={run.run_id}", 303)
+    run_id = record["run_id"]
+    return RedirectResponse(f"{PREFIX}/runs/{run_id}" if seen else f"{PREFIX}/start?run={run_id}", 303)
 
 
 def _body(name: str, form: Mapping[str, str], inputs: dict[str, JsonValue]) -> RunBody:
     """Raises Failure `invalid_arguments`."""
-    given = {"playbook": name, "task": form["task"], "inputs": inputs, "model": form.get("model", "claude")}
+    given: dict[str, Any] = {"playbook": name, "task": form["task"], "inputs": inputs}
+    given |= {name: form[name] for name in ("model", "priority") if name in form}
     try:
         return RunBody.model_validate(given)
     except ValidationError as error:
@@ -97,6 +99,7 @@ def _page(
     fields = fields_of(playbook.inputs)
     models = _models(resources, playbook)
     context: dict[str, Any] = {"playbook": playbook, "fields": fields, "typed": typed, "models": models}
+    context["priorities"] = get_args(Priority)
     known = {"", "task", *(field.name for field in fields)}
     others = [f"{name}: {said}" for name, said in (problems or {}).items() if name not in known]
     return render(request, "start.html", status, problems=problems or {}, others=others, failure=failure, **context)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from ..config.fields import TOOL_NAME
 from ..journal.journal import RUNS, SPANS, Span
 from ..service.resources import ServiceResources
 
@@ -22,22 +23,26 @@ class WaitingCall:
     since: str
 
 
-async def waiting_elsewhere(resources: ServiceResources, shown: Collection[str]) -> list[WaitingCall]:
-    """The newest that are not among these approvals."""
+async def waiting_elsewhere(resources: ServiceResources, asked: Collection[str]) -> list[WaitingCall]:
+    """The newest, but for those on the servers that were asked."""
     found = await resources.journal.query(_waiting)
-    return [call for approval_id, call in found if approval_id not in shown]
+    return [call for call in found if _server(call.tool) not in asked]
 
 
-def _waiting(connection: Connection) -> list[tuple[str, WaitingCall]]:
+def _server(tool: str) -> str:
+    named = TOOL_NAME.fullmatch(tool)
+    return named["server"] if named else ""
+
+
+def _waiting(connection: Connection) -> list[WaitingCall]:
     query = select(SPANS, RUNS.c.playbook).join(RUNS, RUNS.c.run_id == SPANS.c.run_id)
     query = query.where(SPANS.c.status == "waiting", SPANS.c.kind != "approval")
-    found: list[tuple[str, WaitingCall]] = []
+    found: list[WaitingCall] = []
     for row in connection.execute(query.order_by(SPANS.c.started_at.desc()).limit(_MOST)).mappings():
         span = Span(**{name: value for name, value in row.items() if name != "playbook"})
         recorded = span.attributes.get("approval")
         approval = recorded if isinstance(recorded, dict) else {}
         since = str(approval.get("asked_at") or span.started_at)
         tool = str(span.attributes.get("tool") or span.name)
-        call = WaitingCall(span.run_id, row["playbook"], tool, str(approval.get("of") or ""), since)
-        found.append((str(approval.get("approval_id")), call))
+        found.append(WaitingCall(span.run_id, row["playbook"], tool, str(approval.get("of") or ""), since))
     return found

@@ -112,6 +112,12 @@ def audience(resources: ServiceResources, server: str) -> str:
     return resources.config.fleet.servers[server].audience or server
 
 
+def servers_of(resources: ServiceResources, token: ApproverToken) -> list[str]:
+    """The servers of the fleet that it says it is for."""
+    servers = sorted(resources.config.fleet.servers)
+    return [name for name in servers if audience(resources, name) in token.audiences]
+
+
 def approver_of(resources: ServiceResources, server: str, tokens: Sequence[ApproverToken]) -> ApproverToken:
     """Raises Failure `unknown_server`, `no_approver`."""
     if server not in resources.config.fleet.servers:

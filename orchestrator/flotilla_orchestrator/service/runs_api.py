@@ -43,9 +43,8 @@ async def start_run(
     body: RunBody, caller: Runner, resources: Resources, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Puts a run into the queue that all workers share; `Location` says where it is."""
-    run, new = await submit_run(resources, caller, body, idempotency_key)
-    record = queued_record(run, caller.subject) if new else await run_record(resources.journal, run)
-    return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{run.run_id}"})
+    record, new = await submit_run(resources, caller, body, idempotency_key)
+    return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{record['run_id']}"})
 
 
 @router.get("", summary="List runs", response_model=RunPage, responses=documented())
@@ -78,14 +77,18 @@ async def known_run(journal: Journal, run_id: str) -> Run:
     raise Failure("unknown_run", f"There is no run {run_id}.", "See GET /v1/runs.")
 
 
-async def submit_run(resources: ServiceResources, caller: Caller, body: RunBody, key: str | None) -> tuple[Run, bool]:
-    """Put a run into the queue; the run, and whether it is new: the same key and body of a caller are the same run.
+async def submit_run(
+    resources: ServiceResources, caller: Caller, body: RunBody, key: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Put a run into the queue; its record, and whether it is new: the same key and body of a caller are the same run.
 
     Raises:
         Failure: the playbook does not take this, a guardrail denies it, nobody could be asked, or the queue is full;
             `idempotency_mismatch`.
     """
-    return await resources.queue.submit(_request(body, caller, resources, key))
+    request = _request(body, caller, resources, key)
+    run, new = await resources.queue.submit(request)
+    return queued_record(run, caller.subject) if new else await run_record(resources.journal, run), new
 
 
 async def run_page(
