@@ -65,6 +65,7 @@ SERVER_LAYERS = [
 ORCHESTRATOR_LAYERS = [
     {"__main__"},
     {"cli"},
+    {"console"},
     {"service"},
     {"routing", "views"},
     {"runs"},

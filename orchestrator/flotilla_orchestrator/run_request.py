@@ -74,11 +74,16 @@ def check_task(task: str) -> None:
 
 def check_input_values(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> None:
     """Raises Failure `invalid_input` unless the playbook takes these inputs."""
-    schema = playbook.inputs
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(dict(inputs)):  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
+    for error in input_errors(playbook, inputs):
         where = ".".join(str(part) for part in error.absolute_path)
         message = f"input {where}: {error.message}" if where else f"inputs: {error.message}"
-        raise Failure("invalid_input", message, f"Give --input NAME=VALUE for: {', '.join(schema['properties'])}.")
+        names = ", ".join(playbook.inputs["properties"])
+        raise Failure("invalid_input", message, f"Give --input NAME=VALUE for: {names}.")
+
+
+def input_errors(playbook: Playbook, inputs: Mapping[str, JsonValue]) -> Iterator[jsonschema.ValidationError]:
+    """What is wrong with the inputs of a run."""
+    return jsonschema.Draft202012Validator(playbook.inputs).iter_errors(dict(inputs))  # pyright: ignore[reportUnknownMemberType]  # untyped in its stub
 
 
 def parse_inputs(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, JsonValue]:

@@ -12,6 +12,7 @@ import yaml
 from flotilla_kit.http.limits import HttpLimits, LimitedApp
 from flotilla_kit.identity.approvers import mint, read_key
 from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.console.app import console_app, with_console
 from flotilla_orchestrator.journal.journal import Journal
 from flotilla_orchestrator.runs.run_queue import run_queue
 from flotilla_orchestrator.service.app import service_app
@@ -73,7 +74,9 @@ async def desk(
         with run_queue(home, journal, backlog) as queue:
             tokens = Tokens(home)
             resources = ServiceResources(config, home, journal, queue, environ or {})
-            app = service_app(resources, authentication or BearerTokens(tokens), calls_per_s)
+            taken = authentication or BearerTokens(tokens)
+            console = console_app(resources, taken, calls_per_s)
+            app = with_console(service_app(resources, taken, calls_per_s), console)
             limited = LimitedApp(app, HttpLimits(), describe=describe_refusal)
             transport = httpx2.ASGITransport(limited)
             async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:

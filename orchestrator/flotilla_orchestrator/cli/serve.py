@@ -1,4 +1,4 @@
-"""`flotilla serve`: the HTTP API, and a process that works on the queue; `flotilla tokens`: who may call it."""
+"""`flotilla serve`: the HTTP API, the console, and a worker of the queue; `flotilla tokens`: who may call it."""
 
 import argparse
 import json
@@ -46,6 +46,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     authentication = _authentication(arguments, home, loopback=is_loopback(host))
     configure("info")
     logging.getLogger("dbos").setLevel(logging.WARNING)
+    from ..console.app import console_app, with_console
     from ..runs.queue_worker import executor_id, queue_worked
     from ..runs.run_queue import run_queue
     from ..service.app import service_app
@@ -76,7 +77,9 @@ async def serve(arguments: argparse.Namespace) -> int:
         resources = ServiceResources(
             config, home, journal, queue, environ_of(home), stage.connection, traces=telemetry.traces
         )
-        app = service_app(resources, authentication, arguments.rate_limit, telemetry.observers)
+        service = service_app(resources, authentication, arguments.rate_limit, telemetry.observers)
+        console = console_app(resources, authentication, arguments.rate_limit, telemetry.observers)
+        app = with_console(service, console)
         await stack.enter_async_context(webhooks_delivered(journal, webhooks, secrets))
         await stack.enter_async_context(serving(app, listener))
         begun = {"url": url, "executor_id": worker.name, "concurrency": concurrency}

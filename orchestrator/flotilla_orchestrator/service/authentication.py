@@ -56,7 +56,7 @@ class NoAuthentication:
     async def caller(self, headers: Headers) -> Caller:
         origin = headers.get("origin")
         named = [headers.get("host", ""), *([urlsplit(origin).netloc] if origin else [])]
-        if not all(map(_is_loopback, named)):
+        if not all(map(is_loopback, named)):
             message = "Without authentication the service answers to loopback names only."
             raise Failure("foreign_host", message, "Call it as 127.0.0.1 or localhost.")
         return Caller(None, ALL_SCOPES)
@@ -67,7 +67,8 @@ def issuer_of(keys: str, name: str, audience: str) -> Issuer:
     return Issuer(name, audience, JwksSource(keys), tuple(sorted(SUPPORTED)))
 
 
-def _is_loopback(netloc: str) -> bool:
+def is_loopback(netloc: str) -> bool:
+    """Whether a host, with or without a port, is this machine by the names and addresses that always are."""
     try:
         host = urlsplit(f"//{netloc}").hostname or ""
         return host == "localhost" or ip_address(host).is_loopback

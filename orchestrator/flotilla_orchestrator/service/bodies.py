@@ -5,7 +5,7 @@ from typing import Annotated, Literal, cast
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from ..config.fields import MAX_TASK_CHARS, NAME_PATTERN, STEP_PATTERN, Name
+from ..config.fields import MAX_TASK_CHARS, NAME_PATTERN, SERVER_PATTERN, STEP_PATTERN, Name
 from ..run_request import Priority
 
 _MOST_NODES = 10_000
@@ -44,6 +44,8 @@ Text = Annotated[str, AfterValidator(_storable)]
 Inputs = Annotated[dict[str, JsonValue], AfterValidator(_storable_json)]
 RunId = Annotated[str, Path(pattern=r"^run_[0-9a-z]{1,60}$", description="the run's id")]
 StepId = Annotated[str, Path(pattern=STEP_PATTERN, description="the step that asks")]
+ServerName = Annotated[str, Path(pattern=SERVER_PATTERN)]
+ApprovalId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
 PlaybookName = Annotated[str, Query(pattern=NAME_PATTERN)]
 RunState = Literal["queued", "running", "waiting", "paused", "ok", "failed", "interrupted", "cancelled"]
 

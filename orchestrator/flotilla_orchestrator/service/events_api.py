@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from ..errors import Failure
 from .bodies import RunId
-from .callers import Reader
+from .callers import Caller, Reader
 from .events import last_seen, nothing_follows, run_events
 from .problems import documented
 from .resources import Resources
@@ -43,13 +43,21 @@ async def follow_run(
     seen = last_seen(last_event_id)
     if await nothing_follows(resources, run_id, seen):
         return Response(status_code=204)
+    return streamed(caller, run_events(resources, run_id, seen))
+
+
+def streamed(caller: Caller, events: AsyncGenerator[str]) -> StreamingResponse:
+    """Server-sent events, as long as their caller listens.
+
+    Raises:
+        Failure: `rate_limited`: the caller listens to too many.
+    """
     who = caller.subject or ""
     if _open[who] >= _MOST_STREAMS:
         message = f"You follow {_MOST_STREAMS} runs already."
         raise Failure("rate_limited", message, "Close a stream first.", retryable=True)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = _counted(who, run_events(resources, run_id, seen))
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_counted(who, events), media_type="text/event-stream", headers=headers)
 
 
 async def _counted(who: str, events: AsyncGenerator[str]) -> AsyncGenerator[str]:

@@ -1,8 +1,9 @@
 """The fleet as it is: what runs have used, who works on the queue, and the servers."""
 
 import asyncio
-from dataclasses import asdict
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import JsonValue
@@ -10,7 +11,7 @@ from pydantic import JsonValue
 from ..config.fleet import Server
 from ..errors import Failure
 from ..fleet.approvals import answer_within
-from ..fleet.circuit_breaker import CircuitBreaker
+from ..fleet.circuit_breaker import Circuit, CircuitBreaker
 from ..fleet.connection import ServerConnection
 from ..journal.stats import stats
 from ..mandates.claims import APPROVAL_TOOLS, ISSUER, tool_details
@@ -20,6 +21,9 @@ from .callers import Reader
 from .problems import AsciiJson, documented
 from .records import Shape
 from .resources import Resources, ServiceResources
+
+if TYPE_CHECKING:
+    from mcp.types import Tool as Listed
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 _PROBE_S = 10
@@ -77,29 +81,65 @@ async def get_workers(_: Reader, resources: Resources) -> Response:
 @router.get("/servers", summary="The servers of the fleet", response_model=ServersShape, responses=documented())
 async def get_servers(_: Reader, resources: Resources) -> Response:
     """Whether each answers, the tools that runs can be given, and its circuit. A local one is started to see that."""
+    return AsciiJson({"items": [state.as_dict() for state in await server_states(resources)]})
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """A server of the fleet, as it answers now.
+
+    Attributes:
+        mandates: it checks them; None: it did not answer.
+        tools: what it lists of the tools that runs can be given.
+        error: why it is not well.
+        circuit: if it has failed since it last answered.
+    """
+
+    server: str
+    local: bool
+    mandates: bool | None = None
+    tools: "Sequence[Listed]" = ()
+    error: Failure | None = None
+    circuit: Circuit | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As `ServerShape`."""
+        return {
+            "server": self.server,
+            "local": self.local,
+            "healthy": self.error is None,
+            "mandates": self.mandates,
+            "tools": [tool.name for tool in self.tools],
+            "error": self.error and self.error.as_dict(),
+            "circuit": self.circuit and self.circuit.as_dict(),
+        }
+
+
+async def server_states(resources: ServiceResources) -> list[ServerState]:
+    """Of each server of the fleet; a local one is started to see that."""
     fleet = resources.config.fleet
     circuits = await CircuitBreaker(resources.journal.database, fleet.limits.breaker).circuits()
-    by_server = {circuit.server: circuit.as_dict() for circuit in circuits}
+    by_server = {circuit.server: circuit for circuit in circuits}
     names = sorted(fleet.servers)
     found = await asyncio.gather(*(_server(resources, name, fleet.servers[name]) for name in names))
-    return AsciiJson({"items": [{**one, "circuit": by_server.get(one["server"])} for one in found]})
+    return [replace(one, circuit=by_server.get(one.server)) for one in found]
 
 
-async def _server(resources: ServiceResources, name: str, server: Server) -> dict[str, Any]:
-    said: dict[str, Any] = {"server": name, "local": server.command is not None}
+async def _server(resources: ServiceResources, name: str, server: Server) -> ServerState:
+    state = ServerState(name, server.command is not None)
     try:
-        found = await _answering(resources, name)
+        found, listed = await _answering(resources, name)
     except Failure as failure:
-        return {**said, "healthy": False, "mandates": None, "tools": [], "error": failure.as_dict()}
-    tools = sorted(set(found.tools) - set(APPROVAL_TOOLS))
-    return {**said, "healthy": True, "mandates": found.minter is not None, "tools": tools, "error": None}
+        return replace(state, error=failure)
+    by_name = {tool.name: tool for tool in listed}
+    tools = [by_name[tool] for tool in sorted(set(found.tools) - set(APPROVAL_TOOLS)) if tool in by_name]
+    return replace(state, mandates=found.minter is not None, tools=tools)
 
 
-async def _answering(resources: ServiceResources, name: str) -> ServerConnection:
+async def _answering(resources: ServiceResources, name: str) -> "tuple[ServerConnection, Sequence[Listed]]":
     """Raises Failure: it does not."""
     if resources.connect is None:
         raise Failure("server_unavailable", "No process is at work here that would ask it.")
     found = await resources.connect(name)
     async with answer_within(name, _PROBE_S):
-        await found.list_tools(found.mandate(ISSUER, tool_details(sorted(found.tools))))
-    return found
+        return found, await found.list_tools(found.mandate(ISSUER, tool_details(sorted(found.tools))))

@@ -37,7 +37,7 @@ class Gate:
         calls_per_s: float,
         observers: Sequence[RequestObserver] = (),
     ) -> None:
-        self._app, self._authentication, self._observers = app, authentication, observers
+        self._app, self.authentication, self._observers = app, authentication, observers
         self._limit = RateLimit(calls_per_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,9 +46,9 @@ class Gate:
             return
         logged = _Logged(scope, send)
         try:
-            await self._let_in(scope)
+            await self.admit(scope)
         except Failure as failure:
-            await answer(failure, headers=_challenge(failure))(scope, receive, logged.send)
+            await self.refusal(scope, failure)(scope, receive, logged.send)
         else:
             try:
                 await self._app(scope, receive, logged.send)
@@ -62,18 +62,26 @@ class Gate:
                 for observe in self._observers:
                     observe(served)
 
-    async def _let_in(self, scope: Scope) -> None:
+    def refusal(self, scope: Scope, failure: Failure) -> ASGIApp:
+        """The answer to whoever is not admitted."""
+        return answer(failure, headers=_challenge(failure))
+
+    async def admit(self, scope: Scope) -> None:
         """Raises Failure unless the request may go on; whose it is, is in the scope's state then."""
         headers = Headers(scope=scope)
         if scope["path"] not in _OPEN:
-            caller = await self._authentication.caller(headers)
-            scope.setdefault("state", {})["caller"] = caller
-            if wait_s := self._limit.wait_s(caller.subject or ""):
-                message, details = "That is too many requests.", {"retry_after_s": round(wait_s, 3)}
-                raise Failure("rate_limited", message, "Send fewer.", retryable=True, details={**details})
+            caller = await self.authentication.caller(headers)
+            self.count(scope, caller)
         sends = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         if sends and headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
             raise Failure("media_type", f"A body is {_JSON} here.", f"Send `Content-Type: {_JSON}`.")
+
+    def count(self, scope: Scope, caller: Caller) -> None:
+        """Note in the scope's state whose the request is; raises Failure `rate_limited`."""
+        scope.setdefault("state", {})["caller"] = caller
+        if wait_s := self._limit.wait_s(caller.subject or ""):
+            message, details = "That is too many requests.", {"retry_after_s": round(wait_s, 3)}
+            raise Failure("rate_limited", message, "Send fewer.", retryable=True, details={**details})
 
 
 def _challenge(failure: Failure) -> dict[str, str]:

@@ -68,9 +68,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def status_of(failure: Failure, otherwise: int = 400) -> int:
+    """The HTTP status that its code has."""
+    return _STATUSES.get(failure.code, otherwise)
+
+
 def answer(failure: Failure, status: int | None = None, headers: Mapping[str, str] | None = None) -> Response:
     """The failure, with the status that its code has, else with this one (else 400)."""
-    found = _STATUSES.get(failure.code, status or 400)
+    found = status_of(failure, status or 400)
     given = dict(headers or {})
     if failure.code == "insufficient_scope":
         given["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{failure.details["scope"]}"'
@@ -82,7 +87,7 @@ def answer(failure: Failure, status: int | None = None, headers: Mapping[str, st
 
 def describe_refusal(refusal: HttpRefusal) -> tuple[bytes, str]:
     """As `LimitedApp` tells what it refuses."""
-    return _body(_failure_of(refusal), int(refusal.status)), MEDIA_TYPE
+    return _body(failure_of(refusal), int(refusal.status)), MEDIA_TYPE
 
 
 async def on_failure(_: Request, error: Exception) -> Response:
@@ -95,7 +100,7 @@ async def on_flotilla_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, FlotillaError)
     if isinstance(error, StoreUnavailable):
         logger.error("store_unavailable", exc_info=error)
-    return answer(_failure_of(error))
+    return answer(failure_of(error))
 
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:
@@ -121,13 +126,19 @@ async def on_http_exception(_: Request, error: Exception) -> Response:
 
 async def on_fault(_: Request, error: Exception) -> Response:
     """Ours: logged under an id, never explained."""
+    return answer(logged_fault(error))
+
+
+def logged_fault(error: Exception) -> Failure:
+    """What is told of an error of ours."""
     error_id = secrets.token_hex(6)
     logger.error("internal_error", exc_info=error, extra={"error_id": error_id})
     said = "Something went wrong in the service."
-    return answer(Failure("internal_error", said, "Its log has more.", retryable=True, details={"error_id": error_id}))
+    return Failure("internal_error", said, "Its log has more.", retryable=True, details={"error_id": error_id})
 
 
-def _failure_of(error: FlotillaError) -> Failure:
+def failure_of(error: FlotillaError) -> Failure:
+    """The same as a Failure."""
     details: dict[str, JsonValue] = error.details
     return Failure(error.code, error.message, error.suggestion, retryable=error.retryable, details=details)
 

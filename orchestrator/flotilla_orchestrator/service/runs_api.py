@@ -1,7 +1,7 @@
 """Runs: start one, list them, get one."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from flotilla_kit.paging import decode_cursor, encode_cursor
@@ -45,12 +45,8 @@ async def start_run(
     body: RunBody, caller: Runner, resources: Resources, http: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Puts a run into the queue that all workers share; `Location` says where it is."""
-    request = _request(body, caller, resources, idempotency_key)
-    run, new = await resources.queue.submit(request)
-    if new:
-        http.scope["state"][NEW_RUN] = run.run_id
-    record = queued_record(request, run) if new else await run_record(resources.journal, run)
-    return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{run.run_id}"})
+    record, new = await submit_run(http, resources, caller, body, idempotency_key)
+    return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{record['run_id']}"})
 
 
 @router.get("", summary="List runs", response_model=RunPage, responses=documented())
@@ -63,17 +59,7 @@ async def list_runs(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Newest first. A run that begins while you page moves to the front, as it then began."""
-    after = None
-    if cursor is not None:
-        began, run_id = decode_cursor(cursor, str, str)
-        after = str(began), str(run_id)
-    left = await find_unattended(resources.journal, resources.home)
-    found = await resources.journal.query(
-        listed, state, limit + 1, left.stop_times, left.resume_commands, playbook, after
-    )
-    page, more = found[:limit], len(found) > limit
-    following = encode_cursor(page[-1].started_at, page[-1].run_id) if more else None
-    return AsciiJson({"items": await listed_records(resources.journal, page), "next_cursor": following})
+    return AsciiJson(await run_page(resources, state, playbook, cursor, limit))
 
 
 @router.get("/{run_id}", summary="Get a run", response_model=RunRecord, responses=documented(404))
@@ -91,6 +77,40 @@ async def known_run(journal: Journal, run_id: str) -> Run:
     if found := await journal.run(run_id):
         return found
     raise Failure("unknown_run", f"There is no run {run_id}.", "See GET /v1/runs.")
+
+
+async def submit_run(
+    http: Request, resources: ServiceResources, caller: Caller, body: RunBody, key: str | None
+) -> tuple[dict[str, Any], bool]:
+    """Put a run into the queue; its record, and whether it is new: the same key and body of a caller are the same run.
+
+    Raises:
+        Failure: the playbook does not take this, a guardrail denies it, nobody could be asked, or the queue is full;
+            `idempotency_mismatch`.
+    """
+    request = _request(body, caller, resources, key)
+    run, new = await resources.queue.submit(request)
+    if not new:
+        return await run_record(resources.journal, run), False
+    http.scope["state"][NEW_RUN] = run.run_id
+    return queued_record(run, caller.subject), True
+
+
+async def run_page(
+    resources: ServiceResources, state: str | None, playbook: str | None, cursor: str | None, limit: int
+) -> dict[str, Any]:
+    """A `RunPage`: runs, newest first; raises InvalidCursor."""
+    after = None
+    if cursor is not None:
+        began, run_id = decode_cursor(cursor, str, str)
+        after = str(began), str(run_id)
+    left = await find_unattended(resources.journal, resources.home)
+    found = await resources.journal.query(
+        listed, state, limit + 1, left.stop_times, left.resume_commands, playbook, after
+    )
+    page, more = found[:limit], len(found) > limit
+    following = encode_cursor(page[-1].started_at, page[-1].run_id) if more else None
+    return {"items": await listed_records(resources.journal, page), "next_cursor": following}
 
 
 def _request(body: RunBody, caller: Caller, resources: ServiceResources, key: str | None) -> RunRequest:

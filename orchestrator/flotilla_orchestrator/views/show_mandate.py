@@ -123,19 +123,24 @@ def _shown(
 
 def _tool(server: ServerConnection, tool: "Listed", detail: AuthorizationDetail) -> ToolView:
     reads = server.tools[tool.name].read_only
-    shown = {
-        "name": f"mcp__{server.name}__{tool.name}",
-        "description": tool.description,
-        "input_schema": tool.input_schema,
-    }
     bounds: Any = detail.get("arguments", {})
     return ToolView(
         tool=tool.name,
         effect="reads" if reads else "changes",
         bounds=bounds.get("properties", {}),
         approval="always" if "approval" in detail else "never" if reads else "server's rule",
-        bytes=len(json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode()),
+        bytes=tool_bytes(server.name, tool),
     )
+
+
+def tool_bytes(server: str, tool: "Listed") -> int:
+    """What a model is shown of a tool, as compact JSON."""
+    shown = {
+        "name": f"mcp__{server}__{tool.name}",
+        "description": tool.description,
+        "input_schema": tool.input_schema,
+    }
+    return len(json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _server(server: ServerView) -> list[RenderableType]:

@@ -1,0 +1,94 @@
+"""A stream that says when a page is out of date; the page is then rendered anew, by the one code that renders it."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from functools import partial
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Connection, func, select
+
+from ..errors import Failure
+from ..journal.changes import CHANGES
+from ..journal.journal import RUNS, SPANS
+from ..journal.steering import STEERING
+from ..service.callers import ApprovalReader, Caller
+from ..service.events_api import streamed
+from ..service.resources import Resources, ServiceResources
+from .sessions import PREFIX
+
+router = APIRouter(prefix=f"{PREFIX}/changes")
+_POLL_S = 0.5
+_HEARTBEAT_S = 15
+_NEWEST = 50
+Look = Callable[[Connection], object]
+
+
+@router.get("/approvals")
+async def approvals_changed(caller: ApprovalReader, resources: Resources) -> Response:
+    """Whenever something begins to wait for people, or waits no more."""
+    return streamed(caller, _changes(resources, waiting_spans))
+
+
+@router.get("/runs")
+async def runs_changed(caller: ApprovalReader, resources: Resources) -> Response:
+    """Whenever one of the newest runs begins, ends, waits or goes on."""
+    return streamed(_reader(caller), _changes(resources, newest_runs))
+
+
+@router.get("/runs/{run_id}")
+async def run_changed(run_id: str, caller: ApprovalReader, resources: Resources) -> Response:
+    """Whenever a span of the run changes."""
+    return streamed(_reader(caller), _changes(resources, partial(one_run, run_id=run_id)))
+
+
+async def digest(resources: ServiceResources, look: Look) -> str:
+    """Of what a page shows; taken before it is rendered, so that nothing is missed between page and stream."""
+    return hashlib.sha256(json.dumps(await resources.journal.query(look)).encode()).hexdigest()[:16]
+
+
+def _reader(caller: Caller) -> Caller:
+    """Raises Failure `insufficient_scope`."""
+    if "read" not in caller.scopes:
+        raise Failure("insufficient_scope", "This takes a token with the scope read.", details={"scope": "read"})
+    return caller
+
+
+async def _changes(resources: ServiceResources, look: Look) -> AsyncGenerator[str]:
+    """The digest now, and whenever it has changed, until this process's end."""
+    last, beat = "", time.monotonic()
+    yield "retry: 2000\n\n"
+    while not resources.stopping.is_set():
+        found = await digest(resources, look)
+        if found != last:
+            last = found
+            yield f"event: state\ndata: {found}\n\n"
+        elif time.monotonic() - beat > _HEARTBEAT_S:
+            beat = time.monotonic()
+            yield ": heartbeat\n\n"
+        with suppress(TimeoutError):
+            await asyncio.wait_for(resources.stopping.wait(), _POLL_S)
+
+
+def waiting_spans(connection: Connection) -> object:
+    query = select(SPANS.c.span_id).where(SPANS.c.status == "waiting").order_by(SPANS.c.started_at.desc())
+    return list(connection.scalars(query.limit(200)))
+
+
+def newest_runs(connection: Connection) -> object:
+    newest = select(RUNS.c.run_id, RUNS.c.status, RUNS.c.ended_at).order_by(RUNS.c.started_at.desc()).limit(_NEWEST)
+    rows = [list(row) for row in connection.execute(newest)]
+    return [rows, waiting_spans(connection), _steered(connection)]
+
+
+def one_run(connection: Connection, run_id: str) -> object:
+    status = connection.scalar(select(RUNS.c.status).where(RUNS.c.run_id == run_id))
+    seq = connection.scalar(select(func.max(CHANGES.c.seq)).where(CHANGES.c.run_id == run_id))
+    return [status, seq, _steered(connection)]
+
+
+def _steered(connection: Connection) -> int | None:
+    return connection.scalar(select(func.max(STEERING.c.seq)))
