@@ -27,10 +27,10 @@ _NOTES, _UPDATE = "mcp__crm__list_account_activities", "mcp__crm__update_deal"
 class ConsoleCase(Served):
     """Runs that refund (`pay`), that ask (`asks`), and that change a deal as a note in the CRM says (`renew`).
 
-    maya, ben: their tokens of the service.
+    maya, ben, eve: their tokens of the service.
     """
 
-    maya = ben = ""
+    maya = ben = eve = ""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
