@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 from fastmcp import Client
+from support.console import Browser
 from support.service import Desk, Served, until
 from support.teller import refunds_in
 
@@ -65,16 +67,16 @@ def test_what_a_step_asks_is_answered_once_by_somebody_else(case: Served) -> Non
         assert approver.get("/v1/approvals").json()["items"] == []
 
 
-def test_of_three_clients_at_once_one_decides_and_the_others_are_told_whose(case: Served) -> None:
-    """The command, the API, and a foreign MCP client at the server itself; each approver is somebody else."""
-    names = ("ada", "ben", "cora")
+def test_of_four_clients_at_once_one_decides_and_the_others_are_told_whose(case: Served) -> None:
+    """The command, the API, the console, and a foreign MCP client at the server; each approver is somebody else."""
+    names = ("ada", "ben", "cora", "dan")
     for name in names:
         case.add_approver(name)
-    tokens = {name: case.approver(name) for name in names}
-    maya, ben = case.token("maya", "run", "read"), case.token("ben", "approve")
+    tokens = {name: case.approver(name)["Flotilla-Approver-Token"] for name in names}
+    maya, ben, cora = case.token("maya", "run", "read"), case.token("ben", "approve"), case.token("cora", "approve")
     case.serve()
     body = {"playbook": "pay", "task": "amount: 500", "inputs": {"amount": 500}, "model": "rehearsal"}
-    with case.client(maya) as requester, case.client({**ben, **tokens["ben"]}) as approver:
+    with case.client(maya) as requester, case.client({**ben, "Flotilla-Approver-Token": tokens["ben"]}) as approver:
         run_id = requester.post("/v1/runs", json=body).json()["run_id"]
         (waits,) = until(requester, run_id, "waiting", "ok", "failed")["waits_for"]
         approval_id = waits["approval_id"]
@@ -87,19 +89,33 @@ def test_of_three_clients_at_once_one_decides_and_the_others_are_told_whose(case
         def by_api() -> str:
             return approver.post(f"/v1/approvals/billing/{approval_id}", json=REJECT).text
 
+        def by_console() -> str:
+            return asyncio.run(_decide_by_console(case.url, cora, tokens["cora"], approval_id))
+
         def by_mcp() -> str:
-            (token,) = tokens["cora"].values()
-            return asyncio.run(_decide_by_mcp(case.server_url("billing"), token, approval_id))
+            return asyncio.run(_decide_by_mcp(case.server_url("billing"), tokens["dan"], approval_id))
 
         with ThreadPoolExecutor() as pool:
-            answers = [future.result() for future in [pool.submit(way) for way in (by_command, by_api, by_mcp)]]
+            ways = [pool.submit(way) for way in (by_command, by_api, by_console, by_mcp)]
+            answers = dict(zip(names, [way.result() for way in ways], strict=True))
         assert until(requester, run_id, "ok", "failed")["state"] == "ok"
         spans = requester.get(f"/v1/runs/{run_id}/events").text
-    ways = dict(zip(names, answers, strict=True))
-    (winner,) = [name for name, said in ways.items() if '"rejected"' in said and "approval_decided" not in said]
-    assert all("approval_decided" in said and winner in said for name, said in ways.items() if name != winner), ways
+    counted = {name for name, said in answers.items() if not re.search("approval_decided|was not counted", said)}
+    (winner,) = counted
+    assert all(winner in said for said in answers.values()), answers
     assert f'"by":"{winner}"' in spans
     assert refunds_in(case.home / "billing.db") == []
+
+
+async def _decide_by_console(url: str, token: dict[str, str], approver_token: str, approval_id: str) -> str:
+    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
+        browser = Browser(client, url)
+        assert (await browser.sign_in(token)).status_code == 303
+        assert (await browser.post("/tokens", tokens=approver_token)).status_code == 303
+        path = f"/approvals/billing/{approval_id}"
+        await browser.get(path)
+        said = await browser.post(path, decision="reject", reason="no")
+        return (await client.get(said.headers["location"]) if said.is_redirect else said).text
 
 
 async def _decide_by_mcp(url: str, token: str, approval_id: str) -> str:

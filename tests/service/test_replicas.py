@@ -33,6 +33,8 @@ def _one_dies(
         answer = client.post("/v1/runs", json=PAY, headers={"Idempotency-Key": "case-1"})
         return answer.status_code, answer.json()["run_id"]
 
+    workers = clients[0].get("/v1/workers").json()["items"]
+    assert [(worker["executor_id"], worker["alive"]) for worker in workers] == [("one", True), ("two", True)]
     with ThreadPoolExecutor() as pool:
         begun = list(pool.map(begin, clients * 4))
     assert sorted(status for status, _ in begun) == [200] * 7 + [202]

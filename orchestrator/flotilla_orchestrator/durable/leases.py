@@ -14,6 +14,12 @@ from typing import IO
 _CLASS = 0x464C  # of advisory locks, so that they meet nobody else's
 # So that the database notices within half a minute when the machine at the other end has gone.
 _KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+_HELD = """
+    SELECT objid::bigint, coalesce(application_name, '') FROM pg_locks
+    JOIN pg_database ON pg_database.oid = database LEFT JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
+    AND pg_database.datname = current_database()
+"""
 _ATTEMPTS = 500  # to take a lease whose file another process is looking at
 _ATTEMPT_S = 0.001
 
@@ -48,10 +54,12 @@ def _in_files(url: str) -> bool:
     return url.startswith("sqlite")
 
 
-def lease_names(home: Path) -> list[str]:
-    """Of those beside a file that are or were taken; a database does not say the names of its own."""
+def lease_names(home: Path, url: str) -> set[str]:
+    """The names of the leases that are taken, and beside a file of those that were; of a database, up to 63 bytes."""
+    if not _in_files(url):
+        return _lock_names(url)
     folder = home / "leases"
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 @contextmanager
@@ -101,7 +109,7 @@ def _locked(file: IO[str], how: int) -> bool:
 def _advisory_lock(url: str, name: str) -> Generator[LeaseCheck]:
     import psycopg
 
-    connection = psycopg.connect(url, autocommit=True, options=_KEEPALIVE)
+    connection = psycopg.connect(url, autocommit=True, options=_KEEPALIVE, application_name=name)
 
     def held() -> bool:
         try:
@@ -127,12 +135,16 @@ def _advisory_lock(url: str, name: str) -> Generator[LeaseCheck]:
 def _locks(url: str, names: Collection[str]) -> set[str]:
     import psycopg
 
-    held = """
-        SELECT objid::bigint FROM pg_locks JOIN pg_database ON pg_database.oid = database
-        WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2 AND datname = current_database()"""
     with psycopg.connect(url, autocommit=True) as connection:
-        numbers = {number for (number,) in connection.execute(held, (_CLASS,))}
+        numbers = {number for (number, _) in connection.execute(_HELD, (_CLASS,))}
     return {name for name in names if _number(name) % 2**32 in numbers}  # it lists them without a sign
+
+
+def _lock_names(url: str) -> set[str]:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        return {name for (number, name) in connection.execute(_HELD, (_CLASS,)) if _number(name) % 2**32 == number}
 
 
 def _number(name: str) -> int:

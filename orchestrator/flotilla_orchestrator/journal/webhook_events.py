@@ -31,8 +31,10 @@ def record_pending(connection: Connection, span: Mapping[str, Any]) -> None:
     """`approval.pending`, if the row of a span says that a person has to decide; once for each approval."""
     approval = span["attributes"].get("approval")
     if span["status"] == "waiting" and approval:
-        tool = str(span["attributes"].get("tool", ""))
-        names = {"tool": tool.rsplit("__", 1)[-1], "server": tool.split("__")[1]} if tool else {"step": span["name"]}
+        names = {"step": span["name"]}
+        if span["kind"] != "approval":
+            server, _, tool = str(span["attributes"]["tool"]).removeprefix("mcp__").partition("__")
+            names = {"server": server, "tool": tool}
         data = {"approval_id": approval["approval_id"], **names}
         _record(connection, span["run_id"], "approval.pending", approval["approval_id"], approval["asked_at"], data)
 

@@ -20,7 +20,7 @@ class WorkerState:
 
 
 async def worker_states(home: Path, client: WorkflowClient) -> list[WorkerState]:
-    """The workers that have something to do, and (beside a SQLite database) the idle ones."""
+    """The workers that have something to do, and the idle ones."""
     return await asyncio.to_thread(_worker_states, home, client)
 
 
@@ -30,7 +30,7 @@ def _worker_states(home: Path, client: WorkflowClient) -> list[WorkerState]:
     runs = Counter(workflow.executor_id for workflow in found if workflow.name in ("run", "follow"))
     sessions = Counter(workflow.executor_id for workflow in found if workflow.name == "session")
     prefix = executor_lease("")
-    idle = [name.removeprefix(prefix) for name in lease_names(home) if name.startswith(prefix)]
+    idle = [name.removeprefix(prefix) for name in lease_names(home, url) if name.startswith(prefix)]
     names = sorted({*idle, *(str(workflow.executor_id) for workflow in found)})
     alive = held_leases(home, url, [executor_lease(name) for name in names])
     states = [WorkerState(name, executor_lease(name) in alive, runs[name], sessions[name]) for name in names]

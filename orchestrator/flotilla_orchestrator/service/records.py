@@ -1,18 +1,17 @@
 """What the API tells of runs, and the shapes of that."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy import Connection, select
 
 from ..journal.interrupted import as_stopped
-from ..journal.journal import FOLLOWED_BY, SPANS, Journal, Run, span_id_for
+from ..journal.journal import FOLLOWED_BY, SPANS, Journal, Run, Span, span_id_for
 from ..journal.ledger import Ledger
 from ..journal.runs_list import Listed
-from ..run_request import REQUESTED_BY, RunRequest
-from ..runs.run import span_of
+from ..run_request import REQUESTED_BY
 from ..views.result import as_record
 
 
@@ -88,10 +87,10 @@ async def run_record(journal: Journal, run: Run, stopped_at: str | None = None) 
     return {**as_record(run, spans, entries), REQUESTED_BY: requesters.get(run.run_id)}
 
 
-def queued_record(request: RunRequest, run: Run) -> dict[str, Any]:
+def queued_record(run: Run, requester: str | None) -> dict[str, Any]:
     """Of a run that has just been put into the queue, as `run_record` would read it."""
-    span = replace(span_of(request), status="queued")
-    return {**as_record(run, [span], []), REQUESTED_BY: span.attributes.get(REQUESTED_BY)}
+    span = Span(run.run_id, None, "run", run.playbook, {})
+    return {**as_record(run, [span], []), REQUESTED_BY: requester}
 
 
 async def listed_records(journal: Journal, runs: Sequence[Listed]) -> list[dict[str, Any]]:

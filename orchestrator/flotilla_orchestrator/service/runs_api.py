@@ -88,7 +88,7 @@ async def submit_run(
     """
     request = _request(body, caller, resources, key)
     run, new = await resources.queue.submit(request)
-    return queued_record(request, run) if new else await run_record(resources.journal, run), new
+    return queued_record(run, caller.subject) if new else await run_record(resources.journal, run), new
 
 
 async def run_page(
