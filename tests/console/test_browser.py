@@ -48,6 +48,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Generator[ConsoleCase]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def chromium() -> AsyncGenerator[Browser]:
+    expect.set_options(timeout=120_000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -87,6 +88,7 @@ async def test_a_refund_that_is_approved_in_the_browser_happens_once(
     await card.get_by_label("Reason").fill("it was charged twice")
     await card.get_by_role("button", name="Approve").click()
     await expect(ben.page.get_by_role("status").filter(has_text="Approved by ada")).to_be_visible()
+    assert await serious(ben.page) == []
     await maya.until("ok", "failed")
     assert await maya.page.evaluate("window.loaded") == "once", "the page was not loaded again"
     assert await maya.page.locator("#trace dl .said").inner_text() == "succeeded"
@@ -149,7 +151,7 @@ async def test_an_approval_appears_by_itself_and_is_given_by_keyboard_alone(
     before = case.refunds()
     await ben.go("/console/")
     run_id = await maya.start("pay", "amount: 500", amount="500")
-    await expect(ben.card(run_id)).to_be_visible(timeout=60_000)
+    await expect(ben.card(run_id)).to_be_visible()
     keys = ben.page.keyboard
     await keys.press("Tab")
     await expect(ben.page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -210,6 +212,7 @@ async def test_a_form_that_is_sent_twice_in_a_row_starts_one_run(case: ConsoleCa
     await maya.page.get_by_label("rehearsal").check()
     await maya.page.get_by_role("button", name="Start the run").click()
     await expect(maya.page.locator("#amount-wrong")).to_have_text("Has to be a whole number.")
+    assert await serious(maya.page) == []
     assert maya.complaints
     maya.complaints.clear()  # of the status 422
     await maya.page.get_by_label("amount").fill("5")
