@@ -1,12 +1,13 @@
-"""`make bench`: what tools cost a model, starts, calls over HTTP, abuse, a run's time outside the model, the
+"""`make bench`: what tools cost a model, starts, calls over HTTP, telemetry, abuse, a run's time outside the model, the
 service under load, retrieval, a large CRM, a cluster."""
 
-from . import abuse, calls, crm_scale, delegation, k8s, runs, servers, service
+from . import abuse, calls, crm_scale, delegation, k8s, runs, servers, service, telemetry
 from .retrieval import report, scale
 
 if __name__ == "__main__":
     servers.main()
     calls.main()
+    telemetry.main()
     abuse.main()
     runs.main()
     delegation.main()

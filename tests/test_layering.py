@@ -74,6 +74,7 @@ ORCHESTRATOR_LAYERS = [
     {"sessions"},
     {"fleet"},
     {"mandates"},
+    {"telemetry"},
     {"journal"},
     {"config"},
     {"provider"},

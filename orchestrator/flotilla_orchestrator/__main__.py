@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+_METRICS = "serve Prometheus's /metrics there, to whoever reaches it (default: nowhere)"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 well, 1 the run failed, 2 wrong use or config, or no credential, 130 interrupted."""
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     work.add_argument(
         "--concurrency", type=_positive, metavar="N", help="sessions at once, of all workers (default: fleet.yaml's)"
     )
+    work.add_argument("--metrics", metavar="HOST:PORT", help=_METRICS)
     _add_service(commands.add_parser, common)
     resume = commands.add_parser("resume", parents=[common], help="resume a paused run, or one whose process has ended")
     resume.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
@@ -123,7 +126,12 @@ def _parser() -> argparse.ArgumentParser:
         "--older-than", metavar="AGE", help="such as 12h, 30d, 2w (default: transcripts_days of fleet.yaml)"
     )
     runs.add_argument("--dry-run", action="store_true", help="with --prune: only say which")
-    for name, purpose in (("show", "show a run's task and result"), ("trace", "show a run's agents and calls")):
+    purposes = {
+        "show": "show a run's task and result",
+        "trace": "show a run's agents and calls",
+        "audit": "the audit files of a run's sessions, and whether they are whole",
+    }
+    for name, purpose in purposes.items():
         command = commands.add_parser(name, parents=[common], help=purpose)
         command.add_argument("run_id", nargs="?", default="last", metavar="RUN", help="default: the last one")
         if name == "show":
@@ -161,6 +169,7 @@ def _add_service(add_parser: Callable[..., argparse.ArgumentParser], common: arg
     )
     serve.add_argument("--issuer", metavar="ISS", help="its `iss`")
     serve.add_argument("--audience", metavar="AUD", help="the `aud` by which its tokens are for this service")
+    serve.add_argument("--metrics", metavar="HOST:PORT", help=_METRICS)
     serve.add_argument("--openapi", action="store_true", help="print the description of the API, and end")
     tokens = add_parser("tokens", parents=[common], help="the bearer tokens that `flotilla serve` takes")
     tokens.add_argument("action", nargs="?", choices=["add", "list", "remove"], default="list")

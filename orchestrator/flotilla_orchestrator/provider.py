@@ -73,7 +73,7 @@ def server_environment(environ: Mapping[str, str], server: str, extra: list[str]
     """What a local server is given: the basics, the fleet's own settings, its own `FLOTILLA_NAME_*`, and `extra`."""
     own = f"FLOTILLA_{server.upper().replace('-', '_')}_"
     names = [*_BASICS, *_NETWORK, "NO_PROXY", "no_proxy", "HOME", "FLOTILLA_HOME", "DATABASE_URL", *extra]
-    names += [name for name in environ if name.startswith((own, "OTEL_"))]
+    names += [name for name in environ if name.startswith((own, "OTEL_")) and name != "OTEL_SERVICE_NAME"]
     return _selected(environ, names)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command that was parsed; returns the exit code."""
     from . import approvals as commands_approvals
+    from . import audit as commands_audit
     from . import decide as commands_decide
     from . import journal as commands_journal
     from . import keys as commands_keys
@@ -45,6 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
         "trace": commands_journal.trace,
         "stats": commands_journal.stats,
         "approvals": commands_approvals.approvals,
+        "audit": commands_audit.audit,
         "decide": commands_decide.decide,
         "keys": commands_keys.keys,
         "mandate": commands_keys.mandate,

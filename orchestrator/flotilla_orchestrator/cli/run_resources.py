@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..sessions.agent import RunResources
     from ..sessions.decisions import Notify
     from ..sessions.types import Session
+    from ..telemetry.run_traces import RunTraces
     from ..views.progress import Progress
 
 _LAUNCH_S = 0.05  # enough to launch the processes
@@ -62,6 +63,7 @@ class ProcessResources:
     Args:
         folder: for the servers' logs.
         notify: brings what waits for a person before people; by default whoever is at this terminal, or reads stderr.
+        traces: where they are asked for.
     """
 
     def __init__(
@@ -71,8 +73,9 @@ class ProcessResources:
         folder: Path,
         recorder: "Recorder | None" = None,
         notify: "Notify | None" = None,
+        traces: "RunTraces | None" = None,
     ) -> None:
-        self._notify = notify
+        self._notify, self._traces = notify, traces
         self._config, self._home, self._folder = config, home, folder
         self._recorder, self._keys = recorder, folder / "approver-keys.json"
         self._models: OpenOnce[tuple[str, str, Path], Provider] = OpenOnce(lambda key: open_model(*key))
@@ -132,6 +135,7 @@ class ProcessResources:
             run_folder(self._home, request.run_id),
             ask,
             _message_listener(self._recorder),
+            self._traces,
         )
 
     async def connection(self, server: str) -> ServerConnection:
@@ -145,7 +149,9 @@ class ProcessResources:
 
     async def _fleet(self, request: RunRequest) -> Fleet:
         servers = await self._servers.get(_server_key(request))
-        return await servers.fleet(self._config.servers(self._config.playbooks[request.playbook]), request.run_id)
+        names = self._config.servers(self._config.playbooks[request.playbook])
+        fleet = await servers.fleet(names, request.run_id)
+        return fleet.with_headers(self._traces.run_headers(request.run_id)) if self._traces else fleet
 
     @asynccontextmanager
     async def _open_servers(self, key: tuple[bool, str]) -> AsyncGenerator[ServerPool]:

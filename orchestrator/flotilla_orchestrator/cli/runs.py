@@ -220,6 +220,7 @@ async def _run_and_show(
     from rich.console import Console
 
     from .run_resources import ProcessResources, run_folder
+    from .telemetry import telemetry_opened
 
     home, console = home_folder(arguments), Console()
     folder = run_folder(home, request.run_id)
@@ -227,7 +228,10 @@ async def _run_and_show(
         banner = "model: rehearsal. A script in place of Claude; servers, tools and effects are real."
         approver = "\nApprovals are given by demo-approver, a process of its own: this one cannot." if yes else ""
         console.print(f"{banner}{approver}\n", style="yellow", soft_wrap=True)
-    async with ProcessResources(config, home, folder, recorder) as resources:
+    async with (
+        telemetry_opened() as telemetry,
+        ProcessResources(config, home, folder, recorder, traces=telemetry.traces) as resources,
+    ):
         if new:
             await resources.start(request)  # while they do, DBOS is imported
         from ..journal.ledger import Ledger
@@ -236,7 +240,8 @@ async def _run_and_show(
         from ..views.result import as_record, result
 
         progress = None if arguments.json else Progress(console)
-        async with await open_journal(arguments, [progress] if progress else []) as journal:
+        listeners = [*([progress] if progress else []), *telemetry.listeners]
+        async with await open_journal(arguments, listeners) as journal:
             if progress:
                 progress.recall(await journal.spans(request.run_id))
             opening = partial(resources.for_run, journal, progress)

@@ -37,7 +37,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     concurrency = concurrency_of(arguments, config)
     from flotilla_kit.http.addresses import is_loopback, listen, parse_address
     from flotilla_kit.settings import SettingsError
-    from flotilla_kit.telemetry.logs import configure
+    from flotilla_kit.telemetry.logs import add_fields, configure
 
     try:
         host, port = parse_address(arguments.http)
@@ -54,23 +54,32 @@ async def serve(arguments: argparse.Namespace) -> int:
     from ..service.resources import ServiceResources
     from ..service.webhooks import webhook_secrets, webhooks_delivered
     from .run_resources import ProcessResources
+    from .telemetry import log_fields, telemetry_opened
 
     webhooks = config.fleet.webhooks
     secrets = webhook_secrets(webhooks, os.environ)
     async with AsyncExitStack() as stack:
+        telemetry = await stack.enter_async_context(telemetry_opened(arguments.metrics))
+        add_fields(partial(log_fields, telemetry.traces is not None))
         stop = stack.enter_context(stop_signal())
         listener, url = listen(host, port)
         stack.callback(listener.close)
-        journal = await stack.enter_async_context(await open_journal(arguments))
-        opened = ProcessResources(config, home, home / "workers" / executor_id(), notify=_log_pending)
+        journal = await stack.enter_async_context(await open_journal(arguments, telemetry.listeners))
+        folder, traces = home / "workers" / executor_id(), telemetry.traces
+        opened = ProcessResources(config, home, folder, notify=_log_pending, traces=traces)
         stage = await stack.enter_async_context(opened)
         opening = partial(stage.for_run, journal, None)
         working = queue_worked(home=home, journal=journal, opening=opening, concurrency=concurrency)
         worker = await stack.enter_async_context(working)
         queue = stack.enter_context(run_queue(home, journal, arguments.backlog))
-        resources = ServiceResources(config, home, journal, queue, environ_of(home), stage.connection)
-        service = service_app(resources, authentication, arguments.rate_limit)
-        app = with_console(service, console_app(resources, authentication, arguments.rate_limit))
+        if metrics_url := stack.enter_context(telemetry.metrics_served(config, journal)):
+            logger.info("metrics", extra={"url": metrics_url})
+        resources = ServiceResources(
+            config, home, journal, queue, environ_of(home), stage.connection, traces=telemetry.traces
+        )
+        service = service_app(resources, authentication, arguments.rate_limit, telemetry.observers)
+        console = console_app(resources, authentication, arguments.rate_limit, telemetry.observers)
+        app = with_console(service, console)
         await stack.enter_async_context(webhooks_delivered(journal, webhooks, secrets))
         await stack.enter_async_context(serving(app, listener))
         begun = {"url": url, "executor_id": worker.name, "concurrency": concurrency}

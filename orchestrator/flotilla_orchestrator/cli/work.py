@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,22 +29,28 @@ _POLL_S = 0.5
 async def work(arguments: argparse.Namespace) -> int:
     from ..runs.queue_worker import executor_id, queue_worked
     from .run_resources import ProcessResources
+    from .telemetry import telemetry_opened
 
     os.environ.pop(TOKEN_VARIABLE, None)  # it may approve, and this process must not
     config, home = load(config_folder(arguments)), home_folder(arguments)
     concurrency = concurrency_of(arguments, config)
     listeners = [] if arguments.json else [_print_run]
-    with stop_signal() as stop:
+    folder = home / "workers" / executor_id()
+    with stop_signal() as stop, ExitStack() as stack:
         async with (
-            await open_journal(arguments, listeners) as journal,
-            ProcessResources(config, home, home / "workers" / executor_id()) as resources,
+            telemetry_opened(arguments.metrics) as telemetry,
+            await open_journal(arguments, [*listeners, *telemetry.listeners]) as journal,
+            ProcessResources(config, home, folder, traces=telemetry.traces) as resources,
             queue_worked(
                 home=home, journal=journal, opening=partial(resources.for_run, journal, None), concurrency=concurrency
             ) as worker,
         ):
+            metrics_url = stack.enter_context(telemetry.metrics_served(config, journal))
             if not arguments.json:
                 greeting = f"{worker.name} is at work: at most {concurrency} sessions at once, of all workers together."
                 _print(f"{greeting}{credential_note()}")
+                if metrics_url:
+                    _print(f"metrics: {metrics_url}")
             waiting = await worked_until(stop, worker, arguments.until_idle)
     stopped = stop.is_set()
     text = "stopped; its runs resume with the next `flotilla work`" if stopped else f"idle; {len(waiting)} runs wait"

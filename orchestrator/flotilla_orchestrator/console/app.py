@@ -1,5 +1,7 @@
 """The console's ASGI application, and where it stands beside the API's."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from flotilla_kit.errors import FlotillaError
@@ -11,17 +13,24 @@ from ..errors import Failure
 from ..service import problems
 from ..service.authentication import Authentication, NoAuthentication
 from ..service.resources import ServiceResources
+from ..telemetry.served_request import RequestObserver
 from . import approvals, changes, fleet, pages, runs, sign_in, start, statistics
 from .gate import ConsoleGate, SecureHeaders
 from .pages import failure_page
 from .sessions import PREFIX
 
 
-def console_app(resources: ServiceResources, authentication: Authentication, calls_per_s: float) -> ASGIApp:
+def console_app(
+    resources: ServiceResources,
+    authentication: Authentication,
+    calls_per_s: float,
+    observers: Sequence[RequestObserver] = (),
+) -> ASGIApp:
     """The whole console.
 
     Args:
         calls_per_s: of each person, beside what their token may ask of the API.
+        observers: are told of each request that has been answered.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.resources = resources
@@ -33,7 +42,7 @@ def console_app(resources: ServiceResources, authentication: Authentication, cal
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_fault)
-    gate = ConsoleGate(app, authentication, calls_per_s)
+    gate = ConsoleGate(app, authentication, calls_per_s, observers)
     app.state.gate = gate
     return SecureHeaders(gate)
 

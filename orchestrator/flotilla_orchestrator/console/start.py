@@ -66,7 +66,7 @@ async def start(request: Request, name: str, caller: Runner, resources: Resource
         return _page(request, resources, playbook, form, problems=problems)
     try:
         body = _body(name, form, inputs)
-        record, _ = await submit_run(resources, caller, body, form.get("key") or None)
+        record, _ = await submit_run(request, resources, caller, body, form.get("key") or None)
     except Failure as failure:
         new = {**form, "key": secrets.token_hex(16)} if failure.code == "idempotency_mismatch" else form
         return _page(request, resources, playbook, new, failure=failure)

@@ -101,6 +101,11 @@ def workflow_id() -> str:
     return str(DBOS.workflow_id)
 
 
+def run_at_work() -> str | None:
+    """The run whose workflow calls this; None: none does."""
+    return DBOS.workflow_id.partition("/")[0] if DBOS.workflow_id else None
+
+
 async def sleep(seconds: float) -> None:
     """Wait so long in all, over all processes."""
     await DBOS.sleep_async(seconds)

@@ -1,6 +1,8 @@
 """The servers of one run."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Self
 
 from flotilla_rehearsal.suggestions import did_you_mean
 
@@ -16,6 +18,14 @@ class Fleet:
 
     def __init__(self, servers: Mapping[str, ServerConnection]) -> None:
         self.servers = servers
+
+    def with_headers(self, headers: Mapping[str, str]) -> Self:
+        """The same, whose requests to servers that check mandates carry these, too; strangers are told nothing."""
+        servers = {
+            name: replace(server, headers={**server.headers, **headers}) if server.minter else server
+            for name, server in self.servers.items()
+        }
+        return type(self)(servers)
 
     def require_tools(self, workers: Iterable[Worker], playbooks: Iterable[Playbook] = ()) -> None:
         """Check that the servers have every tool that the workers name, or that the playbooks call after a run.

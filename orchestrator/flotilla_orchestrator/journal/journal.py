@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from flotilla_kit.storage import Database, Migrations
+from flotilla_kit.telemetry.trace_context import span_id_for
 from pydantic import JsonValue
 from sqlalchemy import (
     JSON,
@@ -30,6 +31,8 @@ from .webhook_events import WEBHOOK_EVENTS, record_finished, record_pending
 P = ParamSpec("P")
 T = TypeVar("T")
 
+__all__ = ["RUNS", "SPANS", "Journal", "Run", "Span", "Status", "now", "seconds_between", "session_id", "span_id_for"]
+
 MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
 
 Status = Literal["queued", "running", "waiting", "ok", "failed", "denied", "interrupted", "cancelled"]
@@ -39,13 +42,6 @@ Kind = Literal["run", "session", "delegate", "tool", "approval"]
 ASK = "(ask)"
 """The `playbook` of what `flotilla ask` records of finding playbooks; none has this name, and it cannot be resumed."""
 FOLLOWED_BY = "followed_by"  # of a run's span: who asked for another turn of it
-
-_SPAN_NAMESPACE = UUID("f07111a0-0000-4000-8000-000000000000")
-
-
-def span_id_for(*names: str) -> str:
-    """The id of the span with these names: always the same for the same names."""
-    return uuid5(_SPAN_NAMESPACE, "/".join(names)).hex
 
 
 def session_id(span_id: str) -> str:

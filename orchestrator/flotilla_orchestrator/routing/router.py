@@ -71,7 +71,7 @@ async def route(
     result = SessionResult(failure=Failure("interrupted", "The session was interrupted."))
     try:
         session = _session(config, request, span, provider, folder)
-        result = await run_session(session, CallRecorder(journal, span))
+        result = await run_session(session, CallRecorder(journal, span, audit=None))
     finally:
         span.turns, span.cost_usd = result.turns, result.cost_usd
         span.input_tokens, span.output_tokens = result.input_tokens, result.output_tokens

@@ -15,6 +15,7 @@ from ..journal.allowances import Usage
 from ..journal.journal import Span
 from ..sessions.call_recorder import CallRecorder
 from ..sessions.decisions import DecisionRequest, wait_for_decision
+from ..sessions.session_audit import SessionAudit
 from ..sessions.types import PendingApproval, PendingDelegation, SessionResult
 from .agent_task import AgentTask
 from .circuit_checks import check_circuits, record_unavailable
@@ -37,7 +38,7 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> 
     """
     journal, result = process().journal, SessionResult(failure=Failure("interrupted", "The run was interrupted."))
     attributes: JsonObject = {"task": agent_task.task, "model": context.request.model, **agent_task.span_attributes}
-    attributes["version"] = context.worker(agent_task).version
+    attributes |= {"version": context.worker(agent_task).version, "playbook": context.request.playbook}
     if agent_task.attempt > 1:
         attributes |= {"attempt": agent_task.attempt, "why": agent_task.attempt_reason}
     span = Span(
@@ -77,9 +78,7 @@ class _AgentSession:
                     if not prompt:
                         return total
                 if total.pending_delegation and total.pending_delegation.transfer:
-                    await CallRecorder(process().journal, self._span).call_ended(
-                        total.pending_delegation.tool_use_id, "ok"
-                    )
+                    await self._recorder().call_ended(total.pending_delegation.tool_use_id, "ok")
                     return total
                 self._task.allowance.remaining(total.turns, total.cost_usd)  # raises before a person is asked
                 if total.pending_approval:
@@ -124,8 +123,11 @@ class _AgentSession:
 
         found = await step("decision", wait)
         faults.point("decided")
-        await CallRecorder(process().journal, self._span).call_decided(pending.tool_use_id, found)
+        await self._recorder().call_decided(pending.tool_use_id, found)
         return replace(pending, approval=found)
+
+    def _recorder(self) -> CallRecorder:
+        return CallRecorder(process().journal, self._span, SessionAudit(self._context.resources.folder, self._span))
 
     async def _collect_reports(self, delegation: PendingDelegation) -> PendingDelegation:
         return replace(delegation, reports=await run_tasks(self._context, self._task, self._name, delegation))

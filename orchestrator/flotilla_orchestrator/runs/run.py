@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flotilla_kit.effects import faults
+from flotilla_kit.telemetry.trace_context import TRACEPARENT
 
 from ..durable.workflow import step, workflow, workflow_id
 from ..durable.workflow_store import JsonObject
@@ -41,10 +42,12 @@ async def follow(request: RunRequest, text: str) -> Status:
 
 
 def span_of(request: RunRequest) -> Span:
-    """The span of a whole run; it says who asked for it, if that is known."""
+    """The span of a whole run; it says who asked for it, and by which traced request, if that is known."""
     attributes: JsonObject = {"model": request.model}
     if requester := request.setting.get(REQUESTED_BY):
         attributes[REQUESTED_BY] = requester
+    if parent := request.setting.get(TRACEPARENT):
+        attributes[TRACEPARENT] = parent
     return Span(request.run_id, None, "run", request.playbook, attributes, span_id_for(request.run_id))
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from claude_agent_sdk import project_key_for_directory
-from claude_agent_sdk.types import SessionKey
+from claude_agent_sdk.types import McpHttpServerConfig, SessionKey
 from flotilla_kit.effects import faults
+from flotilla_kit.telemetry.trace_context import TRACEPARENT
 
 from ..config.schemas import schema_problem
 from ..durable.workflow import workflow, workflow_id
@@ -18,6 +19,7 @@ from ..journal.journal import Span, session_id
 from ..sessions.artifact_tools import ArtifactTools
 from ..sessions.call_recorder import CallRecorder
 from ..sessions.session import run_session, work_folder
+from ..sessions.session_audit import SessionAudit, digest
 from ..sessions.transcript import Transcript
 from ..sessions.transcript_store import TranscriptStore
 from ..sessions.types import Session, SessionResult
@@ -91,7 +93,8 @@ class _SessionPart:
 
     def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, so_far: SessionResult) -> None:
         self._context, self._task, self._so_far, self._agent = context, agent_task, so_far, context.agent(agent_task)
-        self._recorder = CallRecorder(context.resources.journal, span, context.resources.circuit_breaker)
+        self._audit = SessionAudit(context.resources.folder, span)
+        self._recorder = CallRecorder(context.resources.journal, span, self._audit, context.resources.circuit_breaker)
         self._store, self._key = _store(context, self._agent.session_id)
         given = context.resources.config.fleet.limits.session_wait_s
         self._wait_s = process().session_wait_s if given is None else given
@@ -112,10 +115,10 @@ class _SessionPart:
             turns, usd = ledger_entry.remaining(so_far.turns, so_far.cost_usd)
         except Failure as failure:  # an earlier process had used it up and died
             return replace(unreported, failure=failure)
+        session = await self._session(transcript, prompt, turns, usd)
+        self._write_begin(session)
         async with _time_recorded(self._context):
-            result = await _run_uninterrupted(
-                await self._session(transcript, prompt, turns, usd), self._recorder, self._store
-            )
+            result = await _run_uninterrupted(session, self._recorder, self._store)
         await self._waits.end(deferred=result.pending_call is not None)
         if result.cost_usd is None:  # it ended without a cost
             used = self._usage(await self._transcript(), so_far.turns)
@@ -180,11 +183,35 @@ class _SessionPart:
         delivered_to = transcript.text if self._task.gives_run_result else None
         return replace(
             session,
+            servers=self._traced(session.servers),
             inbox=self._context.steering.inbox_for(delivered_to),
             wait_until_recorded=self._store.wait_until_recorded,
             wait=self._waits.wait,
             wait_s=self._wait_s,
         )
+
+    def _write_begin(self, session: Session) -> None:
+        given = session.resume_prompt if session.resumes_with == "with_prompt" else session.prompt
+        self._audit.write(
+            "session_resumed" if session.resumes_a_call or session.resumes_with else "session_began",
+            run_id=self._task.request.run_id,
+            agent=session.agent,
+            model=session.model if self._task.request.model == "claude" else self._task.request.model,
+            system_prompt_sha256=digest(session.system_prompt),
+            prompt_sha256=None if session.resumes_a_call else digest(given),
+        )
+
+    def _traced(self, servers: Mapping[str, McpHttpServerConfig]) -> Mapping[str, McpHttpServerConfig]:
+        """The servers, with this session's span where requests carry the run's."""
+        if not (traces := self._context.resources.traces):
+            return servers
+        headers = traces.session_headers(self._task.request.run_id, self._task.span_id)
+        traced = dict(servers)
+        for name, server in servers.items():
+            given = server.get("headers", {})
+            if TRACEPARENT in given:
+                traced[name] = {**server, "headers": {**given, **headers}}
+        return traced
 
     def _artifacts(self) -> ArtifactTools | None:
         resources, worker = self._context.resources, self._context.worker(self._task)

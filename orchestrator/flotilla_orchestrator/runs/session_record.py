@@ -10,6 +10,7 @@ from ..journal.artifacts import Artifact
 from ..journal.journal import Span, Status
 from ..mandates.guardrails import merged
 from ..sessions.delegation_tools import MAX_REPORT_CHARS, Task
+from ..sessions.session_audit import HEAD, SessionAudit
 from ..sessions.types import SessionResult
 from .context import RunContext
 
@@ -22,11 +23,24 @@ async def end_session(context: RunContext, span: Span, result: SessionResult) ->
     if result.failure:
         span.attributes["error"] = result.failure.as_dict()
     interrupted = result.failure is not None and result.failure.code == "interrupted"
-    for call in await context.resources.journal.spans(span.run_id):
+    spans = await context.resources.journal.spans(span.run_id)
+    within = [one for one in spans if one.parent_id == span.span_id]
+    for call in within:
         waits = interrupted and call.status == "waiting"  # a person may decide while nothing of the run is at work
-        if call.parent_id == span.span_id and not call.ended_at and not waits:
+        if not call.ended_at and not waits:
             await context.resources.journal.end(call, "interrupted")
-    await context.resources.journal.end(span, status_of(result.failure))
+    status = status_of(result.failure)
+    found: list[JsonValue] = [{"name": one["name"], "effect": one["effect"]} for one in result.guardrails]
+    span.attributes[HEAD] = SessionAudit(context.resources.folder, span).write(
+        "session_interrupted" if interrupted else "session_ended",
+        status=status,
+        turns=span.turns,
+        cost_usd=span.cost_usd,
+        guardrails=found,
+    )
+    await context.resources.journal.end(span, status)
+    if context.resources.traces:
+        context.resources.traces.send_session(span, [call for call in within if call.kind != "session"])
 
 
 def status_of(failure: Failure | None) -> Status:

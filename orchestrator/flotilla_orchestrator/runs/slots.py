@@ -7,7 +7,9 @@ from ..durable import queues
 
 
 class Slots(Protocol):
-    """A number of slots; each block of a session takes one."""
+    """A number of slots; each block of a session takes one. `live`: how many are taken in this process."""
+
+    live: int
 
     async def __aenter__(self) -> Self: ...
 
@@ -23,7 +25,7 @@ class LocalSlots:
 
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
-        self._waiting = 0
+        self._waiting = self.live = 0
 
     async def __aenter__(self) -> Self:
         self._waiting += 1
@@ -31,9 +33,11 @@ class LocalSlots:
             await self._free.acquire()
         finally:
             self._waiting -= 1
+        self.live += 1
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.live -= 1
         self._free.release()
 
     async def wanted(self) -> bool:
@@ -44,13 +48,14 @@ class QueueSlots:
     """Slots of the sessions in all worker processes: their queue starts no more than `count`."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self._count, self.live = count, 0
 
     async def __aenter__(self) -> Self:
+        self.live += 1
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        pass
+        self.live -= 1
 
     async def wanted(self) -> bool:
         # No more rows than decide it: each session that waits asks again and again, and thousands may be queued.

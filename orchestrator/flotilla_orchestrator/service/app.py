@@ -1,5 +1,6 @@
 """The ASGI application: the routes, how failures are told, and what every request passes first."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from ..errors import Failure
+from ..telemetry.served_request import RequestObserver
 from . import approvals_api, control_api, events_api, fleet_api, health_api, problems, runs_api, webhooks_api
 from .authentication import Authentication
 from .gate import Gate
@@ -54,10 +56,16 @@ def create_app(resources: ServiceResources | None) -> FastAPI:
     return app
 
 
-def service_app(resources: ServiceResources, authentication: Authentication, calls_per_s: float) -> ASGIApp:
+def service_app(
+    resources: ServiceResources,
+    authentication: Authentication,
+    calls_per_s: float,
+    observers: Sequence[RequestObserver] = (),
+) -> ASGIApp:
     """The whole service.
 
     Args:
         calls_per_s: of each caller.
+        observers: are told of each request that has been answered.
     """
-    return Gate(create_app(resources), authentication, calls_per_s)
+    return Gate(create_app(resources), authentication, calls_per_s, observers)

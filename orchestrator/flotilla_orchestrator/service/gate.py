@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from flotilla_kit.guard.rate_limit import RateLimit
@@ -9,14 +10,16 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Failure
+from ..telemetry.served_request import RequestObserver, ServedRequest
 from .authentication import Authentication
 from .callers import Caller
 from .problems import answer
 
 logger = logging.getLogger("flotilla.access")
 
+NEW_RUN = "new_run"  # in the scope's state: the id of the run that the request has started
 _OPEN = {"/healthz", "/readyz", "/openapi.json"}
-_JSON = "application/json"
+_JSON, _STREAM = "application/json", b"text/event-stream"
 
 
 class Gate:
@@ -24,10 +27,17 @@ class Gate:
 
     Args:
         calls_per_s: of each caller, in bursts of five seconds' worth.
+        observers: are told of each request that has been answered, but not of those that ask for health.
     """
 
-    def __init__(self, app: ASGIApp, authentication: Authentication, calls_per_s: float) -> None:
-        self._app, self.authentication = app, authentication
+    def __init__(
+        self,
+        app: ASGIApp,
+        authentication: Authentication,
+        calls_per_s: float,
+        observers: Sequence[RequestObserver] = (),
+    ) -> None:
+        self._app, self.authentication, self._observers = app, authentication, observers
         self._limit = RateLimit(calls_per_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,6 +57,10 @@ class Gate:
                     raise
         finally:
             logged.write()
+            if self._observers and scope["path"] not in _OPEN:
+                served = logged.served_request()
+                for observe in self._observers:
+                    observe(served)
 
     def refusal(self, scope: Scope, failure: Failure) -> ASGIApp:
         """The answer to whoever is not admitted."""
@@ -78,13 +92,31 @@ class _Logged:
     """One line of the access log. A request's query and headers are not in it: they may hold secrets."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send, self._began = scope, send, time.monotonic()
-        self.status = 0
+        self._scope, self._send, self._began, self._began_ns = scope, send, time.monotonic(), time.time_ns()
+        self.status, self._streamed = 0, False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self._streamed = (b"content-type", _STREAM) in [
+                (name, kind[: len(_STREAM)]) for name, kind in message["headers"]
+            ]
         await self._send(message)
+
+    def served_request(self) -> ServedRequest:
+        state: dict[str, Any] = self._scope.get("state", {})
+        caller: Caller | None = state.get("caller")
+        return ServedRequest(
+            method=self._scope["method"],
+            route=getattr(self._scope.get("route"), "path", ""),
+            status=self.status or 500,
+            began_ns=self._began_ns,
+            ended_ns=time.time_ns(),
+            headers=Headers(scope=self._scope),
+            caller=caller and caller.subject,
+            streamed=self._streamed,
+            new_run=state.get(NEW_RUN),
+        )
 
     def write(self) -> None:
         state: dict[str, Any] = self._scope.get("state", {})

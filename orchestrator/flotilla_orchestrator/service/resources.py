@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
@@ -12,6 +12,9 @@ from ..config.config import Config
 from ..fleet.connection import ServerConnection
 from ..journal.journal import Journal
 from ..runs.run_queue import RunQueue
+
+if TYPE_CHECKING:
+    from ..telemetry.run_traces import RunTraces
 
 _MOST_STARTS = 2
 
@@ -26,6 +29,7 @@ class ServiceResources:
         connect: reaches a server of the fleet, or starts it; raises Failure. None: nothing is at work here.
         starting: bounds how many local servers are started for approvals at once: each is a process.
         stopping: set once the process is told to end; what streams ends then.
+        traces: where they are asked for.
     """
 
     config: Config
@@ -36,6 +40,7 @@ class ServiceResources:
     connect: Callable[[str], Awaitable[ServerConnection]] | None = None
     starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_STARTS))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    traces: "RunTraces | None" = None
 
     @property
     def configs(self) -> str:

@@ -3,8 +3,9 @@
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from flotilla_kit.paging import decode_cursor, encode_cursor
+from flotilla_kit.telemetry.trace_context import TRACEPARENT
 from pydantic import JsonValue
 
 from .. import provider
@@ -15,6 +16,7 @@ from ..run_request import REQUESTED_BY, RunRequest, checked_request, new_run_id
 from ..runs.unattended import find_unattended
 from .bodies import PlaybookName, RunBody, RunId, RunState
 from .callers import Caller, Reader, Runner
+from .gate import NEW_RUN
 from .problems import AsciiJson, documented
 from .records import RunPage, RunRecord, listed_records, queued_record, run_record
 from .resources import Resources, ServiceResources
@@ -40,10 +42,10 @@ IdempotencyKey = Annotated[
     | documented(409, 413, 415),
 )
 async def start_run(
-    body: RunBody, caller: Runner, resources: Resources, idempotency_key: IdempotencyKey = None
+    body: RunBody, caller: Runner, resources: Resources, http: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Puts a run into the queue that all workers share; `Location` says where it is."""
-    record, new = await submit_run(resources, caller, body, idempotency_key)
+    record, new = await submit_run(http, resources, caller, body, idempotency_key)
     return AsciiJson(record, 202 if new else 200, {"Location": f"/v1/runs/{record['run_id']}"})
 
 
@@ -78,7 +80,7 @@ async def known_run(journal: Journal, run_id: str) -> Run:
 
 
 async def submit_run(
-    resources: ServiceResources, caller: Caller, body: RunBody, key: str | None
+    http: Request, resources: ServiceResources, caller: Caller, body: RunBody, key: str | None
 ) -> tuple[dict[str, Any], bool]:
     """Put a run into the queue; its record, and whether it is new: the same key and body of a caller are the same run.
 
@@ -88,7 +90,10 @@ async def submit_run(
     """
     request = _request(body, caller, resources, key)
     run, new = await resources.queue.submit(request)
-    return queued_record(run, caller.subject) if new else await run_record(resources.journal, run), new
+    if not new:
+        return await run_record(resources.journal, run), False
+    http.scope["state"][NEW_RUN] = run.run_id
+    return queued_record(run, caller.subject), True
 
 
 async def run_page(
@@ -114,6 +119,8 @@ def _request(body: RunBody, caller: Caller, resources: ServiceResources, key: st
     if caller.subject:
         setting[REQUESTED_BY] = caller.subject
     run_id = _run_id(caller, key) if key else new_run_id()
+    if resources.traces:
+        setting[TRACEPARENT] = resources.traces.request_parent(run_id)
     request = RunRequest(run_id, body.playbook, body.model, body.task, body.inputs, setting, priority=body.priority)
     try:
         request, _ = checked_request(resources.config, request)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from claude_agent_sdk import Message, SessionStore
 from claude_agent_sdk.types import McpHttpServerConfig
@@ -25,6 +25,9 @@ from .decisions import Notify
 from .delegation_tools import DelegationTools
 from .types import PendingCall, PendingDelegation, Session
 
+if TYPE_CHECKING:
+    from ..telemetry.run_traces import RunTraces
+
 _RENEW_S = 60  # before its mandates expire, a session ends in front of its next call, and is resumed with new ones
 
 
@@ -42,6 +45,8 @@ class RunResources:
     """Shows a call that has to be approved to whoever may."""
     on_message: Callable[[Session, Message], None] | None = None
     """Called with each message of each session."""
+    traces: "RunTraces | None" = None
+    """Where they are asked for."""
 
     @property
     def circuit_breaker(self) -> CircuitBreaker:

@@ -10,8 +10,10 @@ from ..fleet.approvals import Approval
 from ..fleet.circuit_breaker import CircuitBreaker, is_outage
 from ..journal.journal import Journal, Span, Status, now, span_id_for
 from ..mandates.guardrails import Trigger, merged
+from ..telemetry.span_attributes import error_type_of
 from .artifact_tools import recorded_arguments
 from .delegation_tools import DELEGATE, TRANSFER
+from .session_audit import SessionAudit, digest
 from .types import CallStatus
 
 
@@ -24,16 +26,20 @@ class CallRecorder:
     """The observer of one agent's session: one for each process that continues it.
 
     Args:
+        audit: of the session; None: it has none.
         breaker: counts failures and successes of servers.
     """
 
-    def __init__(self, journal: Journal, session: Span, breaker: CircuitBreaker | None = None) -> None:
-        self._journal, self._session, self._breaker = journal, session, breaker
+    def __init__(
+        self, journal: Journal, session: Span, audit: SessionAudit | None, breaker: CircuitBreaker | None = None
+    ) -> None:
+        self._journal, self._session, self._audit, self._breaker = journal, session, audit, breaker
         self._spans: dict[str, Span] = {}
 
     async def call_started(self, call_id: str, tool: str, arguments: dict[str, Any]) -> None:
         kind = "delegate" if tool in (DELEGATE, TRANSFER) else "tool"
         attributes: dict[str, JsonValue] = {
+            "agent": self._session.name,
             "tool": tool,
             "arguments": recorded_arguments(tool, arguments),
             "tool_use_id": call_id,
@@ -48,18 +54,23 @@ class CallRecorder:
             span_id=call_span_id(self._session.span_id, call_id),
         )
         self._spans[call_id] = await self._journal.begin(span)
+        self._write("call", call_id, tool=tool, arguments_sha256=digest(arguments))
 
     async def call_guarded(self, call_id: str, triggered: Sequence[Trigger]) -> None:
         if span := await self._span(call_id):
             span.attributes["guardrails"] = merged(span.attributes.get("guardrails"), triggered)
             await self._journal.change(span)
+        self._write("guardrail", call_id, found=[{"name": one["name"], "effect": one["effect"]} for one in triggered])
 
     async def call_waiting(self, call_id: str, approval: Approval) -> None:
         await self._record_approval(call_id, "waiting", approval)
+        self._write("approval_requested", call_id, approval_id=approval.approval_id)
 
     async def call_decided(self, call_id: str, approval: Approval) -> None:
         """A person has decided; the call can run or be refused."""
         await self._record_approval(call_id, "running", approval)
+        decided: dict[str, JsonValue] = {"state": approval.state, "by": approval.decided_by}
+        self._write("approval_decided", call_id, approval_id=approval.approval_id, **decided)
 
     async def call_ended(self, call_id: str, status: CallStatus, error: str | None = None) -> None:
         if span := await self._span(call_id):
@@ -67,6 +78,12 @@ class CallRecorder:
                 span.attributes["error"] = error[:2000]
             await self._report_to_breaker(span, status, error or "")
             await self._journal.end(span, status)
+            code = None if status == "ok" else error_type_of(span)
+            self._write("call_ended", call_id, status=status, error=code, seconds=round(span.seconds, 3))
+
+    def _write(self, event: str, call_id: str, **facts: JsonValue) -> None:
+        if self._audit:
+            self._audit.write(event, call_id=call_id, **facts)
 
     async def _report_to_breaker(self, span: Span, status: CallStatus, error: str) -> None:
         tool = TOOL_NAME.fullmatch(str(span.attributes.get("tool")))

@@ -18,6 +18,7 @@ from .effects import ExternalEffects, ExternalSystem
 from .guard.approval_tools import approval_tools
 from .guard.body import Bodies, Function, ToolFunction
 from .guard.middleware import Guard
+from .guard.observation import check_observation, observed
 from .guard.trail import Trail
 from .identity.auth import Authority
 from .identity.principal import Principal
@@ -52,6 +53,7 @@ def build_server(
     Raises:
         SettingsError: the settings select a tool that does not exist, or contradict each other.
     """
+    check_observation(settings)
     store = store or KitStore(settings)
     bodies = Bodies(settings)
     offered = _selected(settings, [ToolFunction.of(function, tuple(scope_keys)) for function in tools])
@@ -90,7 +92,10 @@ def build_server(
                 gc.set_threshold(*GC_THRESHOLD)
                 gc.enable()
                 try:
-                    async with _external(settings, store.database, system) as effects:
+                    async with (
+                        observed(settings, guard, records),
+                        _external(settings, store.database, system) as effects,
+                    ):
                         yield {"store": store, "system": system, "effects": effects}
                 finally:
                     await trail.close()

@@ -95,6 +95,11 @@ class ServerSettings(BaseSettings):
         default=None,
         description="file that the audit's head is appended to; keep it where this server cannot rewrite it",
     )
+    metrics_http: str | None = Field(
+        default=None,
+        description="HOST:PORT at which /metrics is served for Prometheus, to whoever reaches it; port 0 takes a free "
+        "one",
+    )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -180,6 +185,19 @@ class ServerSettings(BaseSettings):
             else:
                 lines.append(f"setting {name}: {problem['msg']}")
         return lines
+
+
+def parse_address(text: str, setting: str = "--http") -> tuple[str, int]:
+    """`HOST:PORT`; port 0 takes a free one.
+
+    Raises:
+        SettingsError: it is not an address.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"{setting} takes HOST:PORT, for example 127.0.0.1:8101; {text!r} is not that")
+    return host, int(port)
 
 
 def closest(name: str, known: list[str]) -> str:

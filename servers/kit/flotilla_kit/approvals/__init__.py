@@ -2,7 +2,7 @@
 
 from .approval import PREFIX, Approval, Decision, State
 from .errors import ApprovalNeeded, refusal
-from .requests import MOST_IN_ALL, MOST_PENDING, ask, decide, find, get, require, was_used
+from .requests import MOST_IN_ALL, MOST_PENDING, ask, decide, find, get, require, waiting, was_used
 
 __all__ = [
     "MOST_IN_ALL",
@@ -18,5 +18,6 @@ __all__ = [
     "get",
     "refusal",
     "require",
+    "waiting",
     "was_used",
 ]

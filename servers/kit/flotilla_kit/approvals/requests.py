@@ -228,6 +228,13 @@ def find(connection: Connection, server: str, state: State | None, limit: int, b
     return [(row.number, _approval(row)) for row in connection.execute(wanted)]
 
 
+def waiting(connection: Connection, server: str) -> tuple[int, str | None]:
+    """How many requests of a server wait for a decision, and since when the oldest does."""
+    which = (a.server == server, a.state == "pending", a.expires_at > times.now())
+    number, oldest = connection.execute(select(func.count(), func.min(a.created_at)).where(*which)).one()
+    return number, oldest
+
+
 def _of(effect: Effect) -> Sequence[ColumnElement[bool]]:
     """What an approval must be of to be of exactly this effect."""
     return (

@@ -29,10 +29,12 @@ from .trail import Trail
 from .visibility import may_call, may_prompt, may_read, may_see, tool_as_seen
 
 if TYPE_CHECKING:
+    from .call_spans import CallSpans
     from .shared_rate_limit import SharedRateLimit  # not on Windows
 
 REACHED = "flotilla.reached"
 """Set in a request's ASGI scope once it got here: what did not is recorded by http/audit.py."""
+_TRACED = ("tools/call", "resources/read", "prompts/get")
 _OPEN_METHODS = ("initialize", "server/discover", "ping", "logging/setLevel")
 
 
@@ -54,10 +56,22 @@ class Guard(Middleware):
         self._server = settings.server
         self.rate: RateLimit | SharedRateLimit = RateLimit(settings.calls_per_second)
         """Replaced by a shared one where several processes serve."""
+        self.spans: CallSpans | None = None
+        """Where traces are asked for, while the server is up."""
+        self.serves_metrics = True
+        """One of several processes does, for all of them."""
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         # The entry point itself, not a hook: the chain of hooks costs half as much as a read of the store.
         principal = self._principal(context)
+        if self.spans and context.method in _TRACED:
+            with self.spans.span(context):
+                return await self._handle(principal, context, call_next)
+        return await self._handle(principal, context, call_next)
+
+    async def _handle(
+        self, principal: Principal, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]
+    ) -> Any:
         match context.method:
             case "tools/call":
                 return await self._call_tool(principal, context, call_next)

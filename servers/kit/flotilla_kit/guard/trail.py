@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -35,13 +35,14 @@ class Trail:
     def __init__(self, parameters: Mapping[str, Parameters]) -> None:
         self._parameters = parameters
         self._limited: dict[tuple[str, ...], Record] = {}
+        self.observers: list[Callable[[Record], None]] = []
+        """Called with the record of each call once it has ended."""
 
     def begin(self, principal: Principal, context: MiddlewareContext[Any], name: str) -> Call:
         """A call of `name`, with its record."""
         request = context.fastmcp_context and context.fastmcp_context.request_context
         meta: Mapping[str, Any] = (request.meta if request else None) or {}
-        use = meta.get(_TOOL_USE_ID)
-        use = use if isinstance(use, str) and len(use) <= _LONGEST_ID and use.isprintable() else ""
+        use = tool_use_id_of(meta)
         record = Record(
             tool=name[:_LONGEST_NAME],
             principal=principal.kind,
@@ -59,6 +60,8 @@ class Trail:
             StoreUnavailable: too many records wait.
         """
         record = call.record
+        for observe in self.observers:
+            observe(record)
         if record.in_effect and record.outcome == "ok":
             return
         if record.outcome == RateLimited.code:
@@ -88,6 +91,12 @@ class Trail:
         if record := self._limited.pop(caller, None):
             with suppress(StoreUnavailable):  # they were refused already; there is nothing left to refuse
                 self.committer.add(record)
+
+
+def tool_use_id_of(meta: Mapping[str, Any]) -> str:
+    """How a call is named in its `_meta`; empty if it is not."""
+    use = meta.get(_TOOL_USE_ID)
+    return use if isinstance(use, str) and len(use) <= _LONGEST_ID and use.isprintable() else ""
 
 
 def _digest(arguments: Mapping[str, Any]) -> str:

@@ -3,21 +3,10 @@
 import socket
 from ipaddress import ip_address
 
-from ..settings import SettingsError
+from ..settings import parse_address
 from .limits import HttpLimits
 
-
-def parse_address(text: str) -> tuple[str, int]:
-    """`HOST:PORT`; port 0 takes a free one.
-
-    Raises:
-        SettingsError: it is not an address.
-    """
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise SettingsError(f"--http takes HOST:PORT, for example 127.0.0.1:8101; {text!r} is not that")
-    return host, int(port)
+__all__ = ["is_loopback", "listen", "parse_address"]
 
 
 def is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Any
 
 from fastmcp import FastMCP
@@ -13,6 +14,7 @@ from fastmcp import FastMCP
 from ..server import guard_of
 from ..settings import MANDATE_VARIABLE, ServerSettings, SettingsError
 from ..storage import Store
+from ..telemetry.metrics import shared_counts
 from ..terminal.invocation import command_of
 from .addresses import is_loopback, listen, parse_address
 from .serving import serve_http, serve_worker
@@ -66,6 +68,7 @@ def _serve_by_workers(
     def serve_as_one(channel: socket.socket, ended: "memoryview[int]", number: int) -> None:
         store, server = create()  # a process's own: stores may know themselves by a name drawn at random
         guard_of(server).rate = rate
+        guard_of(server).serves_metrics = number == 0
         _run(
             serve_worker(
                 server,
@@ -84,7 +87,8 @@ def _serve_by_workers(
 
     gc.collect()
     gc.freeze()  # or the first collection of each worker would copy all pages that they share
-    return Supervisor(settings.workers, listener, serve_as_one, listening).run(exit_with_stdin=exit_with_stdin)
+    with shared_counts() if settings.metrics_http else nullcontext():
+        return Supervisor(settings.workers, listener, serve_as_one, listening).run(exit_with_stdin=exit_with_stdin)
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:

@@ -3,13 +3,31 @@
 import json
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_sources: list[Callable[[], Mapping[str, object]]] = []
+
+
+def add_fields(source: Callable[[], Mapping[str, object]]) -> None:
+    """Let every line have what this function returns when the line is written, such as the run it is about."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+def trace_fields() -> dict[str, object]:
+    """The ids of the trace and span that are being recorded, if one is."""
+    trace = sys.modules.get("opentelemetry.trace")  # imported here it would be paid by everybody
+    context = trace.get_current_span().get_span_context() if trace else None
+    if context is None or not context.is_valid:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time", "level", "logger", "event", …extra}`; a traceback goes under `exception`."""
+    """`{"time", "level", "logger", "event", …extra}`, with `run_id`, `trace_id` and `span_id` where there is one; a
+    traceback goes under `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -18,6 +36,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
+        for source in _sources:
+            line.update(source())
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
