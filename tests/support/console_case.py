@@ -27,10 +27,10 @@ _NOTES, _UPDATE = "mcp__crm__list_account_activities", "mcp__crm__update_deal"
 class ConsoleCase(Served):
     """Runs that refund (`pay`), that ask (`asks`), and that change a deal as a note in the CRM says (`renew`).
 
-    maya, ben: their tokens of the service.
+    maya, ben, eve: their tokens of the service.
     """
 
-    maya = ben = ""
+    maya = ben = eve = ""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -100,6 +100,7 @@ class Person:
     ) -> "Person":
         """Signed in with a token of the service, and, if named, with the tokens of an approver."""
         context = await browser.new_context(base_url=case.url, **options)
+        context.set_default_timeout(120_000)
         found = cls(case, context, await context.new_page())
         await found.go("/console/")
         await found.page.get_by_label("Your token").fill(token)
@@ -130,7 +131,7 @@ class Person:
     async def state(self) -> str:
         return await self.page.locator("#head .state").inner_text()
 
-    async def until(self, *states: str, loading: bool = False, timeout_s: float = 60) -> str:
+    async def until(self, *states: str, loading: bool = False, timeout_s: float = 240) -> str:
         """The state that the page of a run shows, once it is one of these; loaded again and again, or by itself."""
         ends = time.monotonic() + timeout_s
         while (found := await self.state()) not in states:

@@ -18,12 +18,13 @@ from ..journal.steering import STEERING
 from ..service.callers import ApprovalReader, Caller
 from ..service.events_api import streamed
 from ..service.resources import Resources, ServiceResources
+from .run_states import AT_WORK, UNENDED
 from .sessions import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/changes")
 _POLL_S = 0.5
 _HEARTBEAT_S = 15
-_NEWEST = 50
+_MOST = 500
 Look = Callable[[Connection], object]
 
 
@@ -74,13 +75,15 @@ async def _changes(resources: ServiceResources, look: Look) -> AsyncGenerator[st
 
 
 def waiting_spans(connection: Connection) -> object:
-    query = select(SPANS.c.span_id).where(SPANS.c.status == "waiting").order_by(SPANS.c.started_at.desc())
-    return list(connection.scalars(query.limit(200)))
+    query = select(SPANS.c.span_id).join(RUNS, RUNS.c.run_id == SPANS.c.run_id)
+    query = query.where(RUNS.c.status.in_(AT_WORK), SPANS.c.status == "waiting")
+    return list(connection.scalars(query.order_by(SPANS.c.span_id).limit(_MOST)))
 
 
 def newest_runs(connection: Connection) -> object:
-    newest = select(RUNS.c.run_id, RUNS.c.status, RUNS.c.ended_at).order_by(RUNS.c.started_at.desc()).limit(_NEWEST)
-    rows = [list(row) for row in connection.execute(newest)]
+    """Without the runs that have ended: there may be many, and each was among the others before."""
+    begun = select(RUNS.c.status, func.count(), func.max(RUNS.c.started_at)).where(RUNS.c.status.in_(UNENDED))
+    rows = [list(row) for row in connection.execute(begun.group_by(RUNS.c.status).order_by(RUNS.c.status))]
     return [rows, waiting_spans(connection), _steered(connection)]
 
 

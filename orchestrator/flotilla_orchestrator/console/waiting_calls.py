@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from ..config.fields import TOOL_NAME
 from ..journal.journal import RUNS, SPANS, Span
 from ..service.resources import ServiceResources
+from .run_states import AT_WORK
 
 _MOST = 50
 
@@ -36,7 +37,7 @@ def _server(tool: str) -> str:
 
 def _waiting(connection: Connection) -> list[WaitingCall]:
     query = select(SPANS, RUNS.c.playbook).join(RUNS, RUNS.c.run_id == SPANS.c.run_id)
-    query = query.where(SPANS.c.status == "waiting", SPANS.c.kind != "approval")
+    query = query.where(RUNS.c.status.in_(AT_WORK), SPANS.c.status == "waiting", SPANS.c.kind != "approval")
     found: list[WaitingCall] = []
     for row in connection.execute(query.order_by(SPANS.c.started_at.desc()).limit(_MOST)).mappings():
         span = Span(**{name: value for name, value in row.items() if name != "playbook"})

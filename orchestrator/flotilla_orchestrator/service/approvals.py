@@ -4,7 +4,8 @@ Calls are decided about by their servers, steps by the journal. Whoever asked fo
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, select
 from ..durable.workflow_store import database_url
 from ..errors import Failure
 from ..fleet.approval_servers import approvals_of
-from ..fleet.approvals import Approval, Approvals
+from ..fleet.approvals import Approval, Approvals, approvals_over_http
 from ..journal.journal import RUNS, SPANS, Run, Span
 from ..runs import step_answers
 from .approver_tokens import HEADER, ApproverToken, token_for
@@ -57,8 +58,7 @@ async def call_approval(
     resources: ServiceResources, tokens: Sequence[ApproverToken], server: str, approval_id: str
 ) -> Approval:
     """Raises Failure: as `decide_call`."""
-    desk = _desk(resources, server, approver_of(resources, server, tokens))
-    async with resources.starting:
+    async with _desk(resources, server, approver_of(resources, server, tokens)) as desk:
         return await desk.get(approval_id)
 
 
@@ -77,8 +77,7 @@ async def decide_call(
         Failure: `unknown_server`; `no_approver`: none of the tokens is for it; `own_run`; or the server's refusal.
     """
     token = approver_of(resources, server, tokens)
-    desk = _desk(resources, server, token)
-    async with resources.starting:
+    async with _desk(resources, server, token) as desk:
         run_id = (await desk.get(approval_id)).run
         await _refuse_own(resources, run_id, {caller.subject, token.subject})
         return await desk.decide(approval_id, decision, reason)
@@ -128,14 +127,24 @@ def approver_of(resources: ServiceResources, server: str, tokens: Sequence[Appro
     raise Failure("no_approver", message, f"Send yours in {HEADER}; the service has none.")
 
 
-def _desk(resources: ServiceResources, server: str, token: ApproverToken) -> Approvals:
+@asynccontextmanager
+async def _desk(resources: ServiceResources, server: str, token: ApproverToken) -> AsyncGenerator[Approvals]:
+    """The approvals of a server; a local one is asked in the process that runs here call.
+
+    Raises:
+        Failure: that process cannot be started.
+    """
     found = resources.config.fleet.servers[server]
-    return approvals_of(server, found, token.text, resources.config.folder, resources.environ)
+    if found.command and resources.connect:
+        url = (await resources.connect(server)).url
+        yield approvals_over_http(server, url, lambda: token.text, local=True)
+        return
+    async with resources.starting:  # each call starts a process
+        yield approvals_of(server, found, token.text, resources.config.folder, resources.environ)
 
 
 async def _pending(resources: ServiceResources, server: str, tokens: Sequence[ApproverToken]) -> list[Approval]:
-    desk = _desk(resources, server, approver_of(resources, server, tokens))
-    async with resources.starting:
+    async with _desk(resources, server, approver_of(resources, server, tokens)) as desk:
         return await desk.list()
 
 

@@ -34,7 +34,7 @@ _STATUSES = {
     "media_type": 415, "foreign_host": 421,
     "invalid_input": 422, "denied_by_guardrail": 422, "invalid_arguments": 422, "invalid_cursor": 422,
     "backlog_full": 429, "rate_limited": 429,
-    "internal_error": 500, "server_unavailable": 502, "store_unavailable": 503, "stopping": 503,
+    "internal_error": 500, "server_unavailable": 502, "server_failed": 502, "store_unavailable": 503, "stopping": 503,
 }  # fmt: skip
 
 
