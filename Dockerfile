@@ -19,17 +19,18 @@ RUN python3 -m venv --without-pip /build/wheels-env \
 FROM kit AS build
 ARG PACKAGE=billing
 COPY deploy/images/${PACKAGE}.txt ./
-# Wheels bring debug symbols and their own tests.
+# Wheels bring debug symbols, sources of extensions and their own tests.
 RUN awk -f locked.awk ${PACKAGE}.txt requirements.lock > package.lock \
     && python3 -m pip --python /opt/flotilla/bin/python install --no-cache-dir --require-hashes --no-deps -r package.lock \
     && find /opt/flotilla -name '*.so*' -exec strip --strip-unneeded {} + \
-    && find /opt/flotilla -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/alembic/testing' \) -prune -exec rm -r {} +
+    && find /opt/flotilla -type d \( -name tests -o -path '*/sqlalchemy/testing' -o -path '*/alembic/testing' \) -prune -exec rm -r {} + \
+    && find /opt/flotilla -type f -regex '.*\.\(pyi\|pyx\|pxd\|c\|h\|cpp\|hpp\)' -delete
 COPY configs configs
 COPY servers servers
 COPY rehearsal rehearsal
 COPY orchestrator orchestrator
 RUN case ${PACKAGE} in \
-        orchestrator) members="servers/kit rehearsal orchestrator"; command="flotilla --configs /etc/flotilla/configs serve" ;; \
+        orchestrator) members="servers/kit rehearsal orchestrator"; command="flotilla serve --configs /etc/flotilla/configs" ;; \
         *) members="servers/kit servers/${PACKAGE}"; command="flotilla-${PACKAGE}" ;; \
     esac \
     && for member in $members; do \
