@@ -31,7 +31,7 @@ class Case:
             self.run_id = begun.json()["run_id"]
 
     def state(self) -> str:
-        return str(self.fleet.run_state(self.run_id, self.maya)["state"])
+        return self.fleet.run_state(self.run_id, self.maya)
 
     def approval(self) -> Mapping[str, Any]:
         """The request that the run waits for."""
