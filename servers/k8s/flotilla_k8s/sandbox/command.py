@@ -15,6 +15,9 @@ from .serving import sandbox
 
 def describe(parser: argparse.ArgumentParser) -> None:
     own = Options()
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="NAME", help="listen at this name or address of this machine"
+    )
     parser.add_argument("--port", type=int, default=0, metavar="N", help="listen here; a free port by default")
     parser.add_argument(
         "--kubeconfig",
@@ -45,17 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         data=arguments.data, pods=arguments.pods, ready_after_s=arguments.ready_after, faults=arguments.faults
     )
-    uvloop.run(_serve(options, arguments.kubeconfig.absolute(), arguments.port, arguments.exit_with_stdin))
+    uvloop.run(
+        _serve(options, arguments.kubeconfig.absolute(), arguments.host, arguments.port, arguments.exit_with_stdin)
+    )
     return 0
 
 
-async def _serve(options: Options, file: Path, port: int, exit_with_stdin: bool) -> None:
+async def _serve(options: Options, file: Path, host: str, port: int, exit_with_stdin: bool) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopped.set)
     if exit_with_stdin:
         loop.add_reader(0, lambda: None if os.read(0, 4096) else (loop.remove_reader(0), stopped.set()))
-    async with sandbox(options, file, port) as running:
+    async with sandbox(options, file, port, host) as running:
         print(f"Kubernetes API at {running.url}", flush=True)  # noqa: T201  a sub-command's answer
         for name, path in running.kubeconfigs.items():
             print(f"  {'export KUBECONFIG=' if name == ADMIN.name else f'{name}: '}{path}", flush=True)  # noqa: T201  a sub-command's answer

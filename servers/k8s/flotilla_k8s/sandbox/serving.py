@@ -1,4 +1,4 @@
-"""A sandbox that listens on loopback: over TLS, because clients send no token over plain HTTP."""
+"""A sandbox that listens, by default on loopback: over TLS, because clients send no token over plain HTTP."""
 
 import asyncio
 import socket
@@ -30,20 +30,23 @@ class Running:
 
 
 @asynccontextmanager
-async def sandbox(options: Options, file: Path, port: int = 0) -> AsyncGenerator[Running]:
+async def sandbox(options: Options, file: Path, port: int = 0, host: str = "127.0.0.1") -> AsyncGenerator[Running]:
     """A sandbox that listens and has written its kubeconfig, until the block ends.
 
+    Args:
+        host: where it listens, and what its certificate and the kubeconfig call it.
+
     Raises:
-        OSError: the port is taken, or the file cannot be written.
+        OSError: the port is taken, the host is not here, or the file cannot be written.
     """
     cluster, users, faults = Cluster(options), Users(), Faults()
     manager = Manager(cluster)
     sample.fill(cluster, manager)
-    certificate = certificates.self_signed()
-    listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    certificate = certificates.self_signed(host)
+    listener = socket.create_server((host, port), backlog=512)
     # asyncio does this only for sockets whose protocol number is given; without it an answer of two parts takes 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"https://{host}:{listener.getsockname()[1]}"
     files = kubeconfig.write(file, url, certificate.pem, users)
     server = _Server(App(cluster, users, faults), certificate.context)
     serving = asyncio.create_task(server.serve([listener]))
