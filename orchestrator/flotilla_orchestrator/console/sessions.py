@@ -74,7 +74,7 @@ class Session:
         for number in range(_MOST_APPROVERS):
             if number < len(stored):
                 self._set(response, f"{_APPROVER}{number}", stored[number], expires_at(stored[number]))
-            elif number < len(self.approvers):
+            else:  # one before it may have expired, so it is not known which there are
                 self._forget(response, f"{_APPROVER}{number}")
 
     def forget(self, response: Response) -> None:
