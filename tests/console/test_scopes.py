@@ -51,6 +51,12 @@ async def test_a_token_sends_the_forms_of_its_scopes_and_no_others(api: Desk, sc
             assert refused == (scope != needed), (path, answer.status_code)
 
 
+async def test_whoever_may_only_start_runs_is_sent_to_the_forms(api: Desk) -> None:
+    async with browser(api) as person:
+        answer = await person.sign_in(api.token("ben", "run"))
+        assert answer.headers["location"] == "/console/start"
+
+
 async def test_whoever_may_only_read_sees_no_buttons(api: Desk) -> None:
     run_id = (await api.start(api.token("maya", "run")))["run_id"]
     for scopes, buttons in ((("read",), 0), (("read", "run"), 3)):  # pause, cancel, send

@@ -25,7 +25,7 @@ router = APIRouter(prefix=f"{PREFIX}/changes")
 _POLL_S = 0.5
 _HEARTBEAT_S = 15
 _MOST = 500
-Look = Callable[[Connection], object]
+StateQuery = Callable[[Connection], object]
 
 
 @router.get("/approvals")
@@ -46,9 +46,9 @@ async def run_changed(run_id: str, caller: ApprovalReader, resources: Resources)
     return streamed(_reader(caller), _changes(resources, partial(one_run, run_id=run_id)))
 
 
-async def digest(resources: ServiceResources, look: Look) -> str:
+async def digest(resources: ServiceResources, query: StateQuery) -> str:
     """Of what a page shows; taken before it is rendered, so that nothing is missed between page and stream."""
-    return hashlib.sha256(json.dumps(await resources.journal.query(look)).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(await resources.journal.query(query)).encode()).hexdigest()[:16]
 
 
 def _reader(caller: Caller) -> Caller:
@@ -58,12 +58,12 @@ def _reader(caller: Caller) -> Caller:
     return caller
 
 
-async def _changes(resources: ServiceResources, look: Look) -> AsyncGenerator[str]:
+async def _changes(resources: ServiceResources, query: StateQuery) -> AsyncGenerator[str]:
     """The digest now, and whenever it has changed, until this process's end."""
     last, beat = "", time.monotonic()
     yield "retry: 2000\n\n"
     while not resources.stopping.is_set():
-        found = await digest(resources, look)
+        found = await digest(resources, query)
         if found != last:
             last = found
             yield f"event: state\ndata: {found}\n\n"

@@ -56,13 +56,13 @@ class ConsoleGate(Gate):
             return failure_page(request, failure)
         if scope["method"] == "GET" and request.headers.get("sec-fetch-site") == "cross-site":
             # A link on another site: browsers leave out Strict cookies, but not once our own page has sent them here.
-            return render(request, "arrive.html", here=_here(scope))
+            return render(request, "cross_site.html", address=_address(scope))
         ended = "&ended=1" if session.token else ""
-        wanted = _here(scope) if scope["method"] == "GET" else f"{PREFIX}/"
+        wanted = _address(scope) if scope["method"] == "GET" else f"{PREFIX}/"
         return RedirectResponse(f"{SIGN_IN}?next={quote(wanted)}{ended}", 303)
 
 
-def _here(scope: Scope) -> str:
+def _address(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
     return quote(scope["path"]) + (f"?{query}" if query else "")
 

@@ -69,7 +69,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     # Text of a model may have half a surrogate pair, which no encoding has a place for.
     response = HTMLResponse(text.encode("utf-8", "replace"), status)
     if session.fresh:
-        session.keep_seed(response)
+        session.store_seed(response)
     return response
 
 

@@ -62,19 +62,19 @@ class Session:
         """Raises Failure `invalid_arguments`: a cookie has something else in it."""
         return approver_tokens(",".join(self.approvers), caller)
 
-    def keep_token(self, response: Response, token: str) -> None:
+    def store_token(self, response: Response, token: str) -> None:
         self._set(response, _TOKEN, token)
 
-    def keep_seed(self, response: Response) -> None:
+    def store_seed(self, response: Response) -> None:
         self._set(response, _SEED, self.seed)
 
-    def keep_approvers(self, response: Response, tokens: Iterable[str]) -> None:
+    def store_approvers(self, response: Response, tokens: Iterable[str]) -> None:
         """These, and no others; each until it expires."""
-        kept = list(tokens)
+        stored = list(tokens)
         for number in range(_MOST_APPROVERS):
-            if number < len(kept):
-                self._set(response, f"{_APPROVER}{number}", kept[number], expires_at(kept[number]))
-            elif number < len(self.approvers):
+            if number < len(stored):
+                self._set(response, f"{_APPROVER}{number}", stored[number], expires_at(stored[number]))
+            else:  # one before it may have expired, so it is not known which there are
                 self._forget(response, f"{_APPROVER}{number}")
 
     def forget(self, response: Response) -> None:
@@ -127,18 +127,18 @@ def with_approvers(session: Session, pasted: Iterable[str]) -> list[str]:
     Raises:
         Failure: `invalid_arguments`: something is no token, has expired, or it is too much for cookies.
     """
-    kept = {_audiences(token): token for token in session.approvers}
+    by_audience = {_audiences(token): token for token in session.approvers}
     for token in pasted:
         if not presentable(token) or not _audiences(token):
             raise Failure("invalid_arguments", "That is not an approver's token.", _PASTE)
         until = expires_at(token)
         if until is not None and until <= time.time():
             raise Failure("invalid_arguments", "That token has expired.", "Make a new one.")
-        kept[_audiences(token)] = token
-    if len(kept) > _MOST_APPROVERS or sum(map(len, kept.values())) > _MOST_CHARS:
+        by_audience[_audiences(token)] = token
+    if len(by_audience) > _MOST_APPROVERS or sum(map(len, by_audience.values())) > _MOST_CHARS:
         message = f"A browser keeps {_MOST_APPROVERS} tokens and {_MOST_CHARS} characters of them."
         raise Failure("invalid_arguments", message, "Remove one first.")
-    return list(kept.values())
+    return list(by_audience.values())
 
 
 def expires_at(token: str) -> float | None:

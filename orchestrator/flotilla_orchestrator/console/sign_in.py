@@ -36,14 +36,16 @@ async def sign_in(request: Request, form: Form) -> Response:
     session: Session = request.state.session
     token, wanted = presentable(form.get("token", "")), _inside(form.get("next", ""))
     try:
-        await gate.caller(request.headers, token)
+        caller = await gate.caller(request.headers, token)
     except Failure as failure:
         if failure.code != "unauthorized":
             raise
         return render(request, "sign_in.html", 401, wanted=wanted, ended=False, refused=True)
+    if wanted == f"{PREFIX}/" and caller.scopes.isdisjoint(("read", "approve")):  # it may not see what waits for people
+        wanted = f"{PREFIX}/start"
     response = RedirectResponse(wanted, 303)
     session.forget(response)  # those of whoever was here before
-    session.keep_token(response, token)
+    session.store_token(response, token)
     return response
 
 
@@ -65,11 +67,11 @@ async def add_tokens(request: Request, caller: ApprovalReader, resources: Resour
     session: Session = request.state.session
     pasted = [part for part in re.split(r"[\s,]+", form.get("tokens", "")) if part]
     try:
-        kept = with_approvers(session, pasted)
+        tokens = with_approvers(session, pasted)
     except Failure as failure:
         return _tokens_page(request, caller, resources, failure)
     response = RedirectResponse(TOKENS, 303)
-    session.keep_approvers(response, kept)
+    session.store_approvers(response, tokens)
     return response
 
 
@@ -78,7 +80,7 @@ async def remove_token(request: Request, _: ApprovalReader, form: Form) -> Respo
     session: Session = request.state.session
     number = form.get("number", "")
     response = RedirectResponse(TOKENS, 303)
-    session.keep_approvers(response, [one for at, one in enumerate(session.approvers) if str(at) != number])
+    session.store_approvers(response, [one for at, one in enumerate(session.approvers) if str(at) != number])
     return response
 
 
