@@ -22,7 +22,7 @@ async def test_runs_are_counted_by_state_and_what_waits_by_age(tmp_path: Path, d
                 None,
                 "tool",
                 "pay",
-                {"approval": {"approval_id": asked_at, "asked_at": asked_at}},
+                {"tool": "mcp__till__pay", "approval": {"approval_id": asked_at, "asked_at": asked_at}},
                 status="waiting",
             )
             await journal.begin(span)
