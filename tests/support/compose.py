@@ -87,8 +87,11 @@ class ComposedFleet:
             "import sys, urllib.request as r; print(r.urlopen(f'http://{sys.argv[1]}:8000/healthz', timeout=4).status)"
         )
         for service in ("billing", "crm", "memory", "k8s"):
-            found = ("orchestrator", "python", "-c", code, service)
-            self.wait(f"{service} to be found", lambda words=found: self.execute(*words) == "200")
+
+            def found(name: str = service) -> bool:
+                return self.execute("orchestrator", "python", "-c", code, name) == "200"
+
+            self.wait(f"{service} to be found", found)
 
     def query(self, database: str, statement: str) -> str:
         """A value of a server's database, asked of PostgreSQL itself."""
