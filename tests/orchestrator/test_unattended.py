@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flotilla_orchestrator.durable.leases import LeaseTakenError, held_leases, lease
 from support.processes import clean_environment
+from support.proofs import FULL
 from support.queued import Queued
 from support.runs import Killed
 from support.teller import CHARGE, refunds_in
@@ -19,7 +20,10 @@ from support.teller import CHARGE, refunds_in
 pytestmark = pytest.mark.cli_double
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(params=DATABASES)
 def environment(request: pytest.FixtureRequest) -> dict[str, str]:
     """Where runs are kept."""
     return {} if request.param == "sqlite" else {"DATABASE_URL": str(request.getfixturevalue("postgres_url"))}
@@ -40,6 +44,7 @@ def until_state(case: Killed, wanted: str) -> dict[str, Any]:
 
 
 @pytest.mark.real_cli
+@pytest.mark.parametrize("environment", DATABASES if FULL else DATABASES[:1], indirect=True)
 def test_a_run_whose_process_was_killed_is_interrupted_until_it_is_taken_up(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -88,6 +93,7 @@ def test_people_are_told_how_to_go_on(tmp_path: Path) -> None:
     assert (refused["code"], refused["message"]) == ("run_not_ended", f"{run_id} has not ended: interrupted.")
 
 
+@pytest.mark.parametrize("environment", DATABASES if FULL else DATABASES[1:], indirect=True)
 def test_a_queued_run_is_interrupted_while_its_worker_is_dead(tmp_path: Path, environment: dict[str, str]) -> None:
     case = Queued(tmp_path, environment)
     case.add_approver()

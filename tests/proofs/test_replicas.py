@@ -9,11 +9,12 @@ from support.proofs import FULL, draw
 from support.queued import Queued, sampled, sessions
 from support.teller import CHARGE, refunds_at
 
-ROUNDS = 10 if FULL else 1
+ROUNDS = 10
 WAIT_S = 240
 
 
 @pytest.mark.prove
+@pytest.mark.skipif(not FULL, reason="tests/service/test_replicas.py has one such kill; `make prove` has ten")
 @pytest.mark.cli_double
 def test_the_runs_of_a_dead_worker_are_finished_by_another_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     random = draw("replicas")

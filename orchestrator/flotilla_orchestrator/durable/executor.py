@@ -1,11 +1,14 @@
 """This process as an executor of workflows."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+from flotilla_kit.errors import StoreUnavailable
+
+from ..errors import Failure
 from .completion_watch import CompletionWatch
 
 T = TypeVar("T")
@@ -19,10 +22,12 @@ class Executor:
 
     Attributes:
         database: the workflow store, by its address.
+        lost: set once the database has failed under a workflow; the process is to end then, and its runs are resumed.
     """
 
     database: str
     watch: CompletionWatch = field(default_factory=CompletionWatch)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
     _bodies: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -36,11 +41,36 @@ class Executor:
         self._bodies.add(task)
         try:
             await asyncio.wait([task])
+            if not task.cancelled() and isinstance(task.exception(), StoreUnavailable):
+                await self.abandon()
             if self._stopped.is_set() or task.cancelled():
                 await asyncio.Event().wait()
             return task.result()
         finally:
             self._bodies.discard(task)
+
+    async def abandon(self) -> NoReturn:
+        """Leave a workflow or a step without an outcome, since the database that it would be in has failed.
+
+        An outcome that says so would be recorded once the database is back, and the run would have failed by it.
+        """
+        self.lost.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nothing ends the wait but the process")
+
+    async def unless_lost(self, awaited: Awaitable[T]) -> T:
+        """What is awaited; raises Failure `store_unavailable` if the database fails under a workflow before that."""
+        task, lost = asyncio.ensure_future(awaited), asyncio.ensure_future(self.lost.wait())
+        try:
+            await asyncio.wait([task, lost], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                message, suggestion = "The database of runs has failed.", "Resume the run once it is back."
+                raise Failure("store_unavailable", message, suggestion, retryable=True)
+            return task.result()
+        finally:
+            for waiting in (task, lost):
+                waiting.cancel()
+            await asyncio.gather(task, lost, return_exceptions=True)
 
     async def stop(self) -> None:
         """Cancel every workflow, and wait until each has ended what it had started."""

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowHandleAsync
+from flotilla_kit.errors import StoreUnavailable
 from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
@@ -89,6 +90,8 @@ async def step(name: str, body: Callable[P, Awaitable[T]], *values: P.args, **na
             return {"value": adapter.dump_python(await body(*values, **named), mode="json")}
         except Failure as failure:
             return {"failure": failure.as_dict()}
+        except StoreUnavailable:
+            await executor().abandon()
 
     found: Any = await DBOS.run_step_async({"name": name}, attempt)
     if "failure" in found:

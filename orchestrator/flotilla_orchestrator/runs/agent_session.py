@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from flotilla_kit.effects import faults
+from flotilla_kit.errors import StoreUnavailable
 
 from ..durable.workflow import Handle, step
 from ..durable.workflow_store import JsonObject
@@ -52,6 +53,8 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> 
         else:
             result = SessionResult(failure=refused, cost_usd=0.0)
             await context.ledger.record_usage(agent_task.span_id, Usage(0, 0, 0, 0.0))
+    except StoreUnavailable:
+        raise  # the run is resumed
     except Exception:  # one worker must not end its siblings
         logger.exception("worker failed")
         result = SessionResult(failure=internal_error())

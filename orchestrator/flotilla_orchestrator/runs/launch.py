@@ -39,7 +39,7 @@ async def run_playbook(
 
     Raises:
         Failure: `invalid_input`, `denied_by_guardrail`; nothing was started or recorded. `run_active`: another process
-            is at work on it.
+            is at work on it. `store_unavailable`: the database has failed, and the run can be resumed.
     """
     request, text = checked_request(config, request, follow and follow.text)
     if follow and text:
@@ -51,8 +51,9 @@ async def run_playbook(
                 journal, RunContexts(opening), LocalSlots(config.fleet.concurrency), run_agent, SESSION_WAIT_S
             )
             with process_entered(shared):
-                async with dbos_launched(Executor(url), run_id, version_of(run_id)):
-                    await (await _started(request, follow)).result()
+                executor = Executor(url)
+                async with dbos_launched(executor, run_id, version_of(run_id)):
+                    await executor.unless_lost((await _started(request, follow)).result())
     except LeaseTakenError as error:
         message = f"Another process is at work on {run_id}."
         raise Failure("run_active", message, "See `flotilla trace`, or end it first.") from error

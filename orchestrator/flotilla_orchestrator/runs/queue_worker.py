@@ -72,9 +72,10 @@ class QueueWorker:
             Failure: `executor_lost`: others may take this one for dead, so it must not go on.
         """
         while True:
-            await asyncio.sleep(_RECOVER_S)
-            if not await asyncio.to_thread(self._has_lease):
-                message = f"The database let go of the lease of {self.name}."
+            with suppress(TimeoutError):
+                await asyncio.wait_for(executor().lost.wait(), _RECOVER_S)
+            if executor().lost.is_set() or not await asyncio.to_thread(self._has_lease):
+                message = f"The database has failed, or let go of the lease of {self.name}."
                 raise Failure("executor_lost", message, "Start it again; its runs go on.", retryable=True)
             others = {workflow.executor_id for workflow in await queues.unfinished("PENDING")} - {self.name}
             for other in sorted(others):

@@ -7,6 +7,8 @@ made only if no call before it can have changed anything; else the failure goes 
 import logging
 from dataclasses import dataclass, replace
 
+from flotilla_kit.errors import StoreUnavailable
+
 from ..config.workers import Worker
 from ..durable.workflow import sleep, step, workflow, workflow_id
 from ..durable.workflow_store import JsonObject
@@ -40,6 +42,8 @@ async def run_agent(agent_task: AgentTask) -> SessionResult:
             if isinstance(agent_task.allowance_or_failure, Failure):
                 return await _record_refusal(context, agent_task, agent_task.allowance_or_failure)
             return await _Retries(context, agent_task).run()
+        except StoreUnavailable:
+            raise  # the run is resumed
         except Exception:  # one worker must not end its siblings
             logger.exception("worker failed")
             return SessionResult(failure=internal_error())

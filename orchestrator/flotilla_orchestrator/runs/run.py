@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flotilla_kit.effects import faults
+from flotilla_kit.errors import StoreUnavailable
 from flotilla_kit.telemetry.trace_context import TRACEPARENT
 
 from ..durable.workflow import step, workflow, workflow_id
@@ -72,6 +73,8 @@ async def _run_recorded(request: RunRequest, text: str | None) -> Status:
         record.status = "ok"
     except Failure as failure:
         record.status, record.error = status_of(failure), failure.as_dict()
+    except StoreUnavailable:
+        raise  # the run is resumed
     except Exception:
         logger.exception("run failed")
         record.status, record.error = "failed", internal_error().as_dict()

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
+from flotilla_kit.errors import StoreUnavailable
 
 from ..config.fleet import Webhook
 from ..errors import Failure
@@ -79,7 +80,9 @@ class _Sender:
                     await self._journal.database.write(dispatch, self._types)
                     due = await self._journal.database.write(claim, _LEASE_S)
                     await asyncio.gather(*(self._deliver(delivery) for delivery in due))
-            except Exception:  # a database that is gone for a while must not end deliveries for good
+            except StoreUnavailable:
+                logger.warning("webhooks wait for the database")
+            except Exception:  # must not end deliveries for good
                 logger.exception("webhooks failed")
             await asyncio.sleep(_POLL_S)
 
