@@ -1,13 +1,5 @@
 """The console in this process."""
 
-from collections.abc import AsyncGenerator
-from pathlib import Path
+from support.service_fixtures import api
 
-import pytest
-from support.service import Desk, desk
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncGenerator[Desk]:
-    async with desk(tmp_path) as found:
-        yield found
+__all__ = ["api"]

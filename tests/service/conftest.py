@@ -1,21 +1,5 @@
 """The API in this process, and as one of its own."""
 
-from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
+from support.service_fixtures import api, case
 
-import pytest
-from support.service import Desk, Served, desk
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncGenerator[Desk]:
-    async with desk(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def case(tmp_path: Path) -> Generator[Served]:
-    found = Served(tmp_path)
-    yield found
-    if found.serving:
-        found.kill(found.serving)
+__all__ = ["api", "case"]
