@@ -78,7 +78,7 @@ ORCHESTRATOR_LAYERS = [
     {"journal"},
     {"config"},
     {"provider"},
-    {"errors"},
+    {"errors", "waits"},
 ]
 
 

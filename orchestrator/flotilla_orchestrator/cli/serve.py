@@ -67,16 +67,14 @@ async def serve(arguments: argparse.Namespace) -> int:
         journal = await stack.enter_async_context(await open_journal(arguments, telemetry.listeners))
         folder, traces = home / "workers" / executor_id(), telemetry.traces
         opened = ProcessResources(config, home, folder, notify=_log_pending, traces=traces)
-        stage = await stack.enter_async_context(opened)
-        opening = partial(stage.for_run, journal, None)
+        of_runs = await stack.enter_async_context(opened)
+        opening = partial(of_runs.for_run, journal, None)
         working = queue_worked(home=home, journal=journal, opening=opening, concurrency=concurrency)
         worker = await stack.enter_async_context(working)
         queue = stack.enter_context(run_queue(home, journal, arguments.backlog))
         if metrics_url := stack.enter_context(telemetry.metrics_served(config, journal)):
             logger.info("metrics", extra={"url": metrics_url})
-        resources = ServiceResources(
-            config, home, journal, queue, environ_of(home), stage.connection, traces=telemetry.traces
-        )
+        resources = ServiceResources(config, home, journal, queue, environ_of(home), of_runs.connection, traces=traces)
         service = service_app(resources, authentication, arguments.rate_limit, telemetry.observers)
         console = console_app(resources, authentication, arguments.rate_limit, telemetry.observers)
         app = with_console(service, console)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -71,6 +71,9 @@ class Rule(Conditional):
     effect: Literal["approve", "deny"]
 
 
+WebhookEvent = Literal["approval.pending", "run.finished"]
+
+
 class Webhook(FileModel):
     """An address that the service tells of what happens to runs."""
 
@@ -78,9 +81,7 @@ class Webhook(FileModel):
     secret_variable: str = Field(
         pattern=r"^[A-Z][A-Z0-9_]*$", description="names the variable with what it is signed by"
     )
-    events: list[Literal["approval.pending", "run.finished"]] = Field(
-        default=["approval.pending", "run.finished"], min_length=1
-    )
+    events: list[WebhookEvent] = Field(default=[*get_args(WebhookEvent)], min_length=1)
 
 
 class Fleet(FileModel):

@@ -1,5 +1,7 @@
 """The inbox of what waits for people, a page for each approval, and the decisions."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,8 +10,9 @@ from sqlalchemy import Connection, select
 
 from ..errors import Failure
 from ..fleet.approvals import Approval
-from ..journal.journal import RUNS
+from ..journal.journal import ENDED, RUNS
 from ..service.approvals import (
+    Decision,
     approver_of,
     call_approval,
     decide_call,
@@ -27,7 +30,6 @@ from .approval_view import ApprovalView
 from .changes import digest, waiting_spans
 from .forms import Form
 from .pages import render
-from .run_states import ENDED
 from .sessions import PREFIX
 from .waiting_calls import waiting_elsewhere
 
@@ -65,15 +67,9 @@ async def decide_about_call(
 ) -> Response:
     """The page tells the outcome: of this decision, or of the one that was first."""
     tokens = request.state.session.approver_tokens(caller)
-    body = _decision(form)
-    try:
-        decided = await decide_call(resources, caller, tokens, server, approval_id, body.decision, body.reason)
-    except Failure as failure:
-        if failure.code not in _OVER:
-            raise
-        approval = await call_approval(resources, tokens, server, approval_id)
-        return await _page(request, resources, caller, server, approval, late=body.decision)
-    return await _page(request, resources, caller, server, decided, counted=True)
+    decide = partial(decide_call, resources, caller, tokens, server, approval_id)
+    current = partial(call_approval, resources, tokens, server, approval_id)
+    return await _outcome(request, resources, caller, server, _decision(form), decide, current)
 
 
 @router.get(f"{PREFIX}/runs/{{run_id}}/steps/{{step}}")
@@ -87,15 +83,28 @@ async def step_page(
 async def decide_about_step(
     request: Request, run_id: RunId, step: StepId, caller: Approver, resources: Resources, form: Form
 ) -> Response:
-    body = _decision(form)
+    decide = partial(decide_step, resources, caller, run_id, step)
+    current = partial(step_approval, resources, run_id, step)
+    return await _outcome(request, resources, caller, None, _decision(form), decide, current)
+
+
+async def _outcome(
+    request: Request,
+    resources: ServiceResources,
+    caller: Caller,
+    server: str | None,
+    body: DecisionBody,
+    decide: Callable[[Decision, str], Awaitable[Approval]],
+    current: Callable[[], Awaitable[Approval]],
+) -> Response:
+    """The page of the approval after this decision; of one that was not counted, as it is by the one that was."""
     try:
-        decided = await decide_step(resources, caller, run_id, step, body.decision, body.reason)
+        decided = await decide(body.decision, body.reason)
     except Failure as failure:
         if failure.code not in _OVER:
             raise
-        approval = await step_approval(resources, run_id, step)
-        return await _page(request, resources, caller, None, approval, late=body.decision)
-    return await _page(request, resources, caller, None, decided, counted=True)
+        return await _page(request, resources, caller, server, await current(), late=body.decision)
+    return await _page(request, resources, caller, server, decided, counted=True)
 
 
 async def _page(

@@ -1,11 +1,8 @@
 """A stream that says when a page is out of date; the page is then rendered anew, by the one code that renders it."""
 
-import asyncio
 import hashlib
 import json
-import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
 from functools import partial
 
 from fastapi import APIRouter, Response
@@ -13,17 +10,16 @@ from sqlalchemy import Connection, func, select
 
 from ..errors import Failure
 from ..journal.changes import CHANGES
-from ..journal.journal import RUNS, SPANS
+from ..journal.journal import AT_WORK, RUNS, SPANS, UNFINISHED
 from ..journal.steering import STEERING
 from ..service.callers import ApprovalReader, Caller
+from ..service.events import event_stream
 from ..service.events_api import streamed
 from ..service.resources import Resources, ServiceResources
-from .run_states import AT_WORK, UNENDED
 from .sessions import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/changes")
 _POLL_S = 0.5
-_HEARTBEAT_S = 15
 _MOST = 500
 StateQuery = Callable[[Connection], object]
 
@@ -58,20 +54,16 @@ def _reader(caller: Caller) -> Caller:
     return caller
 
 
-async def _changes(resources: ServiceResources, query: StateQuery) -> AsyncGenerator[str]:
+def _changes(resources: ServiceResources, query: StateQuery) -> AsyncGenerator[str]:
     """The digest now, and whenever it has changed, until this process's end."""
-    last, beat = "", time.monotonic()
-    yield "retry: 2000\n\n"
-    while not resources.stopping.is_set():
-        found = await digest(resources, query)
-        if found != last:
-            last = found
-            yield f"event: state\ndata: {found}\n\n"
-        elif time.monotonic() - beat > _HEARTBEAT_S:
-            beat = time.monotonic()
-            yield ": heartbeat\n\n"
-        with suppress(TimeoutError):
-            await asyncio.wait_for(resources.stopping.wait(), _POLL_S)
+    last = ""
+
+    async def news() -> tuple[list[str], bool]:
+        nonlocal last
+        before, last = last, await digest(resources, query)
+        return ([] if last == before else [f"event: state\ndata: {last}\n\n"]), False
+
+    return event_stream(resources, news, _POLL_S)
 
 
 def waiting_spans(connection: Connection) -> object:
@@ -82,7 +74,7 @@ def waiting_spans(connection: Connection) -> object:
 
 def newest_runs(connection: Connection) -> object:
     """Without the runs that have ended: there may be many, and each was among the others before."""
-    begun = select(RUNS.c.status, func.count(), func.max(RUNS.c.started_at)).where(RUNS.c.status.in_(UNENDED))
+    begun = select(RUNS.c.status, func.count(), func.max(RUNS.c.started_at)).where(RUNS.c.status.in_(UNFINISHED))
     rows = [list(row) for row in connection.execute(begun.group_by(RUNS.c.status).order_by(RUNS.c.status))]
     return [rows, waiting_spans(connection), _steered(connection)]
 

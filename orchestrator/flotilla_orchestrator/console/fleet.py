@@ -107,11 +107,10 @@ async def _mandate(resources: ServiceResources, worker: Worker, playbook: Playbo
 
 
 def _server_row(state: ServerState) -> ServerRow:
-    def reads(tool_index: int) -> bool:
-        annotations = state.tools[tool_index].annotations
-        return annotations is not None and annotations.read_only_hint is True
-
-    tools = [(tool.name, reads(at), tool_bytes(state.server, tool)) for at, tool in enumerate(state.tools)]
+    tools = [
+        (tool.name, bool(tool.annotations and tool.annotations.read_only_hint), tool_bytes(state.server, tool))
+        for tool in state.tools
+    ]
     return ServerRow(state, tools)
 
 

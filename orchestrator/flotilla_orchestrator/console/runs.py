@@ -1,7 +1,7 @@
 """The list of runs, and a page for each: its trace while it runs, and what people have it do."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, get_args
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,12 +11,12 @@ from starlette.responses import RedirectResponse
 from ..config.fields import TOOL_NAME
 from ..errors import Failure
 from ..journal.interrupted import as_stopped
-from ..journal.journal import RUNS, Span
+from ..journal.journal import ENDED, RUNS, Span
 from ..journal.runs_list import state as listed_state
 from ..run_request import check_task
 from ..runs.run_control import cancel_run, pause_run, tell_run
 from ..runs.unattended import find_unattended
-from ..service.bodies import RunId
+from ..service.bodies import RunId, RunState
 from ..service.callers import Caller, Reader, Runner
 from ..service.control_api import follow_run_up, resume_paused
 from ..service.records import requesters_of
@@ -27,11 +27,11 @@ from .changes import digest, newest_runs
 from .changes import one_run as shown_run
 from .forms import Form
 from .pages import failure_page, render
-from .run_states import ENDED, STATES
 from .sessions import PREFIX
 
 router = APIRouter(prefix=f"{PREFIX}/runs")
 _PAGE = 25
+_STATES: tuple[str, ...] = get_args(RunState)
 
 
 @router.get("")
@@ -55,7 +55,7 @@ async def runs_page(
         state=state,
         playbook=playbook,
         cursor=cursor,
-        states=STATES,
+        states=_STATES,
         playbooks=sorted(resources.config.playbooks),
     )
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from ..config.fields import TOOL_NAME
-from ..journal.journal import RUNS, SPANS, Span
+from ..journal.journal import AT_WORK, RUNS, SPANS, Span
 from ..service.resources import ServiceResources
-from .run_states import AT_WORK
 
 _MOST = 50
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from flotilla_kit.errors import StoreUnavailable
 
 from ..errors import Failure
+from ..waits import first_of
 from .completion_watch import CompletionWatch
 
 T = TypeVar("T")
@@ -60,17 +61,11 @@ class Executor:
 
     async def unless_lost(self, awaited: Awaitable[T]) -> T:
         """What is awaited; raises Failure `store_unavailable` if the database fails under a workflow before that."""
-        task, lost = asyncio.ensure_future(awaited), asyncio.ensure_future(self.lost.wait())
-        try:
-            await asyncio.wait([task, lost], return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                message, suggestion = "The database of runs has failed.", "Resume the run once it is back."
-                raise Failure("store_unavailable", message, suggestion, retryable=True)
-            return task.result()
-        finally:
-            for waiting in (task, lost):
-                waiting.cancel()
-            await asyncio.gather(task, lost, return_exceptions=True)
+        future = await first_of(awaited, self.lost)
+        if future.cancelled():
+            message, suggestion = "The database of runs has failed.", "Resume the run once it is back."
+            raise Failure("store_unavailable", message, suggestion, retryable=True)
+        return future.result()
 
     async def stop(self) -> None:
         """Cancel every workflow, and wait until each has ended what it had started."""

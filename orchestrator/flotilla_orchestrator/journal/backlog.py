@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from ..errors import Failure
 from .changes import record_change
-from .journal import FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, span_id_for
+from .journal import ENDED, FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, span_id_for
 from .steering import forget_cancellation
 
 
@@ -49,7 +49,7 @@ def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], ba
 
 def _requeue(connection: Connection, run_id: str, requester: str | None, backlog: int | None) -> None:
     _refuse_if_full(connection, backlog)
-    ended = RUNS.c.status.in_(["ok", "failed", "cancelled", "denied"])
+    ended = RUNS.c.status.in_(ENDED)
     again = update(RUNS).where(RUNS.c.run_id == run_id, ended).values(status="queued", ended_at=None)
     if connection.execute(again).rowcount != 1:
         raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from .journal import RUNS, SPANS
+from .journal import RUNS, SPANS, UNFINISHED
 from .runs_list import state
-
-_OPEN = ("queued", "running", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Gauges:
 
 
 def read_gauges(connection: Connection) -> Gauges:
-    open_runs = RUNS.c.status.in_(_OPEN)
+    open_runs = RUNS.c.status.in_(UNFINISHED)
     counted = select(state().label("state"), func.count().label("number")).where(open_runs).group_by("state")
     runs: dict[str, int] = dict.fromkeys(("queued", "running", "waiting", "paused"), 0)
     runs |= {row.state: row.number for row in connection.execute(counted)}

@@ -36,6 +36,11 @@ __all__ = ["RUNS", "SPANS", "Journal", "Run", "Span", "Status", "now", "seconds_
 MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
 
 Status = Literal["queued", "running", "waiting", "ok", "failed", "denied", "interrupted", "cancelled"]
+ENDED: tuple[Status, ...] = ("ok", "failed", "denied", "cancelled")
+"""Of a run that is over; one that is interrupted is resumed."""
+AT_WORK: tuple[Status, ...] = ("running", "interrupted")
+"""Of a run that may be paused, and may wait for a person."""
+UNFINISHED: tuple[Status, ...] = ("queued", *AT_WORK)
 Kind = Literal["run", "session", "delegate", "tool", "approval"]
 
 

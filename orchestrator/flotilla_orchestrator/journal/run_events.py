@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from .changes import CHANGES
-from .journal import RUNS, SPANS, Span
+from .journal import ENDED, RUNS, SPANS, Span
 
 FROM_THE_START = -1
-_ENDED = ("ok", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -33,4 +32,4 @@ def changed_after(connection: Connection, run_id: str, seq: int) -> RunChanges |
         query = query.join(CHANGES, which).where(CHANGES.c.run_id == run_id, CHANGES.c.seq > seq)
     rows = connection.execute(query.order_by(number, SPANS.c.started_at)).mappings()
     spans = [(row["seq"], Span(**{name: value for name, value in row.items() if name != "seq"})) for row in rows]
-    return RunChanges(status in _ENDED, spans)
+    return RunChanges(status in ENDED, spans)

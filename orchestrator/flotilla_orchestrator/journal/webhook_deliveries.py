@@ -14,7 +14,7 @@ from .webhook_events import WEBHOOK_EVENTS
 
 State = Literal["pending", "delivered", "dead"]
 
-_MOST_AT_ONCE = 100  # events, and deliveries, of one transaction
+_MOST_AT_ONCE = 100  # events of one transaction
 _FORGOTTEN = timedelta(days=1)  # what happened longer ago, while nothing dispatched, is news to nobody
 _COLUMNS = ("delivery_id", "run_id", "webhook", "type", "body", "state", "due_at", "created_at", "ended_at", "error")
 _DELIVERIES = Table(
@@ -65,22 +65,21 @@ def dispatch(connection: Connection, webhooks: Mapping[str, Sequence[str]]) -> N
     query = query.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)
     events = connection.execute(query).mappings().all()
     oldest = (datetime.now(UTC) - _FORGOTTEN).isoformat(timespec="milliseconds")
-    rows = [
-        _row(connection, dict(event), name)
-        for event in events
-        if event["happened_at"] >= oldest
-        for name, types in webhooks.items()
-        if event["type"] in types
-    ]
+    rows: list[dict[str, Any]] = []
+    for event in events:
+        names = [name for name, types in webhooks.items() if event["type"] in types]
+        if names and event["happened_at"] >= oldest:
+            body = _body(connection, dict(event))
+            rows += [_row(dict(event), name, body) for name in names]
     if rows:
         connection.execute(_DELIVERIES.insert(), rows)
     done = WEBHOOK_EVENTS.c.event_id.in_([event["event_id"] for event in events])
     connection.execute(update(WEBHOOK_EVENTS).where(done).values(dispatched=1))
 
 
-def claim(connection: Connection, lease_s: float) -> list[Delivery]:
-    """The deliveries that are due; for so long nobody else gets them, unless they are recorded before."""
-    rows = connection.execute(_due().limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)).mappings().all()
+def claim(connection: Connection, most: int, lease_s: float) -> list[Delivery]:
+    """So many of the deliveries that are due; for so long nobody else gets them, unless they are recorded before."""
+    rows = connection.execute(_due().limit(most).with_for_update(skip_locked=True)).mappings().all()
     ids = [row["delivery_id"] for row in rows]
     until = _after(lease_s)
     connection.execute(update(_DELIVERIES).where(_DELIVERIES.c.delivery_id.in_(ids)).values(due_at=until))
@@ -144,7 +143,7 @@ def _due() -> Any:
     )
 
 
-def _row(connection: Connection, event: dict[str, Any], webhook: str) -> dict[str, Any]:
+def _body(connection: Connection, event: dict[str, Any]) -> str:
     run_id = event["run_id"]
     playbook = connection.scalar(select(RUNS.c.playbook).where(RUNS.c.run_id == run_id))
     attributes: dict[str, Any] = (
@@ -152,13 +151,16 @@ def _row(connection: Connection, event: dict[str, Any], webhook: str) -> dict[st
     )
     people = {name: attributes.get(name) for name in ("requested_by", FOLLOWED_BY) if attributes.get(name)}
     data = {"run_id": run_id, "playbook": playbook, **people, **event["data"]}
-    body = {"type": event["type"], "timestamp": event["happened_at"], "data": data}
+    return json.dumps({"type": event["type"], "timestamp": event["happened_at"], "data": data}, separators=(",", ":"))
+
+
+def _row(event: dict[str, Any], webhook: str, body: str) -> dict[str, Any]:
     return {
         "delivery_id": f"whd_{event['event_id'][:24]}_{webhook}",
-        "run_id": run_id,
+        "run_id": event["run_id"],
         "webhook": webhook,
         "type": event["type"],
-        "body": json.dumps(body, separators=(",", ":")),
+        "body": body,
         "state": "pending",
         "attempts": 0,
         "due_at": now(),

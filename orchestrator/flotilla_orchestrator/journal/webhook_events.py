@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import JSON, Column, Connection, Integer, MetaData, Table, Text, select
+from flotilla_kit.storage.statements import insert_new
+from sqlalchemy import JSON, Column, Connection, Integer, MetaData, Table, Text
+
+from ..config.fields import TOOL_NAME
 
 _metadata = MetaData()
 WEBHOOK_EVENTS = Table(
@@ -31,16 +34,13 @@ def record_pending(connection: Connection, span: Mapping[str, Any]) -> None:
     """`approval.pending`, if the row of a span says that a person has to decide; once for each approval."""
     approval = span["attributes"].get("approval")
     if span["status"] == "waiting" and approval:
-        names = {"step": span["name"]}
-        if span["kind"] != "approval":
-            server, _, tool = str(span["attributes"]["tool"]).removeprefix("mcp__").partition("__")
-            names = {"server": server, "tool": tool}
+        call = TOOL_NAME.fullmatch(str(span["attributes"].get("tool")))
+        names = {"server": call["server"], "tool": call["tool"]} if call else {"step": span["name"]}
         data = {"approval_id": approval["approval_id"], **names}
         _record(connection, span["run_id"], "approval.pending", approval["approval_id"], approval["asked_at"], data)
 
 
 def _record(connection: Connection, run_id: str, kind: str, what: str, happened_at: str, data: dict[str, Any]) -> None:
     event_id = uuid5(_NAMESPACE, "/".join((run_id, kind, what))).hex
-    if connection.scalar(select(WEBHOOK_EVENTS.c.event_id).where(WEBHOOK_EVENTS.c.event_id == event_id)) is None:
-        row = {"event_id": event_id, "run_id": run_id, "type": kind, "happened_at": happened_at, "data": data}
-        connection.execute(WEBHOOK_EVENTS.insert().values(**row, dispatched=0))
+    row = {"event_id": event_id, "run_id": run_id, "type": kind, "happened_at": happened_at, "data": data}
+    insert_new(connection, WEBHOOK_EVENTS, [{**row, "dispatched": 0}])

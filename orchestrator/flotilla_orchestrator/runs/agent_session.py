@@ -53,11 +53,9 @@ async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> 
         else:
             result = SessionResult(failure=refused, cost_usd=0.0)
             await context.ledger.record_usage(agent_task.span_id, Usage(0, 0, 0, 0.0))
-    except StoreUnavailable:
-        raise  # the run is resumed
-    except Exception:  # one worker must not end its siblings
+    except Exception as error:  # one worker must not end its siblings
         logger.exception("worker failed")
-        result = SessionResult(failure=internal_error())
+        result = SessionResult(failure=internal_failure(error))
     finally:
         await end_session(context, span, result)
     return result
@@ -136,5 +134,12 @@ class _AgentSession:
         return replace(delegation, reports=await run_tasks(self._context, self._task, self._name, delegation))
 
 
-def internal_error() -> Failure:
+def internal_failure(error: Exception) -> Failure:
+    """The failure that stands for an error of ours.
+
+    Raises:
+        StoreUnavailable: it is that. The database of runs has failed, which is no outcome: the run is resumed.
+    """
+    if isinstance(error, StoreUnavailable):
+        raise error
     return Failure("internal_error", "Something went wrong in the orchestrator.")

@@ -16,7 +16,7 @@ from ..durable.workflow import step, workflow_id
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal.journal import Span, span_id_for
-from .agent_session import internal_error
+from .agent_session import internal_failure
 from .context import RunContext
 
 _ATTEMPTS, _PAUSE_S = 3, 1  # the key of its effect is the same each time
@@ -57,9 +57,9 @@ async def _make_call(
         await step(f"after-{name}", _call, context, lookups, call, arguments, key)
     except Failure as failure:
         span.attributes["error"] = failure.as_dict()
-    except Exception:  # the result stands
+    except Exception as error:  # the result stands
         logger.exception("a call after a run failed")
-        span.attributes["error"] = internal_error().as_dict()
+        span.attributes["error"] = internal_failure(error).as_dict()
     await journal.end(span, "failed" if "error" in span.attributes else "ok")
 
 

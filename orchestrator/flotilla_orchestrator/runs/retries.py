@@ -7,8 +7,6 @@ made only if no call before it can have changed anything; else the failure goes 
 import logging
 from dataclasses import dataclass, replace
 
-from flotilla_kit.errors import StoreUnavailable
-
 from ..config.workers import Worker
 from ..durable.workflow import sleep, step, workflow, workflow_id
 from ..durable.workflow_store import JsonObject
@@ -16,7 +14,7 @@ from ..errors import Failure
 from ..journal.allowances import Allowance
 from ..journal.journal import Span, span_id_for
 from ..sessions.types import SessionResult
-from .agent_session import internal_error, run_session
+from .agent_session import internal_failure, run_session
 from .agent_task import AgentTask
 from .context import RunContext
 from .delegations import run_transfer
@@ -42,11 +40,9 @@ async def run_agent(agent_task: AgentTask) -> SessionResult:
             if isinstance(agent_task.allowance_or_failure, Failure):
                 return await _record_refusal(context, agent_task, agent_task.allowance_or_failure)
             return await _Retries(context, agent_task).run()
-        except StoreUnavailable:
-            raise  # the run is resumed
-        except Exception:  # one worker must not end its siblings
+        except Exception as error:  # one worker must not end its siblings
             logger.exception("worker failed")
-            return SessionResult(failure=internal_error())
+            return SessionResult(failure=internal_failure(error))
 
 
 async def _record_refusal(context: RunContext, agent_task: AgentTask, reason: Failure) -> SessionResult:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flotilla_kit.effects import faults
-from flotilla_kit.errors import StoreUnavailable
 from flotilla_kit.telemetry.trace_context import TRACEPARENT
 
 from ..durable.workflow import step, workflow, workflow_id
@@ -16,7 +15,7 @@ from ..fleet.lookups import look_up
 from ..journal.journal import Run, Span, Status, span_id_for
 from ..mandates.guardrails import Trigger, merged
 from ..run_request import REQUESTED_BY, RunRequest
-from .agent_session import internal_error
+from .agent_session import internal_failure
 from .agent_task import AgentTask
 from .calls_after import make_calls_after
 from .context import RunContext
@@ -73,11 +72,9 @@ async def _run_recorded(request: RunRequest, text: str | None) -> Status:
         record.status = "ok"
     except Failure as failure:
         record.status, record.error = status_of(failure), failure.as_dict()
-    except StoreUnavailable:
-        raise  # the run is resumed
-    except Exception:
+    except Exception as error:
         logger.exception("run failed")
-        record.status, record.error = "failed", internal_error().as_dict()
+        record.status, record.error = "failed", internal_failure(error).as_dict()
     finally:
         faults.point("run_ends")
         await journal.end(span, record.status)

@@ -9,6 +9,7 @@ from ..errors import Failure
 from ..journal import steering
 from ..journal.journal import Journal
 from ..journal.steering import SteeringEvent
+from ..waits import first_of
 
 T = TypeVar("T")
 
@@ -46,16 +47,10 @@ class Steering:
 
     async def unless_cancelled(self, awaited: Awaitable[T]) -> T:
         """Raises Failure `cancelled`, as soon as the run is."""
-        task, cancelled = asyncio.ensure_future(awaited), asyncio.ensure_future(self._cancelled.wait())
-        try:
-            await asyncio.wait([task, cancelled], return_when=asyncio.FIRST_COMPLETED)
-            if self.cancelled:
-                raise cancellation()
-            return task.result()
-        finally:
-            for waiting in (task, cancelled):
-                waiting.cancel()
-            await asyncio.gather(task, cancelled, return_exceptions=True)
+        future = await first_of(awaited, self._cancelled)
+        if self.cancelled:
+            raise cancellation()
+        return future.result()
 
     async def poll(self) -> None:
         """Read the events since the last call."""

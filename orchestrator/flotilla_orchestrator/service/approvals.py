@@ -16,7 +16,7 @@ from ..durable.workflow_store import database_url
 from ..errors import Failure
 from ..fleet.approval_servers import approvals_of
 from ..fleet.approvals import Approval, Approvals, approvals_over_http
-from ..journal.journal import RUNS, SPANS, Run, Span
+from ..journal.journal import AT_WORK, RUNS, SPANS, Run, Span
 from ..runs import step_answers
 from .approver_tokens import HEADER, ApproverToken, token_for
 from .callers import Caller
@@ -157,7 +157,8 @@ async def _refuse_own(resources: ServiceResources, run_id: str, subjects: set[st
 
 def _questions(connection: Connection) -> list[tuple[Run, Span]]:
     """The newest that wait."""
-    asked = select(SPANS).where(SPANS.c.kind == "approval", SPANS.c.status == "waiting")
+    asked = select(SPANS).join(RUNS, RUNS.c.run_id == SPANS.c.run_id).where(RUNS.c.status.in_(AT_WORK))
+    asked = asked.where(SPANS.c.kind == "approval", SPANS.c.status == "waiting")
     rows = connection.execute(asked.order_by(SPANS.c.started_at.desc()).limit(_MOST_QUESTIONS)).mappings()
     spans = [Span(**row) for row in rows]
     runs = select(RUNS).where(RUNS.c.run_id.in_([span.run_id for span in spans]))

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -21,6 +21,10 @@ _POLL_S = 0.2
 _HEARTBEAT_S = 15
 _RETRY_MS = 2000  # how soon a client comes again that was cut off
 _ID = re.compile(r"([0-9]{1,9})(-end)?")
+
+
+News = Callable[[], Awaitable[tuple[Sequence[str], bool]]]
+"""What has happened since the last call, as events of a stream, and whether nothing follows."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +53,39 @@ async def nothing_follows(resources: ServiceResources, run_id: str, seen: Seen) 
 
 async def run_events(resources: ServiceResources, run_id: str, seen: Seen) -> AsyncGenerator[str]:
     """Until the run's end, or this process's."""
-    seq, beat = seen.seq, time.monotonic()
+    seq = seen.seq
+
+    async def changes() -> tuple[list[str], bool]:
+        nonlocal seq
+        found = await resources.journal.query(changed_after, run_id, seq)
+        if found is None:  # forgotten meanwhile
+            return [], True
+        events: list[str] = []
+        for seq, span in found.spans:
+            events.append(_event("span", str(seq), asdict(span)))
+        if found.ended and (run := await resources.journal.run(run_id)):
+            return [*events, _event("run", f"{max(seq, 0)}-end", await run_record(resources.journal, run))], True
+        return events, False
+
+    async for event in event_stream(resources, changes, _POLL_S):
+        yield event
+
+
+async def event_stream(resources: ServiceResources, news: News, poll_s: float) -> AsyncGenerator[str]:
+    """Server-sent events until the last one, or this process's end."""
+    beat = time.monotonic()
     yield f"retry: {_RETRY_MS}\n\n"
     while not resources.stopping.is_set():
-        changes = await resources.journal.query(changed_after, run_id, seq)
-        if changes is None:  # forgotten meanwhile
-            return
-        for seq, span in changes.spans:
-            yield _event("span", str(seq), asdict(span))
-        if changes.ended and (run := await resources.journal.run(run_id)):
-            yield _event("run", f"{max(seq, 0)}-end", await run_record(resources.journal, run))
+        events, last = await news()
+        for event in events:
+            yield event
+        if last:
             return
         if time.monotonic() - beat > _HEARTBEAT_S:
             beat = time.monotonic()
             yield ": heartbeat\n\n"
         with suppress(TimeoutError):
-            await asyncio.wait_for(resources.stopping.wait(), _POLL_S)
+            await asyncio.wait_for(resources.stopping.wait(), poll_s)
 
 
 def _event(name: str, event_id: str, data: object) -> str:

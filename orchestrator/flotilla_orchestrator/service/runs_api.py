@@ -4,7 +4,6 @@ import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from flotilla_kit.paging import decode_cursor, encode_cursor
 from flotilla_kit.telemetry.trace_context import TRACEPARENT
 from pydantic import JsonValue
 
@@ -17,6 +16,7 @@ from ..runs.unattended import find_unattended
 from .bodies import PlaybookName, RunBody, RunId, RunState
 from .callers import Caller, Reader, Runner
 from .gate import NEW_RUN
+from .paging import page_of, position_of
 from .problems import AsciiJson, documented
 from .records import RunPage, RunRecord, listed_records, queued_record, run_record
 from .resources import Resources, ServiceResources
@@ -100,16 +100,12 @@ async def run_page(
     resources: ServiceResources, state: str | None, playbook: str | None, cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """A `RunPage`: runs, newest first; raises InvalidCursor."""
-    after = None
-    if cursor is not None:
-        began, run_id = decode_cursor(cursor, str, str)
-        after = str(began), str(run_id)
+    after = position_of(cursor)
     left = await find_unattended(resources.journal, resources.home)
     found = await resources.journal.query(
         listed, state, limit + 1, left.stop_times, left.resume_commands, playbook, after
     )
-    page, more = found[:limit], len(found) > limit
-    following = encode_cursor(page[-1].started_at, page[-1].run_id) if more else None
+    page, following = page_of(found, limit, lambda run: (run.started_at, run.run_id))
     return {"items": await listed_records(resources.journal, page), "next_cursor": following}
 
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _POLL_S = 0.5
 _TIMEOUT_S = 15
 _LEASE_S = 2 * _TIMEOUT_S
-_AT_ONCE = 20
+_AT_ONCE = 20  # so many are claimed, so that each is tried well within its lease
 _RETRIES_S = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)  # the schedule that the specification recommends
 _GONE = 410  # the specification's way to say: never again
 _SECRET_BYTES = range(24, 65)  # by the specification
@@ -71,24 +71,24 @@ class _Sender:
     ) -> None:
         self._journal, self._webhooks, self._secrets, self._client = journal, webhooks, secrets, client
         self._types = {name: webhook.events for name, webhook in webhooks.items()}
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> None:
         while True:
+            due: Sequence[Delivery] = ()
             try:
                 if await self._journal.query(has_work):
                     await self._journal.database.write(dispatch, self._types)
-                    due = await self._journal.database.write(claim, _LEASE_S)
+                    due = await self._journal.database.write(claim, _AT_ONCE, _LEASE_S)
                     await asyncio.gather(*(self._deliver(delivery) for delivery in due))
             except StoreUnavailable:
                 logger.warning("webhooks wait for the database")
             except Exception:  # must not end deliveries for good
                 logger.exception("webhooks failed")
-            await asyncio.sleep(_POLL_S)
+            if len(due) < _AT_ONCE:
+                await asyncio.sleep(_POLL_S)
 
     async def _deliver(self, delivery: Delivery) -> None:
-        async with self._at_once:
-            status, error = await self._attempt(delivery)
+        status, error = await self._attempt(delivery)
         retries = iter(_RETRIES_S[delivery.attempts :])
         retry_after_s = None if status == _GONE else next(retries, None)
         await self._journal.database.write(record_attempt, delivery.delivery_id, error, retry_after_s)
@@ -110,9 +110,12 @@ class _Sender:
             ),
         }
         try:
-            async with self._client.stream("POST", webhook.url, content=delivery.body, headers=headers) as answer:
+            async with (
+                asyncio.timeout(_TIMEOUT_S),  # of all; the client's is of each of its steps
+                self._client.stream("POST", webhook.url, content=delivery.body, headers=headers) as answer,
+            ):
                 status = answer.status_code  # its body is not read: there may be any amount
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             return None, type(error).__name__  # its text may have the address, which may have a secret
         return status, None if 200 <= status < 300 else f"HTTP {status}"
 

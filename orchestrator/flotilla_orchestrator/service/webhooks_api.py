@@ -1,14 +1,15 @@
 """What was delivered to webhooks, and what could not be."""
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from flotilla_kit.paging import decode_cursor, encode_cursor
 from pydantic import Field
 
-from ..journal.webhook_deliveries import Delivery, deliveries, retry
+from ..config.fleet import WebhookEvent
+from ..journal.webhook_deliveries import Delivery, State, deliveries, retry
 from .callers import Reader, Runner
+from .paging import page_of, position_of
 from .problems import AsciiJson, documented
 from .records import Shape
 from .resources import Resources
@@ -24,8 +25,8 @@ class DeliveryShape(Shape):
     delivery_id: str
     run_id: str
     webhook: str
-    type: Literal["approval.pending", "run.finished"]
-    state: Literal["pending", "delivered", "dead"]
+    type: WebhookEvent
+    state: State
     attempts: int
     due_at: str | None
     created_at: str
@@ -45,18 +46,13 @@ class DeliveryPage(Shape):
 async def list_deliveries(
     _: Reader,
     resources: Resources,
-    state: Annotated[Literal["pending", "delivered", "dead"] | None, Query(description="dead: given up")] = None,
+    state: Annotated[State | None, Query(description="dead: given up")] = None,
     cursor: Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """The dead ones are what a receiver has missed."""
-    after = None
-    if cursor is not None:
-        made, delivery_id = decode_cursor(cursor, str, str)
-        after = str(made), str(delivery_id)
-    found = await resources.journal.query(deliveries, state, limit + 1, after)
-    page, more = found[:limit], len(found) > limit
-    following = encode_cursor(page[-1].created_at, page[-1].delivery_id) if more else None
+    found = await resources.journal.query(deliveries, state, limit + 1, position_of(cursor))
+    page, following = page_of(found, limit, lambda delivery: (delivery.created_at, delivery.delivery_id))
     return AsciiJson({"items": [_shown(delivery) for delivery in page], "next_cursor": following})
 
 
