@@ -41,7 +41,7 @@ KIT_LAYERS = [
     {"identity", "storage"},
     {"telemetry", "terminal"},
     {"money", "paging"},
-    {"errors", "settings", "times"},
+    {"errors", "schemas", "settings", "times"},
 ]
 # Of files and folders; a server has some of them.
 SERVER_LAYERS = [

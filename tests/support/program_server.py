@@ -24,11 +24,10 @@ from select import select
 
 from . import authorities
 
-PACKAGES = ("flotilla_kit", "flotilla_billing", "flotilla_crm", "flotilla_memory", "flotilla_orchestrator")
+PACKAGES = tuple(f"flotilla_{name}" for name in ("kit", "billing", "crm", "k8s", "memory", "orchestrator"))
 LATE = (  # what these import only once they run
     "anyio._backends._asyncio",
     "fastmcp.server.elicitation",
-    "fastmcp.server.middleware.dereference",
     "fastmcp.server.server",
     "fastmcp.server.sessions",
     "griffe",

@@ -23,6 +23,7 @@ from .guard.trail import Trail
 from .identity.auth import Authority
 from .identity.principal import Principal
 from .identity.tokens import TokenRefused
+from .schemas import inlined
 from .settings import MANDATE_VARIABLE, ServerSettings, SettingsError, closest
 from .storage import Database, KitStore, Store
 from .storage.records import open_records
@@ -112,11 +113,13 @@ def build_server(
         middleware=[guard],
         cache_ttl=300,
         cache_scope="private",
+        dereference_schemas=False,  # at each tools/list; here it is done once
         providers=providers,
     )
     for tool in offered:
         added = server.add_tool(bodies.wrap(tool))
-        added.parameters = _without_null_defaults(added.parameters)
+        added.parameters = _without_null_defaults(inlined(added.parameters))
+        added.output_schema = added.output_schema and inlined(added.output_schema)
     _answer_schema_lookups(server, lambda name: schemas[name] if name in schemas and guard.exists(name) else None)
     return server
 
