@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ..harness import Harness
-from ..proofs import drawn
+from ..proofs import drawn, some
 from ..rule import rule, rule_for_each
 from ..server import Change, Sample
 from ..values import EXTRA, GARBAGE_CURSORS, MARK, PATHS, SQL, bad_values, invalid, kinds_of, unsayable
@@ -13,6 +13,7 @@ from .paging import paging
 
 KEY = "idempotency_key"
 RUN = 9  # calls of one run: one more might have one approval too many
+DRAWN = 6  # values for an argument, unless proofs run in full
 LONGEST_ERROR = 3_000  # characters
 TRACES = (
     *("Traceback", 'File "', "sqlalchemy", "sqlite", "psycopg", "pydantic", "SELECT ", "INSERT INTO", "site-packages"),
@@ -68,13 +69,12 @@ async def odd_input_that_is_allowed_is_answered_or_an_error_as_data(harness: Har
 def _values(harness: Harness, sample: Sample) -> dict[str, list[tuple[Any, bool]]]:
     """What each argument is sent, and whether it is forbidden."""
     properties: dict[str, Any] = harness.tools[sample.tool]["inputSchema"].get("properties", {})
-    return {
-        name: [
-            (value, unsayable(value) or invalid(schema, value))
-            for value in drawn(bad_values(schema), f"{sample.tool} {name}")
-        ]
-        for name, schema in properties.items()
-    }
+    values = dict[str, list[tuple[Any, bool]]]()
+    for name, schema in properties.items():
+        which = f"{sample.tool} {name}"
+        sent = some(drawn(bad_values(schema), which), DRAWN, which)
+        values[name] = [(value, unsayable(value) or invalid(schema, value)) for value in sent]
+    return values
 
 
 @rule_for_each(lambda server: server.samples)
