@@ -4,8 +4,10 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,43 @@ async def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError):
         await database.write(fail)
     assert await database.read(count) == 0
+
+
+async def test_writes_at_the_same_time_happen_each_by_itself(database: Database) -> None:
+    def write(connection: Connection, number: int) -> int:
+        effects.record(connection, replace(EFFECT, key=f"key {number}"), {})
+        if number % 2:
+            raise RuntimeError(str(number))
+        return number
+
+    done = await asyncio.gather(*(database.write(write, number) for number in range(40)), return_exceptions=True)
+    assert [repr(one) for one in done] == [repr(RuntimeError(str(n)) if n % 2 else n) for n in range(40)]
+    assert await database.read(count) == 20
+
+
+async def test_writes_that_wait_for_the_writer_of_a_file_share_a_commit(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path / 'store.db'}", [KIT_MIGRATIONS])
+    begun, free, transactions = threading.Event(), threading.Event(), list[object]()
+
+    def hold(_: Connection) -> None:
+        begun.set()
+        free.wait()
+
+    def write(connection: Connection, number: int) -> None:
+        effects.record(connection, replace(EFFECT, key=f"key {number}"), {})
+        transactions.append(connection.get_transaction())
+
+    holding = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(begun.wait)
+    waiting = [asyncio.create_task(database.write(write, number)) for number in range(10)]
+    await asyncio.sleep(0)
+    waiting[3].cancel()
+    await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(holding, *waiting, return_exceptions=True)
+    assert len(transactions) == 9 and len(set(transactions)) == 1
+    assert await database.read(count) == 9, "what was cancelled before it began has not happened"
+    await database.close()
 
 
 async def test_a_read_cannot_write(database: Database, database_url: str) -> None:

@@ -1,13 +1,12 @@
 """One code path to SQLite and PostgreSQL: store functions are plain sync `f(conn, …)` on SQLAlchemy Core.
 
 On SQLite, reads run inline and writes on one writer thread; on PostgreSQL both run on the async engine. That is what
-measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, one writer at a time).
+measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, one writer at a time, group commit).
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
@@ -18,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import StaticPool
 
 from ..terminal.invocation import started
+from .group_commit import GroupCommit
 from .schema import Migrations
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Database:
     def __init__(self, engine: "Engine | AsyncEngine") -> None:
         self._engine = engine
         self._reader: Connection | None = None
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self._writer = GroupCommit(engine) if isinstance(engine, Engine) else None
 
     @classmethod
     async def open(
@@ -92,17 +92,10 @@ class Database:
 
         If the caller is cancelled, a transaction that has begun is finished on SQLite and rolled back on PostgreSQL.
         """
-        engine = self._engine
-        if isinstance(engine, Engine):
-
-            def transaction() -> T:
-                with engine.begin() as connection:
-                    return f(connection, *args, **kwargs)
-
-            with _database_errors():
-                return await asyncio.get_running_loop().run_in_executor(self._writer, transaction)
         with _database_errors():
-            async with engine.begin() as connection:
+            if self._writer is not None:
+                return await self._writer.write(lambda connection: f(connection, *args, **kwargs))
+            async with cast("AsyncEngine", self._engine).begin() as connection:
                 return await connection.run_sync(f, *args, **kwargs)
 
     async def write_unique(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -128,8 +121,8 @@ class Database:
         Args:
             wait_ms: how long to wait for others; nobody writes meanwhile.
         """
-        engine = self._engine
-        if not isinstance(engine, Engine):
+        engine, writer = self._engine, self._writer
+        if writer is None or not isinstance(engine, Engine):
             return True
 
         def checkpoint() -> bool:
@@ -141,11 +134,12 @@ class Database:
                     connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
         with _database_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._writer, checkpoint)
+            return await writer.run(checkpoint)
 
     async def close(self) -> None:
         """Finish what is being written and let go of every connection."""
-        await asyncio.to_thread(self._writer.shutdown)
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.close)
         if self._reader is not None:
             self._reader.close()
         if isinstance(self._engine, Engine):
