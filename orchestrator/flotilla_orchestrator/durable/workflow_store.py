@@ -5,7 +5,7 @@ DBOS is imported by what needs it: commands that only look at runs start without
 
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +34,15 @@ class FollowUp:
 
     workflow_id: str
     text: str
+
+
+@dataclass(frozen=True)
+class QueuedWorkflow:
+    """A workflow that is to be put into the queue of runs."""
+
+    name: str
+    workflow_id: str
+    arguments: tuple[object, ...]
 
 
 def database_url(home: Path) -> str:
@@ -69,10 +78,25 @@ def workflow_client(url: str) -> "Generator[DBOSClient]":
         client.destroy()
 
 
-def enqueue(client: "WorkflowClient", workflow_name: str, workflow_id: str, *given: object) -> None:
-    """Put a workflow into the queue of runs. Of one id there is one workflow: the first."""
-    options = {"workflow_name": workflow_name, "queue_name": RUN_QUEUE, "app_version": VERSION}
-    client.enqueue({**options, "workflow_id": workflow_id}, *given)  # pyright: ignore[reportArgumentType]  # as its TypedDict
+def enqueue(client: "WorkflowClient", workflows: Sequence[QueuedWorkflow]) -> None:
+    """Put workflows into the queue of runs, all of them or none. Of one id there is one workflow: the first.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    from flotilla_kit.errors import StoreUnavailable
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        # A client has no public transaction of its own, and one for each workflow would wait for the disk each time.
+        with client._sys_db.engine.begin() as connection:  # pyright: ignore[reportPrivateUsage]
+            for workflow in workflows:
+                options = {"workflow_name": workflow.name, "queue_name": RUN_QUEUE, "app_version": VERSION}
+                options["workflow_id"] = workflow.workflow_id
+                client.enqueue_in_transaction(connection, options, *workflow.arguments)  # pyright: ignore[reportArgumentType]  # as its TypedDict
+    except OperationalError as error:
+        message = "The database of workflows does not answer."
+        raise StoreUnavailable(message, suggestion="Try again; if it goes on, check that it is running.") from error
 
 
 def unfinished_workflows(client: "WorkflowClient") -> "list[WorkflowStatus]":

@@ -6,14 +6,20 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..durable.workflow_store import WorkflowClient, adapter_of, database_url, enqueue, further_turn, workflow_client
+from ..durable.workflow_store import (
+    QueuedWorkflow,
+    WorkflowClient,
+    adapter_of,
+    database_url,
+    enqueue,
+    further_turn,
+    workflow_client,
+)
 from ..errors import Failure
 from ..journal.backlog import queue_run, requeue_run
 from ..journal.journal import Journal, Run
 from ..run_request import RunRequest
 from .run import span_of
-
-_RUN = "run"  # the workflow
 
 
 class RunQueue:
@@ -27,6 +33,8 @@ class RunQueue:
     def __init__(self, journal: Journal, client: WorkflowClient, backlog: int | None = None) -> None:
         self._journal, self._backlog = journal, backlog
         self.client = client
+        self._waiting, self._writing = list[QueuedWorkflow](), asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
 
     async def submit(self, request: RunRequest) -> tuple[Run, bool]:
         """Put a run into the queue; the run, and whether it is new: one of its id that asks for the same is that run.
@@ -50,25 +58,33 @@ class RunQueue:
             Failure: `run_not_ended`, `backlog_full`; `run_forgotten`: its workflows have been removed.
         """
         await requeue_run(self._journal, run, requester, self._backlog)
-
-        def put() -> None:
-            request, turn = further_turn(self.client, run.run_id, text)
-            enqueue(self.client, "follow", turn.workflow_id, adapter_of(RunRequest).dump_python(request), text)
-
         try:
-            await asyncio.to_thread(put)
-        except BaseException:
+            request, turn = await asyncio.to_thread(further_turn, self.client, run.run_id, text)
+            values = adapter_of(RunRequest).dump_python(request)
+            await self._put(QueuedWorkflow("follow", turn.workflow_id, (values, text)))
+        except Exception:
             await self._journal.restore_run(run)
             raise
 
     async def _enqueue(self, request: RunRequest, *, forget: bool) -> None:
         values = adapter_of(RunRequest).dump_python(request)
         try:
-            await asyncio.to_thread(enqueue, self.client, _RUN, request.run_id, values)
-        except BaseException:
+            await self._put(QueuedWorkflow("run", request.run_id, (values,)))
+        except Exception:
             if forget:
                 await self._journal.delete_run(request.run_id)
             raise
+
+    async def _put(self, workflow: QueuedWorkflow) -> None:
+        """Put it into the queue, with those that come while others are being put there."""
+        self._waiting.append(workflow)
+        self._next = self._next or asyncio.create_task(self._put_waiting())
+        await asyncio.shield(self._next)  # it is not only this caller's
+
+    async def _put_waiting(self) -> None:
+        async with self._writing:
+            workflows, self._waiting, self._next = self._waiting, [], None
+            await asyncio.to_thread(enqueue, self.client, workflows)
 
 
 @contextmanager

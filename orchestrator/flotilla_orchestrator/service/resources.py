@@ -47,7 +47,8 @@ class ServiceResources:
         return str(self.config.folder.absolute())
 
 
-def _resources(request: Request) -> ServiceResources:
+async def _resources(request: Request) -> ServiceResources:
+    """Asynchronous, as FastAPI calls others in a thread."""
     return request.app.state.resources
 
 

@@ -6,6 +6,8 @@ set -f -- "$FLOTILLA_CLAUDE_BINARY" "$@"
 if command -v setpriv >/dev/null 2>&1; then
     set -- setpriv --pdeathsig KILL -- "$@"
 fi
+# Requests to the service come before what its sessions compute.
+set -- nice -n 5 "$@"
 # `env -u`, because a shell cannot unset every name that an environment can hold.
 IFS='
 '
