@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flotilla_orchestrator.journal.journal import Journal, Run, Span, now
-from flotilla_orchestrator.journal.steering import events_after
+from flotilla_orchestrator.journal.steering import events_of
 from support.console import browser
 from support.service import Desk
 
@@ -93,7 +93,7 @@ async def test_a_run_is_steered_from_its_page(api: Desk) -> None:
         assert "One more." in (person.page.text if person.page else "")
         assert (await person.post(f"{path}/nothing")).status_code == 422
         assert (await person.post(f"{path}/cancel")).status_code == 303
-        given = await api.resources.journal.query(events_after, run_id, 0)
+        given = await api.resources.journal.query(events_of, run_id)
         assert [(event.kind, event.text) for event in given] == [("message", "Hear this."), ("cancel", "")]
         assert (await person.post("/runs/run_none/pause")).status_code == 404
 

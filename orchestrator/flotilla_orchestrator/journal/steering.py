@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, Table, Text, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
 
 from .journal import RUNS, now
 
+_OVERLAP = 100
 Kind = Literal["pause", "resume", "cancel", "message"]
 
 STEERING = Table(
@@ -30,11 +31,22 @@ def append_event(connection: Connection, run_id: str, kind: Kind, text: str = ""
     connection.execute(insert(STEERING).values(run_id=run_id, kind=kind, text=text, at=now()))
 
 
-def events_after(connection: Connection, run_id: str, seq: int) -> list[SteeringEvent]:
-    """The events after that one."""
+def events_of(connection: Connection, run_id: str) -> list[SteeringEvent]:
+    """All of a run."""
     query = select(STEERING.c.seq, STEERING.c.kind, STEERING.c.text).order_by(STEERING.c.seq)
-    query = query.where(STEERING.c.run_id == run_id, STEERING.c.seq > seq)
-    return [SteeringEvent(*row) for row in connection.execute(query)]
+    return [SteeringEvent(*row) for row in connection.execute(query.where(STEERING.c.run_id == run_id))]
+
+
+def latest_events(connection: Connection, newest: int) -> tuple[int, list[tuple[str, SteeringEvent]]]:
+    """The number of the newest event, and the latest ones of all runs, each with its run.
+
+    Those before `newest` are among them: of two that are written at once, the one with the lower number may be
+    committed later; and numbers are used again once events were removed.
+    """
+    found = connection.scalar(select(func.max(STEERING.c.seq))) or 0
+    query = select(STEERING.c.run_id, STEERING.c.seq, STEERING.c.kind, STEERING.c.text).order_by(STEERING.c.seq)
+    rows = connection.execute(query.where(STEERING.c.seq > min(newest, found) - _OVERLAP))
+    return found, [(run_id, SteeringEvent(*event)) for run_id, *event in rows]
 
 
 def forget_cancellation(connection: Connection, run_id: str) -> None:

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from ..config.workers import Worker
 from ..fleet.run_mandates import RunMandates
+from ..journal.journal import Journal
 from ..journal.ledger import Ledger
 from ..mandates.claims import RunFacts
 from ..mandates.guardrails import Guardrails
@@ -18,7 +19,7 @@ from ..run_request import RunRequest
 from ..sessions.agent import Agent, RunResources
 from ..sessions.deadline import Deadline
 from .agent_task import AgentTask
-from .steering import Steering, steering_watched
+from .steering import Steering, SteeringWatch
 
 OpenResources = Callable[[RunRequest], AbstractAsyncContextManager[RunResources]]
 """Opens the resources of a run, and closes them with the block."""
@@ -104,8 +105,8 @@ class RunContext:
 class RunContexts:
     """Opens a run once, however many of its workflows are at work here."""
 
-    def __init__(self, opening: OpenResources) -> None:
-        self._opening = opening
+    def __init__(self, opening: OpenResources, journal: Journal) -> None:
+        self._opening, self._steering = opening, SteeringWatch(journal)
         self._open: dict[str, _OpenContext] = {}
 
     @asynccontextmanager
@@ -127,7 +128,7 @@ class RunContexts:
         try:
             async with (
                 self._opening(request) as resources,
-                steering_watched(resources.journal, request.run_id) as steering,
+                self._steering.watched(request.run_id) as steering,
             ):
                 context = RunContext(request, resources, steering)
                 steering.on_cancel = context.expire_deadlines

@@ -48,7 +48,7 @@ async def run_playbook(
     try:
         with lease(home, url, run_id):
             shared = RunProcess(
-                journal, RunContexts(opening), LocalSlots(config.fleet.concurrency), run_agent, SESSION_WAIT_S
+                journal, RunContexts(opening, journal), LocalSlots(config.fleet.concurrency), run_agent, SESSION_WAIT_S
             )
             with process_entered(shared):
                 executor = Executor(url)

@@ -104,7 +104,7 @@ async def queue_worked(
         has_lease = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
         slots = QueueSlots(concurrency)
-        shared = RunProcess(journal, RunContexts(opening), slots, run_agent, _SESSION_WAIT_S, queues.SESSIONS)
+        shared = RunProcess(journal, RunContexts(opening, journal), slots, run_agent, _SESSION_WAIT_S, queues.SESSIONS)
         stack.enter_context(process_entered(shared))
         await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
         yield QueueWorker(name, home, journal, has_lease)

@@ -1,9 +1,11 @@
-"""Reads pauses, cancellations and messages for a run that this process works on, within a second, from any process."""
+"""Reads pauses, cancellations and messages for the runs at work in this process, within a second, from any process."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
+
+from flotilla_kit.errors import StoreUnavailable
 
 from ..errors import Failure
 from ..journal import steering
@@ -19,9 +21,8 @@ _POLL_S = 0.5
 class Steering:
     """The steering of one run."""
 
-    def __init__(self, journal: Journal, run_id: str) -> None:
-        self._journal, self._run_id = journal, run_id
-        self._last_seq = 0
+    def __init__(self) -> None:
+        self._known = set[int]()
         self._running, self._cancelled = asyncio.Event(), asyncio.Event()
         self._running.set()
         self._messages: list[SteeringEvent] = []
@@ -52,21 +53,22 @@ class Steering:
             raise cancellation()
         return future.result()
 
-    async def poll(self) -> None:
-        """Read the events since the last call."""
-        for event in await self._journal.query(steering.events_after, self._run_id, self._last_seq):
-            self._last_seq = event.seq
-            match event.kind:
-                case "pause":
-                    self._running.clear()
-                case "resume":
-                    self._running.set()
-                case "cancel":
-                    self._cancelled.set()
-                    if self.on_cancel:
-                        self.on_cancel()
-                case "message":
-                    self._messages.append(event)
+    def apply(self, event: SteeringEvent) -> None:
+        """Take notice of an event of the run, unless it is known."""
+        if event.seq in self._known:
+            return
+        self._known.add(event.seq)
+        match event.kind:
+            case "pause":
+                self._running.clear()
+            case "resume":
+                self._running.set()
+            case "cancel":
+                self._cancelled.set()
+                if self.on_cancel:
+                    self.on_cancel()
+            case "message":
+                self._messages.append(event)
 
     def inbox_for(self, transcript: str | None) -> "RunInbox":
         """The inbox of an agent.
@@ -113,20 +115,35 @@ def cancellation() -> Failure:
     return Failure("cancelled", "The run was cancelled.", "What was done before stays done; `flotilla trace` has it.")
 
 
-@asynccontextmanager
-async def steering_watched(journal: Journal, run_id: str) -> AsyncGenerator[Steering]:
-    """A run's steering, kept up to date while the block lasts."""
-    found = Steering(journal, run_id)
-    await found.poll()
+class SteeringWatch:
+    """Keeps the steering of all runs at work in this process up to date: one query for all of them, however many."""
 
-    async def follow() -> None:
-        while not found.cancelled:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._watched: dict[str, Steering] = {}
+        self._polling: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def watched(self, run_id: str) -> AsyncGenerator[Steering]:
+        """A run's steering, kept up to date while the block lasts."""
+        found = self._watched[run_id] = Steering()
+        try:
+            for event in await self._journal.query(steering.events_of, run_id):
+                found.apply(event)
+            self._polling = self._polling or asyncio.create_task(self._poll())
+            yield found
+        finally:
+            del self._watched[run_id]
+            if self._polling and not self._watched:
+                self._polling.cancel()
+                self._polling = None
+
+    async def _poll(self) -> None:
+        newest = 0
+        while True:
+            with suppress(StoreUnavailable):  # it is tried again
+                newest, events = await self._journal.query(steering.latest_events, newest)
+                for run_id, event in events:
+                    if run_id in self._watched:
+                        self._watched[run_id].apply(event)
             await asyncio.sleep(_POLL_S)
-            await found.poll()
-
-    following = asyncio.create_task(follow())
-    try:
-        yield found
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
