@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 from flotilla_orchestrator.__main__ import main
+from flotilla_orchestrator.journal.journal import Journal, now
+from flotilla_orchestrator.journal.steering import STEERING
+from flotilla_orchestrator.runs.steering import SteeringWatch
+from sqlalchemy import Connection, insert
 from support.commands import descendants
 from support.programs import Program
 from support.runs import Killed
@@ -183,3 +187,22 @@ def test_a_run_at_work_is_told_and_not_followed(case: Killed) -> None:
     process, run_id, _ = begun(case)
     assert said(case, "follow", run_id, "hello")["error"]["code"] == "run_not_ended"
     case.kill(process)
+
+
+async def test_one_watch_tells_each_run_its_own_events_once_in_whatever_order_they_are_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(connection: Connection, seq: int, run_id: str, kind: str) -> None:
+        connection.execute(insert(STEERING).values(seq=seq, run_id=run_id, kind=kind, text=str(seq), at=now()))
+
+    monkeypatch.setattr("flotilla_orchestrator.runs.steering._POLL_S", 0.01)
+    async with await Journal.open(tmp_path) as journal, asyncio.timeout(10):
+        watch = SteeringWatch(journal)
+        async with watch.watched("run_a") as a, watch.watched("run_b") as b:
+            for seq, run_id, kind in [(7, "run_a", "message"), (3, "run_a", "message"), (5, "run_b", "cancel")]:
+                await journal.database.write(write, seq, run_id, kind)
+                await asyncio.sleep(0.05)
+            while not (b.cancelled and len(a.messages([])) == 2):  # noqa: ASYNC110  it is polled
+                await asyncio.sleep(0.01)
+            assert [event.text for event in a.messages([])] == ["7", "3"]
+            assert not a.cancelled and not b.messages([])
