@@ -104,6 +104,24 @@ async def test_a_word_is_found_in_all_its_forms_and_regardless_of_case_and_accen
     assert await notebook.find("renewing cafe contracts") == ["They RENEWED the café contract"]
 
 
+async def test_a_verb_is_found_in_its_forms_that_have_another_stem(notebook: Notebook) -> None:
+    await notebook.memory("They bought a second van")
+    await notebook.memory("Omar forgets to write")
+    assert await notebook.find("What did they buy?") == await notebook.find("buying") == ["They bought a second van"]
+    unknown = " ".join(f"unknown{number}" for number in range(40))
+    for asked in ("was it written?", f"what he wrote {unknown}"):
+        assert "Omar forgets to write" in await notebook.find(asked), asked
+    (found,) = await notebook.database.read(search, Query("buy", "default", (ACME,)), NOW)
+    assert found.why == "has buy"
+
+
+async def test_where_a_time_is_asked_for_a_weekday_or_a_month_is_one(notebook: Notebook) -> None:
+    for where in ("in Lisbon", "on Thursday", "in Porto", "in September", "in Faro"):
+        await notebook.memory(f"The demo for the board is {where}")
+    found = await notebook.find("When is the demo for the board?")
+    assert {text.rpartition(" ")[2] for text in found[:2]} == {"Thursday", "September"}
+
+
 async def test_what_has_the_question_words_is_first(notebook: Notebook) -> None:
     await notebook.episode(*CALL)
     assert (await notebook.find("second warehouse invoice"))[0].startswith("Before we start")

@@ -10,7 +10,7 @@ from flotilla_kit.storage import PreparedSelect
 from sqlalchemy import Connection, select
 
 from ..models import Hit, Source
-from ..retrieval import words
+from ..retrieval import irregular, words
 from ..retrieval.search import Found
 from ..schema import accounts, citations, episodes, memories, passages
 from ..statements import among, listed
@@ -53,7 +53,7 @@ def hits(conn: Connection, found: Sequence[Found], query: str, longest: int) -> 
     rows: list[Any] = _of_passages().all(conn, {"keys": listed(keys)})
     by_key = {row.passage_key: row for row in rows}
     cited = sources(conn, keys)
-    asked = frozenset(words.terms(query))
+    asked = frozenset(form for term in words.terms(query) for form in irregular.forms(term))
     answer: list[Hit] = []
     for one in found:
         row = by_key[one.passage_key]

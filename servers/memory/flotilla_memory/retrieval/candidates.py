@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from ..schema import accounts, aliases, entities, postings
 from ..statements import listed
-from . import dates, ranking, reads, words
+from . import dates, irregular, ranking, reads, words
 
 MAX_ASKED = 256  # distinct terms of a question that are looked up
 MAX_TERMS = 32  # of them are used, the rarest first
@@ -43,7 +43,7 @@ class Matches:
     """What the index says of a question."""
 
     rarity: dict[str, float]
-    """The question's terms that the accounts have, rarest first."""
+    """The question's terms that the accounts have, rarest first; of a verb with several stems one for all of them."""
     average: float
     """Terms in a passage."""
     counts: dict[str, dict[int, int]]
@@ -74,7 +74,7 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     scope = reads.scope_of(query.tenant_id, query.account_keys)
     totals: Any = reads.totals(query.account_keys is None).first(conn, scope)
     passages_in_all, terms_in_all = map(int, totals)
-    distinct = list(dict.fromkeys(asked))[:MAX_ASKED]
+    distinct = list(dict.fromkeys(map(irregular.base, asked)))[:MAX_ASKED]
     found_in, rows = _postings(conn, query, scope, distinct, passages_in_all)
     used = found_in[:MAX_TERMS]
     of = max(FEWEST, passages_in_all)
@@ -82,14 +82,16 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
     average = max(1.0, terms_in_all / max(1, passages_in_all))
     counts: dict[str, dict[int, int]] = {term: {} for term in rarity}
     lengths: dict[int, int] = {}
-    for term, key, count, length in rows:
-        counts[term][key] = count
+    of_form = {form: having for term, having in counts.items() for form in irregular.forms(term)}
+    for form, key, count, length in rows:
+        having = of_form[form]
+        having[key] = having.get(key, 0) + count
         lengths[key] = length
-    expected = {term: 0 for term in distinct if not dates.is_part(term)} | {term: having for having, term in found_in}
+    expected = {term: 0 for term in distinct if not dates.is_part(term)} | {term: found for found, term in found_in}
     share = min(1.0, MAX_ANSWERED / max(1, len(expected)))
-    rarities = {term: ranking.idf(of, having or 1) for term, having in expected.items()}
+    rarities = {term: ranking.idf(of, found or 1) for term, found in expected.items()}
     in_all = sum(rarities.values())
-    absent = tuple(term for term, having in expected.items() if not having)
+    absent = tuple(term for term, found in expected.items() if not found)
     if sum(rarities[term] for term in absent) < in_all / 2:
         absent = ()
     return Matches(rarity, average, counts, _scores(rarity, average, counts, lengths), absent, in_all * share)
@@ -98,20 +100,35 @@ def matches(conn: Connection, query: Query, asked: Sequence[str]) -> Matches:
 def _postings(
     conn: Connection, query: Query, scope: Mapping[str, Any], terms: Sequence[str], passages_in_all: int
 ) -> tuple[list[tuple[int, str]], list[Any]]:
-    """In how many passages each term is, rarest first, and the rows that are read: term, passage, count, length."""
+    """In how many passages each term is, rarest first, and the rows that are read: term, passage, count, length.
+
+    The rows have the forms of a term by themselves, and a passage with two of them counts twice.
+    """
     everywhere = query.account_keys is None
-    given = {**scope, "terms": listed(terms)}
-    if len(terms) <= MAX_TERMS and passages_in_all * len(terms) <= MAX_POSTINGS:
+    in_forms = _in_forms(terms)
+    given = {**scope, "terms": listed(in_forms)}
+    if len(in_forms) <= MAX_TERMS and passages_in_all * len(in_forms) <= MAX_POSTINGS:
         # They cannot be too many: to count them first would take as long as to read them.
         rows: list[Any] = reads.of_terms(everywhere, newest=False).all(conn, given)
-        return sorted((found, term) for term, found in Counter(row[0] for row in rows).items()), rows
+        return _rarest_first(Counter(row[0] for row in rows)), rows
     having: list[Any] = reads.found_in(everywhere).all(conn, given)
-    found_in = sorted((int(found), str(term)) for found, term in having)
+    found_in = _rarest_first({str(term): int(found) for found, term in having})
     rows = []
     for some, most in _reads(found_in[:MAX_TERMS]):
-        given = {**scope, "terms": listed(some), **({} if most is None else {"most": most})}
+        given = {**scope, "terms": listed(_in_forms(some)), **({} if most is None else {"most": most})}
         rows += reads.of_terms(everywhere, newest=most is not None).all(conn, given)
     return found_in, rows
+
+
+def _in_forms(terms: Sequence[str]) -> list[str]:
+    return [form for term in terms for form in irregular.forms(term)]
+
+
+def _rarest_first(having: Mapping[str, int]) -> list[tuple[int, str]]:
+    together: Counter[str] = Counter()
+    for form, found in having.items():
+        together[irregular.base(form)] += found
+    return sorted((found, term) for term, found in together.items())
 
 
 def _scores(

@@ -17,20 +17,20 @@ B_EPISODE = 0.5
 
 # Of what the index says, and of who said it when; then, of the best by these, what their texts say.
 WEIGHTS: Mapping[str, float] = {
-    "own": 1.51,  # BM25 of the passage alone,
-    "near": 1.31,  # with its neighbours,
-    "around": 2.24,  # with the three before and the two behind it,
-    "episode": 1.47,  # and of its whole episode
-    "best": 1.62,  # BM25 of the best passage of its episode
-    "answers": 1.49,  # BM25 of the question right before it
-    "speaker": 2.49,  # it is said by, or about, a person whom the question names; a share of it if those are more
-    "period": 3.66,  # of a month, a year or a span that the question names
-    "day": 2.82,  # of a day that the question names, or near it
-    "length": 0.24,  # logarithm of its terms, standardised over the candidates
+    "own": 1.76,  # BM25 of the passage alone,
+    "near": 0.78,  # with its neighbours,
+    "around": 3.08,  # with the three before and the two behind it,
+    "episode": 0.98,  # and of its whole episode
+    "best": 1.5,  # BM25 of the best passage of its episode
+    "answers": 1.48,  # BM25 of the question right before it
+    "speaker": 2.52,  # it is said by, or about, a person whom the question names; a share of it if those are more
+    "period": 3.71,  # of a month, a year or a span that the question names
+    "day": 2.57,  # of a day that the question names, or near it
+    "length": 0.25,  # logarithm of its terms, standardised over the candidates
     "information": 0.31,  # how rare its words are among those of the candidates, standardised
-    "question": -0.59,  # it asks something itself
-    "bigrams": 1.07,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
-    "time": 2.26,  # the question asks for a time or an amount, and it has one
+    "question": -0.64,  # it asks something itself
+    "bigrams": 0.95,  # pairs of the question's terms that stand side by side in it, three at most, as a share of three
+    "time": 2.32,  # the question asks for a time or an amount, and it has one
 }
 FEATURES = tuple(WEIGHTS)
 OF_INDEX = 9
@@ -38,24 +38,24 @@ OF_INDEX = 9
 
 # Where passages have vectors: the same features with weights of their own, and what vectors say.
 WEIGHTS_WITH_VECTORS: Mapping[str, float] = {
-    "own": 1.03,
-    "near": 0.35,
-    "around": 3.29,
-    "episode": 0.27,
-    "best": 1.22,
-    "answers": 1.24,
-    "speaker": 2.46,
-    "period": 3.43,
-    "day": 2.82,
+    "own": 1.16,
+    "near": 0.38,
+    "around": 3.31,
+    "episode": 0.32,
+    "best": 1.18,
+    "answers": 1.28,
+    "speaker": 2.5,
+    "period": 3.55,
+    "day": 2.79,
     "length": 0.25,
-    "information": 0.31,
-    "question": -0.72,
-    "bigrams": 1.27,
-    "time": 2.28,
-    "meaning": 0.75,  # how near its vector is to the question's, standardised over the account as the next two;
-    "meaning_around": 0.24,  # that of the two before and the two behind it and its own, on average;
+    "information": 0.29,
+    "question": -0.73,
+    "bigrams": 1.2,
+    "time": 2.34,
+    "meaning": 0.76,  # how near its vector is to the question's, standardised over the account as the next two;
+    "meaning_around": 0.25,  # that of the two before and the two behind it and its own, on average;
     "meaning_episode": 0.25,  # of the nearest passage of its episode
-    "both": -0.54,  # meaning times around: in part they say the same
+    "both": -0.57,  # meaning times around: in part they say the same
 }
 FEATURES_WITH_VECTORS = tuple(WEIGHTS_WITH_VECTORS)
 
@@ -64,7 +64,11 @@ _MOST_DEVIATIONS = 3.0  # one text among many that are nearly the same is no out
 _ASKS_TIME = re.compile(
     r"\s*(?:since )?(?:when|how (?:long|many|much|often)|(?:what|which) (?:date|day|time|year|month))\b", re.I
 )
-_HAS_TIME = re.compile(r"\d|yesterday|last |ago|week|month|year|today|tomorrow|next ", re.I)
+_HAS_TIME = re.compile(
+    r"\d|yesterday|last |ago|week|month|year|today|tomorrow|next |(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|january|february|april|june|july|august|september|october|november|december",
+    re.I,
+)
 
 
 def idf(passages: int, having: int) -> float:

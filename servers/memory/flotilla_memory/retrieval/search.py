@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from . import candidates, dates, ranking, vectors, words
+from . import candidates, dates, irregular, ranking, vectors, words
 from .candidates import Matches, Passage, Query
 from .vectors import Compared
 from .windows import windows_of
@@ -89,7 +89,7 @@ def search(
     if not ranked or examined.confidence < MIN_CONFIDENCE:
         return []
     best, _ = ranked[0]
-    spelled = {term: word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
+    spelled = {irregular.base(term): word for word in re.findall(r"\w+", query.text) for term in words.terms(word)}
     return [
         Found(
             of.passage.passage_key,
