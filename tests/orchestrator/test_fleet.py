@@ -164,6 +164,19 @@ async def test_a_server_that_dies_between_two_runs_is_started_again_at_its_addre
     )
 
 
+async def test_a_run_in_a_queue_waits_for_a_server_that_dies_under_it(stage: Stage) -> None:
+    stage.fleet["servers"] = {"desk": {"command": DESK}}
+    stage.worker("lead", "get_ticket")
+    stage.write_all(DONE)
+    keys, environ, config = stage.home / "keys", clean_environment(stage.home), load(stage.configs)
+    async with ServerPool(config, logs=stage.home, keys=keys, environ=environ, restart_s=30) as servers:
+        desk = (await servers.fleet(["desk"], "run_1")).servers["desk"]
+        (pid,) = [pid for pid, command in descendants(os.getpid()).items() if str(stage.home) in command]
+        os.kill(pid, signal.SIGKILL)
+        mandate = desk.mandate("lookup", tool_details(["get_ticket"]), lifetime_s=60)
+        assert await desk.call(mandate, "get_ticket", {"ticket_id": "t_1"})
+
+
 async def answers(desk: ServerConnection) -> bool:
     """With the mandate it was told of at first."""
     with contextlib.suppress(Exception):
