@@ -66,7 +66,7 @@ def test_prometheus_scrapes_every_process_and_knows_the_alerts(opened: ComposedF
     case = Case(opened)
     opened.setup("approver", "ada")
     case.approve()
-    assert case.ended() == "ok"
+    case.succeeds()
     up = opened.wait("all to be scraped", lambda: len(found := query("up == 1")) == 5 and found)
     assert {one["metric"]["instance"] for one in up} == {f"{name}:9464" for name in (*PORTS, "orchestrator")}
     (refunded,) = opened.wait(

@@ -51,8 +51,11 @@ class Case:
             decided = client.post(f"/v1/approvals/billing/{approval['approval_id']}", json={"decision": "approve"})
             assert decided.status_code == 200, decided.text
 
-    def ended(self) -> str:
-        return self.fleet.wait("the run to end", lambda: (s := self.state()) in ("ok", "failed", "cancelled") and s)
+    def succeeds(self) -> None:
+        """Wait for its end, which has to be a good one."""
+        ends = ("ok", "failed", "cancelled")
+        state = self.fleet.wait("the run to end", lambda: (state := self.state()) in ends and state)
+        assert state == "ok", self.told()
 
     def told(self) -> str:
         """What failed in it, for whoever looks for the reason."""
