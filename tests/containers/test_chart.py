@@ -22,9 +22,14 @@ CHART = ROOT / "deploy" / "helm" / "flotilla"
 SERVERS = ("billing", "crm", "k8s", "memory")
 IN_1_20 = {"policy/v1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2beta2"}
 OIDC = {"issuer": "https://id.example", "jwksUrl": "https://id.example/keys", "audience": "flotilla"}
+MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 SETS: dict[str, dict[str, Any]] = {
     "default": {},
-    "one_server": {"servers": {name: {"enabled": False} for name in ("crm", "k8s", "memory")}},
+    "one_server": {
+        "servers": {name: {"enabled": False} for name in ("crm", "k8s", "memory")},
+        "metrics": {"enabled": False},
+        "networkPolicy": {"metricsFrom": [MONITORING]},
+    },
     "issuer": {
         "orchestrator": {"tokensSecret": "", "oidc": OIDC, "modelSecret": "anthropic"},
         "servers": {
@@ -42,6 +47,7 @@ SETS: dict[str, dict[str, Any]] = {
         "networkPolicy": {
             "databaseTo": [{"ipBlock": {"cidr": "10.1.0.0/16"}}],
             "modelTo": [{"ipBlock": {"cidr": "10.2.0.0/16"}}],
+            "metricsFrom": [MONITORING],
         },
         "images": {"registry": "registry.example/flotilla", "tag": "1", "pullSecrets": ["registry"]},
         "orchestrator": {
@@ -68,6 +74,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "keys over plain HTTP": ({"servers": {"crm": {"approvers": {"jwksUrl": "http://id.example/keys"}}}}, "jwksUrl"),
     "a folder among settings": ({"servers": {"crm": {"settings": {"home": "/elsewhere"}}}}, "home"),
     "an address among variables": ({"orchestrator": {"env": {"DATABASE_URL": "postgresql://c/d"}}}, "DATABASE_URL"),
+    "metrics at another place": ({"servers": {"crm": {"settings": {"metrics_http": "0.0.0.0:1"}}}}, "metrics_http"),
+    "a scraper that is nobody": ({"networkPolicy": {"metricsFrom": [{}]}}, "metricsFrom"),
     "no database": ({"servers": {"billing": {"database": {"secret": ""}}}}, "secret"),
     "a rule that loosens": ({"orchestrator": {"fleet": {"rules": [{"tools": ["*"], "effect": "allow"}]}}}, "effect"),
 }  # fmt: skip
@@ -159,15 +167,47 @@ def test_every_pod_is_selected_by_a_service_a_budget_and_a_policy(rendered: list
         assert {component(each) for each in of_kind(rendered, kind)} == workloads, kind
 
 
+def let_in(policy: dict[str, Any], port: str) -> list[dict[str, Any]]:
+    """Who reaches this port of what the policy is for; a rule without peers would let everybody in."""
+    rules = [rule for rule in policy["spec"]["ingress"] if port in [each["port"] for each in rule["ports"]]]
+    assert all(rule["from"] for rule in policy["spec"]["ingress"])
+    assert {each["port"] for rule in policy["spec"]["ingress"] for each in rule["ports"]} <= {"http", "metrics"}
+    return [peer for rule in rules for peer in rule["from"]]
+
+
 def test_servers_reach_neither_each_other_nor_the_orchestrator(rendered: list[dict[str, Any]]) -> None:
     for policy in of_kind(rendered, "NetworkPolicy"):
         if component(policy) == "orchestrator":
             continue
-        (let_in,) = policy["spec"]["ingress"]
-        (peer,) = let_in["from"]
+        (peer,) = let_in(policy, "http")
         assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "orchestrator"
         ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
         assert 8000 not in ports
+
+
+@pytest.mark.parametrize(
+    ("name", "served", "scrapers"), [("default", True, []), ("tight", True, [MONITORING]), ("one_server", False, [])]
+)
+def test_every_pod_serves_metrics_to_whom_the_values_name(
+    name: str, served: bool, scrapers: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    done = run("template", SETS[name], tmp_path, "demo")
+    objects = [each for each in yaml.safe_load_all(done.stdout) if each]
+    for each in of_kind(objects, "Deployment", "StatefulSet"):
+        pod = each["spec"]["template"]
+        (container,) = pod["spec"]["containers"]
+        said = [
+            *container.get("args", ()),
+            *(f"{variable['name']}={variable.get('value')}" for variable in container["env"]),
+        ]
+        told = [word for word in said if word.partition("=")[0].endswith(("--metrics", "_METRICS_HTTP"))]
+        assert [word.partition("=")[2] for word in told] == ["0.0.0.0:9464"] * served
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports == {"http": 8000, **({"metrics": 9464} if served else {})}
+        annotations = pod["metadata"].get("annotations", {})
+        assert annotations.get("prometheus.io/port") == ("9464" if served else None)
+    for policy in of_kind(objects, "NetworkPolicy"):
+        assert let_in(policy, "metrics") == scrapers
 
 
 def test_three_replicas_or_as_many_as_the_load_needs(rendered: list[dict[str, Any]]) -> None:

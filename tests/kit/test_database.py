@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from flotilla_kit import effects
 from flotilla_kit.effects import Effect
@@ -218,6 +219,53 @@ async def test_a_database_that_is_away_is_said_without_its_address(tmp_path: Pat
     with pytest.raises(StoreUnavailable) as away:
         await Database.open(f"postgresql://user:secret@/x?host={tmp_path}", [KIT_MIGRATIONS])
     assert "secret" not in str(away.value)
+
+
+class Socket:
+    """The way to a PostgreSQL that can be shut, and ends the connections that lead through it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url, parsed = url, make_url(url)
+        self._real, self._link = (Path(str(at)) / ".s.PGSQL.5432" for at in (parsed.query["host"], folder))
+        self.url = parsed.update_query_dict({"host": str(folder)}).render_as_string(hide_password=False)
+        self.open()
+
+    def open(self) -> None:
+        self._link.symlink_to(self._real)
+
+    def shut(self) -> None:
+        self._link.unlink()
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(f"{others} AND pid <> {connection.info.backend_pid}".encode())
+
+
+async def test_transactions_wait_while_postgresql_is_being_restarted(postgres_url: str, tmp_path: Path) -> None:
+    socket = Socket(postgres_url, tmp_path)
+    database = await Database.open(socket.url, [KIT_MIGRATIONS])
+    socket.shut()
+    with pytest.raises(StoreUnavailable):
+        await database.ping()
+    writing = asyncio.ensure_future(database.write(effects.record, EFFECT, {}))
+    reading = asyncio.ensure_future(database.read(count))
+    assert not (await asyncio.wait([writing, reading], timeout=0.6))[0]
+    socket.open()
+    async with asyncio.timeout(30):
+        await writing
+        await reading
+    assert await database.read(count) == 1
+    await database.close()
+
+
+async def test_a_postgresql_that_stays_away_is_said_after_a_while(postgres_url: str, tmp_path: Path) -> None:
+    socket = Socket(postgres_url, tmp_path)
+    database = await Database.open(socket.url, [KIT_MIGRATIONS], restart_s=0.3)
+    socket.shut()
+    for use in (database.read, database.write):
+        with pytest.raises(StoreUnavailable) as away:
+            await use(count)
+        assert away.value.retryable
+    await database.close()
 
 
 def test_arguments_without_a_canonical_form_have_no_digest() -> None:

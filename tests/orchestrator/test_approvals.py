@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from claude_agent_sdk import project_key_for_directory
+from claude_agent_sdk.types import SessionKey
 from flotilla_orchestrator.fleet.approvals import approvals_over_http
-from flotilla_orchestrator.sessions.session import run_session
+from flotilla_orchestrator.journal.journal import Journal
+from flotilla_orchestrator.sessions.session import run_session, work_folder
+from flotilla_orchestrator.sessions.transcript_store import TranscriptStore
 from flotilla_orchestrator.sessions.types import Session, SessionResult
 from flotilla_rehearsal.server import Rehearsal
 from support.sessions import Heard, claude_processes, scripted, session
@@ -125,6 +129,31 @@ async def test_of_two_calls_in_one_turn_the_second_is_asked_to_come_again(tmp_pa
     assert (third.failure, third.text) == (None, "Done.")
     assert bank.refunds() == [(CHARGE, 10000), (OTHER, 10000)]
     assert [status for _, status in heard.ended] == ["denied", "ok", "ok"]
+
+
+@pytest.mark.real_cli
+async def test_it_goes_on_from_where_it_waits_whatever_place_the_cli_has_marked(tmp_path: Path, bank: Teller) -> None:
+    """Now and then the CLI marks where it is in the transcript: here at the call that waited first."""
+    async with (
+        scripted(refund(10000), refund(10000, OTHER), {"say": "Done."}) as rehearsal,
+        await Journal.open(tmp_path) as journal,
+    ):
+        store = TranscriptStore(journal.database)  # pyright: ignore[reportAbstractUsage]  # the method it lacks is optional
+        heard, waits = Heard(), clerk(rehearsal, tmp_path, bank, store=store)
+        first = await run_session(waits, heard)
+        key: SessionKey = {
+            "project_key": project_key_for_directory(work_folder(tmp_path)),
+            "session_id": waits.session_id,
+        }
+        found: list[Any] = await store.load(key) or []
+        (leaf,) = [line["uuid"] for line in found if line.get("attachment", {}).get("type") == "hook_deferred_tool"]
+        second = await resumed(waits, first, bank, "approve", heard)
+        assert bank.refunds() == [(CHARGE, 10000)]
+        mark: Any = {"type": "last-prompt", "lastPrompt": "…", "leafUuid": leaf, "sessionId": waits.session_id}
+        await store.append(key, [mark])
+        third = await resumed(waits, second, bank, "approve", heard)
+    assert (third.failure, third.text) == (None, "Done.")
+    assert bank.refunds() == [(CHARGE, 10000), (OTHER, 10000)]
 
 
 async def test_a_refund_below_the_limit_does_not_wait(tmp_path: Path, bank: Teller) -> None:

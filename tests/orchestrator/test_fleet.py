@@ -4,14 +4,18 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
+from dataclasses import replace
 
 import pytest
 from flotilla_orchestrator.config.files import load
+from flotilla_orchestrator.fleet.approvals import ServerUnavailable
 from flotilla_orchestrator.fleet.connection import ServerConnection
 from flotilla_orchestrator.fleet.server_pool import ServerPool
 from flotilla_orchestrator.mandates.claims import tool_details
 from support.commands import Watched, descendants
+from support.desk import running_desk
 from support.processes import clean_environment
 from support.stage import DESK, Stage, answer, call, own_desk
 
@@ -162,6 +166,19 @@ async def test_a_server_that_dies_between_two_runs_is_started_again_at_its_addre
         first.url,
         ["run_1", "run_2"],
     )
+
+
+async def test_a_call_in_a_queue_waits_for_a_server_that_is_being_restarted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    away = ServerConnection("desk", f"http://127.0.0.1:{port}/mcp", {}, {}, local=True, audience="desk", minter=None)
+    with pytest.raises(ServerUnavailable):
+        await away.call("", "find_charge", {"customer_id": "c_1"})
+    calling = asyncio.create_task(replace(away, restart_s=30).call("", "find_charge", {"customer_id": "c_1"}))
+    assert not (await asyncio.wait([calling], timeout=0.6))[0]
+    async with running_desk(port) as desk:
+        assert await calling == {"charge_id": "ch_c_1", "amount_minor": 4900}
+    assert len(desk.calls) == 1
 
 
 async def answers(desk: ServerConnection) -> bool:

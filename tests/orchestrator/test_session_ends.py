@@ -1,7 +1,9 @@
 """However a session ends, it says so with one code, and its CLI is gone."""
 
+import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,19 @@ async def test_a_dead_server_ends_it_before_the_first_model_call(tmp_path: Path)
     assert result.failure
     assert "desk" in result.failure.message
     assert list(rehearsal.requests) == []
+
+
+async def test_a_session_in_a_queue_waits_for_a_server_that_is_being_restarted(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    dead = Desk(f"http://127.0.0.1:{port}/mcp")
+    async with scripted(FIND, {"say": "{{ last.charge_id }}"}) as rehearsal:
+        running = asyncio.create_task(run_session(session(rehearsal, tmp_path, dead, restart_s=15), Heard()))
+        assert not (await asyncio.wait([running], timeout=3))[0]
+        assert list(rehearsal.requests) == []
+        async with running_desk(port):
+            result = await running
+    assert (result.failure, result.text) == (None, "ch_cust_12345")
 
 
 async def test_a_model_that_never_stops_is_stopped_after_its_turns(tmp_path: Path) -> None:

@@ -6,29 +6,40 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 
-from .container_images import ROOT, TAG, environment, podman, postgres_image
+from .container_images import ROOT, STAND_IN_PROMETHEUS, TAG, environment, podman, postgres_image
 
 UP_S = 240
 SERVICES = ("setup", "postgres", "billing", "crm", "memory", "k8s-sandbox", "k8s", "orchestrator")
 
 
 class ComposedFleet:
-    """The fleet of one project."""
+    """The fleet of one project.
 
-    def __init__(self, project: str, port: int) -> None:
+    Args:
+        overlays: of deploy/compose, by name.
+    """
+
+    def __init__(self, project: str, port: int, overlays: Sequence[str] = ()) -> None:
         self.project, self.port = project, port
-        names = {"FLOTILLA_IMAGES": "localhost/flotilla", "FLOTILLA_TAG": TAG, "POSTGRES_IMAGE": postgres_image()}
+        self._files = [ROOT / "compose.yaml", *(ROOT / "deploy" / "compose" / f"{name}.yaml" for name in overlays)]
+        names = {
+            "FLOTILLA_IMAGES": "localhost/flotilla",
+            "FLOTILLA_TAG": TAG,
+            "POSTGRES_IMAGE": postgres_image(),
+            "PROMETHEUS_IMAGE": STAND_IN_PROMETHEUS,
+        }
         self._environment = {**environment(), **names, "FLOTILLA_PORT": str(port)}
         self._tokens: dict[str, str] = {}
 
     def compose(self, *words: str) -> str:
-        called = ["podman-compose", "-f", str(ROOT / "compose.yaml"), "-p", self.project, *words]
+        files = [word for file in self._files for word in ("-f", str(file))]
+        called = ["podman-compose", *files, "-p", self.project, *words]
         done = subprocess.run(called, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=UP_S)
         assert done.returncode == 0, f"{' '.join(called)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
@@ -107,11 +118,11 @@ class ComposedFleet:
 
 
 @contextmanager
-def composed_fleet(project: str) -> Generator[ComposedFleet]:
+def composed_fleet(project: str, *overlays: str) -> Generator[ComposedFleet]:
     """The whole fleet, until the block ends; then nothing of it is left but its images."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    fleet = ComposedFleet(project, port)
+    fleet = ComposedFleet(project, port, overlays)
     try:
         fleet.compose("up", "-d", *SERVICES)
         fleet.ready()

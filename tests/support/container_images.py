@@ -21,6 +21,7 @@ PUBLIC_BASE = "docker.io/library/python:3.12-slim-bookworm"
 PUBLIC_BUILD_BASE = "docker.io/library/python:3.12-bookworm"
 STAND_IN_BASE = "localhost/flotilla-base:bookworm"
 STAND_IN_POSTGRES = "localhost/flotilla-postgres:test"
+STAND_IN_PROMETHEUS = "localhost/flotilla-prometheus:test"
 _PACKAGES_OF_BASE = "python3,python3-venv,python3-pip,ca-certificates,binutils"
 _DEFAULT_ULIMITS = '["nofile=10000:10000", "nproc=10000:10000"]'
 
@@ -102,6 +103,13 @@ def postgres_image() -> str:
     folder = ROOT / "tests" / "containers" / "postgres"
     _build(STAND_IN_POSTGRES, folder / "Dockerfile", folder, [])
     return STAND_IN_POSTGRES
+
+
+def prometheus_image() -> str:
+    """An image that takes the same arguments as the public one of Prometheus, with Debian's package."""
+    folder = ROOT / "tests" / "containers" / "prometheus"
+    _build(STAND_IN_PROMETHEUS, folder / "Dockerfile", folder, [])
+    return STAND_IN_PROMETHEUS
 
 
 def _build(image: str, file: Path, context: Path, arguments: Sequence[str]) -> None:

@@ -32,9 +32,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def running_desk() -> AsyncGenerator[Desk]:
-    """The server, in this event loop, on a free loopback port."""
-    listening = socket.create_server(("127.0.0.1", 0))  # a client that is early waits in the backlog
+async def running_desk(port: int = 0) -> AsyncGenerator[Desk]:
+    """The server, in this event loop, on this loopback port, or a free one."""
+    listening = socket.create_server(("127.0.0.1", port))  # a client that is early waits in the backlog
     desk = Desk(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp")
     serving = asyncio.create_task(
         _server(desk).run_http_async(

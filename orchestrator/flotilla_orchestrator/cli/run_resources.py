@@ -12,6 +12,7 @@ from ..config.config import Config
 from ..errors import Failure
 from ..fleet.connection import ServerConnection
 from ..fleet.fleet import Fleet
+from ..fleet.restarts import answered
 from ..fleet.server_pool import ServerPool
 from ..run_request import RunRequest, check_inputs
 from .approver_process import demo_approver
@@ -64,6 +65,7 @@ class ProcessResources:
         folder: for the servers' logs.
         notify: brings what waits for a person before people; by default whoever is at this terminal, or reads stderr.
         traces: where they are asked for.
+        restart_s: how long runs wait for a server that does not answer.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class ProcessResources:
         recorder: "Recorder | None" = None,
         notify: "Notify | None" = None,
         traces: "RunTraces | None" = None,
+        restart_s: float = 0,
     ) -> None:
-        self._notify, self._traces = notify, traces
+        self._notify, self._traces, self._restart_s = notify, traces, restart_s
         self._config, self._home, self._folder = config, home, folder
         self._recorder, self._keys = recorder, folder / "approver-keys.json"
         self._models: OpenOnce[tuple[str, str, Path], Provider] = OpenOnce(lambda key: open_model(*key))
@@ -150,7 +153,7 @@ class ProcessResources:
     async def _fleet(self, request: RunRequest) -> Fleet:
         servers = await self._servers.get(_server_key(request))
         names = self._config.servers(self._config.playbooks[request.playbook])
-        fleet = await servers.fleet(names, request.run_id)
+        fleet = await answered(lambda: servers.fleet(names, request.run_id), self._restart_s)
         return fleet.with_headers(self._traces.run_headers(request.run_id)) if self._traces else fleet
 
     @asynccontextmanager
@@ -162,7 +165,12 @@ class ProcessResources:
         flags = ["--home", str(decision_commands.home), "--demo-data"] if sample else []
         flags += ["--approver-keys", str(self._keys)] if yes else []
         async with ServerPool(
-            self._config, logs=self._folder, keys=keys, flags=flags, environ=decision_commands.environ
+            self._config,
+            logs=self._folder,
+            keys=keys,
+            flags=flags,
+            environ=decision_commands.environ,
+            restart_s=self._restart_s,
         ) as servers:
             yield servers
 

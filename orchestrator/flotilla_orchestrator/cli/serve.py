@@ -47,6 +47,7 @@ async def serve(arguments: argparse.Namespace) -> int:
     configure("info")
     logging.getLogger("dbos").setLevel(logging.WARNING)
     from ..console.app import console_app, with_console
+    from ..fleet.restarts import RESTART_S
     from ..runs.queue_worker import executor_id, queue_worked
     from ..runs.run_queue import run_queue
     from ..service.app import service_app
@@ -66,7 +67,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         stack.callback(listener.close)
         journal = await stack.enter_async_context(await open_journal(arguments, telemetry.listeners))
         folder, traces = home / "workers" / executor_id(), telemetry.traces
-        opened = ProcessResources(config, home, folder, notify=_log_pending, traces=traces)
+        opened = ProcessResources(config, home, folder, notify=_log_pending, traces=traces, restart_s=RESTART_S)
         of_runs = await stack.enter_async_context(opened)
         opening = partial(of_runs.for_run, journal, None)
         working = queue_worked(home=home, journal=journal, opening=opening, concurrency=concurrency)

@@ -27,6 +27,7 @@ _POLL_S = 0.5
 
 
 async def work(arguments: argparse.Namespace) -> int:
+    from ..fleet.restarts import RESTART_S
     from ..runs.queue_worker import executor_id, queue_worked
     from .run_resources import ProcessResources
     from .telemetry import telemetry_opened
@@ -40,7 +41,7 @@ async def work(arguments: argparse.Namespace) -> int:
         async with (
             telemetry_opened(arguments.metrics) as telemetry,
             await open_journal(arguments, [*listeners, *telemetry.listeners]) as journal,
-            ProcessResources(config, home, folder, traces=telemetry.traces) as resources,
+            ProcessResources(config, home, folder, traces=telemetry.traces, restart_s=RESTART_S) as resources,
             queue_worked(
                 home=home, journal=journal, opening=partial(resources.for_run, journal, None), concurrency=concurrency
             ) as worker,

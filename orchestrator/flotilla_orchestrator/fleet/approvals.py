@@ -14,6 +14,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from ..errors import Failure, root_cause
 from .http_client import mcp_client
+from .restarts import answered
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -84,19 +85,23 @@ async def answer_within(server: str, timeout_s: float) -> "AsyncGenerator[None]"
 class Approvals:
     """The approval tools of one server; every call has a connection of its own, so none is open while people decide.
 
+    Args:
+        timeout_s: how long one call may take.
+        restart_s: how long `request` asks again while no answer comes; each time for the same approval.
+
     Raises (each method):
         ServerUnavailable: no answer.
         Failure: the server's refusal.
     """
 
-    def __init__(self, server: str, connect: Connect, timeout_s: float = _CALL_S) -> None:
+    def __init__(self, server: str, connect: Connect, timeout_s: float = _CALL_S, restart_s: float = 0) -> None:
         self.server = server
-        self._connect, self._timeout_s = connect, timeout_s
+        self._connect, self._timeout_s, self._restart_s = connect, timeout_s, restart_s
 
     async def request(self, tool: str, arguments: Mapping[str, Any], tool_use_id: str) -> ApprovalCheck:
         """Whether the call needs an approval now; requests it if so."""
         request = {"tool": tool, "arguments": dict(arguments), "tool_use_id": tool_use_id}
-        return await self._call("request_approval", request, ApprovalCheck)
+        return await answered(lambda: self._call("request_approval", request, ApprovalCheck), self._restart_s)
 
     async def get(self, approval_id: str) -> Approval:
         return await self._call("get_approval", {"approval_id": approval_id}, Approval)

@@ -15,6 +15,7 @@ from ..mandates.claims import APPROVAL_TOOLS, ISSUER, AuthorizationDetail, Minte
 from .approvals import answer_within, failure_from_result
 from .http_client import mcp_client
 from .processes import ServerProcess
+from .restarts import answered
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -43,6 +44,8 @@ class ServerConnection:
     """By short name. A server that checks mandates lists only what some worker of the fleet names."""
     has_approvals: bool = False
     """It has the tools `request_approval` and `get_approval`."""
+    restart_s: float = 0
+    """How long runs wait for it while it does not answer, as when it is started anew."""
 
     @property
     def mandate_variable(self) -> str:
@@ -72,12 +75,19 @@ class ServerConnection:
     ) -> "dict[str, JsonValue] | None":
         """Call a tool with this mandate; returns its structured result, if it has one.
 
+        Where no answer comes, it is called again for `restart_s` seconds.
+
         Args:
-            key: of the call's effect: under the same key the server makes it once.
+            key: of the call's effect, if it has one: under the same key the server makes it once.
 
         Raises:
             ServerUnavailable: no answer came. Failure: the server's refusal.
         """
+        return await answered(lambda: self._call(token, tool, arguments, key), self.restart_s)
+
+    async def _call(
+        self, token: str, tool: str, arguments: Mapping[str, JsonValue], key: str
+    ) -> "dict[str, JsonValue] | None":
         meta: RequestParamsMeta | None = {TOOL_USE_ID: key} if key else None
         async with answer_within(self.name, _CALL_S), self.client(token) as client:
             result = await client.call_tool(tool, dict(arguments), meta=meta)

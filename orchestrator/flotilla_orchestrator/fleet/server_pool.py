@@ -34,6 +34,7 @@ class ServerPool:
         logs: each local server's stderr goes to NAME.log there, and the public key that it checks mandates with.
         keys: the key ring for servers elsewhere.
         flags: further flags for every local server.
+        restart_s: how long runs wait for a server that they have reached before and that does not answer.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class ServerPool:
         keys: Path,
         flags: Sequence[str] = (),
         environ: Mapping[str, str] = os.environ,
+        restart_s: float = 0,
     ) -> None:
         self._config, self._logs, self._keys, self._environ = config, logs, keys, environ
-        self._local_key = SigningKey.generate()
+        self._restart_s, self._local_key = restart_s, SigningKey.generate()
         self._key_file = logs / f"{secrets.token_hex(5)}-mandate-keys.json"
         self._flags = [*flags, "--mandate-keys", str(self._key_file)]
         self._connections: dict[str, asyncio.Future[ServerConnection]] = {}
@@ -77,8 +79,11 @@ class ServerPool:
             if isinstance(failure, BaseException):
                 raise failure
         servers = [server for server in found if isinstance(server, ServerConnection)]
-        minters = {server.name: server.minter and self._minter(server.name, run_id) for server in servers}
-        return Fleet({server.name: replace(server, minter=minters[server.name]) for server in servers})
+        return Fleet({server.name: self._for_run(server, run_id) for server in servers})
+
+    def _for_run(self, server: ServerConnection, run_id: str) -> ServerConnection:
+        minter = server.minter and self._minter(server.name, run_id)
+        return replace(server, minter=minter, restart_s=self._restart_s)
 
     async def _connection(self, name: str) -> ServerConnection:
         if name not in self._connections:

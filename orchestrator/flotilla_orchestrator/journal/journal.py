@@ -152,7 +152,9 @@ class Journal:
         Raises:
             flotilla_kit.errors.StoreUnavailable: it cannot be opened.
         """
-        database = await Database.open(url or f"sqlite:///{home / 'journal.db'}", [MIGRATIONS], read_only=read_only)
+        url = url or f"sqlite:///{home / 'journal.db'}"
+        # A process whose database has gone has lost its leases with it, and ends instead of waiting.
+        database = await Database.open(url, [MIGRATIONS], read_only=read_only, restart_s=0)
         return cls(database, listeners)
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ class Agent:
             hidden=self._mandates.hidden_tools(worker),
             approvals={tool: self.approvals_of(server) for tool in granted if (server := self._approval_server(tool))},
             servers={name: self._server_config(name) for name in worker.servers},
+            restart_s=max((self._resources.fleet.servers[name].restart_s for name in worker.servers), default=0),
             gate_tools=[*(delegation.tools() if delegation else ()), *(artifacts.tools() if artifacts else ())],
             delegation=delegation,
             output_schema=self.output,
@@ -133,7 +135,8 @@ class Agent:
     def approvals_of(self, server: str) -> Approvals:
         """Requests approvals of a server on behalf of the worker."""
         connected = self._resources.fleet.servers[server]
-        return Approvals(server, lambda: connected.client(self._mandates.approval_token(self._worker, server)))
+        token = partial(self._mandates.approval_token, self._worker, server)
+        return Approvals(server, lambda: connected.client(token()), restart_s=connected.restart_s)
 
     def _delegation(self, decided: PendingCall | None) -> DelegationTools:
         workers, reports = (

@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..fleet.approvals import Approval, Approvals, ServerUnavailable
+from ..errors import Failure
+from ..fleet.approvals import Approval, Approvals
 
-_UNREACHABLE_S = 600  # a server may restart while people think
+_UNREACHABLE_S = 600  # a server, or its database, may restart while people think
 _LONGEST_PAUSE_S = 30
 _POLLS_PER_S = 5  # of all that wait in this process
 _notifications: dict[str, asyncio.Future[None]] = {}  # by approval, from one wait for it to the one that continues it
@@ -44,8 +45,8 @@ async def wait_for_decision(
         continued: if it is cancelled, another call of this waits on: people are not told or asked a second time.
 
     Raises:
-        ServerUnavailable: the server has been gone for ten minutes.
-        Failure: it does not know the request any more.
+        Failure: `server_unavailable`, or what else may be tried again, for ten minutes; or the server's refusal, such
+            as that it does not know the request any more.
     """
     began = last_answer_at = time.monotonic()
     approval_id = pending.approval.approval_id
@@ -57,8 +58,8 @@ async def wait_for_decision(
             try:
                 found = await approvals.get(approval_id)
                 last_answer_at = now
-            except ServerUnavailable:
-                if now - last_answer_at > _UNREACHABLE_S:
+            except Failure as failure:
+                if not failure.retryable or now - last_answer_at > _UNREACHABLE_S:
                     raise
             else:
                 if found.state != "pending":

@@ -6,6 +6,7 @@ always there (without one a resumed session can run a call before its hooks are 
 """
 
 import asyncio
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from .outcome import SEE_LOG
 from .types import CallObserver, Session, SessionResult
 
 _CONNECT_S = 15  # how long a session's servers may take to connect
+_RECONNECT_PAUSE_S = 0.5
 _HOOK_S = 60  # how long a hook may take, beside what it may wait; one that asks for an approval gives up long before
 _UNANSWERED = ("server_unavailable", "cli_failed")
 _LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
@@ -88,6 +90,8 @@ def _options(session: Session, events: SessionEvents) -> ClaudeAgentOptions:
         "API_TIMEOUT_MS": str(int(session.model_call_s * 1000)),
         "CLAUDE_CODE_MAX_RETRIES": str(session.retries),
         "MCP_TIMEOUT": str(_CONNECT_S * 1000),
+        # Seconds that the CLI remembers addresses: a server that is started anew may have another one.
+        "BUN_CONFIG_DNS_TIME_TO_LIVE_SECONDS": "1",
         # A session's CLI mostly starts: without its engine's second compiler that takes a third less processor time.
         "BUN_JSC_useDFGJIT": "0",
     }
@@ -153,18 +157,27 @@ async def _servers_connected(client: ClaudeSDKClient, session: Session) -> None:
     Raises:
         Failure: `server_unavailable`, before the first model call.
     """
-    deadline = time.monotonic() + _CONNECT_S
+    began = time.monotonic()
+    within_s = max(_CONNECT_S, session.restart_s)
     waiting = set(session.servers)
     while waiting:
         for server in (await client.get_mcp_status())["mcpServers"]:
             if server["status"] == "connected":
                 waiting.discard(server["name"])
             elif server["name"] in waiting and server["status"] != "pending":
-                raise _unavailable(session, server["name"], server.get("error") or server["status"])
-        if waiting and time.monotonic() > deadline:
-            raise _unavailable(session, min(waiting), f"no connection after {_CONNECT_S} s")
+                if server["status"] != "failed" or time.monotonic() - began >= session.restart_s:
+                    raise _unavailable(session, server["name"], server.get("error") or server["status"])
+                await _reconnect(client, server["name"])
+        if waiting and time.monotonic() - began > within_s:
+            raise _unavailable(session, min(waiting), f"no connection after {within_s:g} s")
         if waiting:
             await asyncio.sleep(0.01)  # the CLI has no event for it
+
+
+async def _reconnect(client: ClaudeSDKClient, server: str) -> None:
+    await asyncio.sleep(_RECONNECT_PAUSE_S)
+    with contextlib.suppress(Exception):  # the SDK raises just that; the server's status says it as well
+        await client.reconnect_mcp_server(server)
 
 
 def _late(session: Session) -> Failure:

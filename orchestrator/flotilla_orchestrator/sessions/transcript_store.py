@@ -27,6 +27,10 @@ from sqlalchemy import (
 
 _RECORD_S = 10  # how long a call may wait for its line; the CLI hands lines over every 0.1 s
 
+# Where the CLI is in the transcript, which it says now and then. It would go on from there, although more has been said
+# since; without it, it goes on from the end.
+_MARK = "last-prompt"
+
 _lines = Table(
     "transcripts",
     MetaData(),
@@ -110,7 +114,7 @@ def _append(connection: Connection, key: SessionKey, entries: Sequence[SessionSt
 
 def _load(connection: Connection, key: SessionKey) -> list[SessionStoreEntry]:
     rows = connection.scalars(select(_lines.c.entry).where(_which(key)).order_by(_lines.c.line))
-    return [json.loads(row) for row in rows]
+    return [entry for row in rows if (entry := json.loads(row))["type"] != _MARK]
 
 
 def _sessions(connection: Connection, project_key: str) -> list[SessionStoreListEntry]:

@@ -151,6 +151,8 @@ class Session:
     in front of it."""
     wait_s: float = 0
     """Seconds that `wait` takes at most, of all calls together."""
+    restart_s: float = 0
+    """How long it waits, before it begins, for a server that does not answer."""
     renew_at: float = float("inf")
     """By the monotonic clock: from then on it ends in front of its next call, and is resumed with fresh mandates."""
     prices: Prices = field(default_factory=shipped_prices)

@@ -51,6 +51,27 @@ readinessProbe:
   timeoutSeconds: 5
 {{- end -}}
 
+{{/* Where a process serves /metrics. */}}
+{{- define "flotilla.metricsPort" -}}
+- {name: metrics, protocol: TCP, containerPort: 9464}
+{{- end -}}
+
+{{/* What Prometheus finds pods by in the configuration of its chart. */}}
+{{- define "flotilla.annotations" -}}
+{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" "9464" "prometheus.io/path" "/metrics" -}}
+{{- with merge (dict) .values.podAnnotations (ternary $scraped (dict) .root.Values.metrics.enabled) -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* An ingress rule of a NetworkPolicy, where anybody may scrape. */}}
+{{- define "flotilla.scrapers" -}}
+{{- if and .Values.metrics.enabled .Values.networkPolicy.metricsFrom -}}
+- from: {{- toYaml .Values.networkPolicy.metricsFrom | nindent 4 }}
+  ports: [{protocol: TCP, port: metrics}]
+{{- end -}}
+{{- end -}}
+
 {{- define "flotilla.placement" -}}
 topologySpreadConstraints:
   - maxSkew: 1

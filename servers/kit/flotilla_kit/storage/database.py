@@ -6,8 +6,9 @@ measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, o
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -21,7 +22,7 @@ from .group_commit import GroupCommit
 from .schema import Migrations
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from ..errors import StoreUnavailable
 
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 _MEMORY = ":memory:"
 BUSY_TIMEOUT_MS = 10_000  # how long a writer waits for another process's transaction
+RESTART_S = 10  # a third of what a call of a server may take
+_RESTART_POLL_S = 0.25
 
 
 class Database:
@@ -39,10 +42,17 @@ class Database:
         self._engine = engine
         self._reader: Connection | None = None
         self._writer = GroupCommit(engine) if isinstance(engine, Engine) else None
+        self._restart_s = 0.0  # until it is open: who starts is told at once that there is no database
 
     @classmethod
     async def open(
-        cls, url: str, migrations: Sequence[Migrations], *, read_only: bool = False, secure_delete: bool = False
+        cls,
+        url: str,
+        migrations: Sequence[Migrations],
+        *,
+        read_only: bool = False,
+        secure_delete: bool = False,
+        restart_s: float = RESTART_S,
     ) -> "Database":
         """Connect to `sqlite:///PATH` or `postgresql://…` and bring the schema up to date.
 
@@ -50,6 +60,7 @@ class Database:
 
         Args:
             secure_delete: what SQLite deletes or moves is overwritten with zeros in its file (see `truncate_log`).
+            restart_s: how long a transaction waits for a PostgreSQL that takes no connection, as while it is restarted.
 
         Raises:
             StoreUnavailable: the database cannot be reached, or a read-only one needs a migration.
@@ -62,14 +73,20 @@ class Database:
         else:
             database = cls(_postgres_engine(url))
         await database._migrate(migrations, read_only=read_only)
+        database._restart_s = restart_s
         return database
 
     async def read(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `f(conn, …)` in one read-only transaction: a consistent view."""
+        return await self._read(self._restart_s, f, *args, **kwargs)
+
+    async def _read(
+        self, restart_s: float, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         with _database_errors():
             if isinstance(self._engine, Engine):
                 return self._read_inline(self._engine, f, *args, **kwargs)
-            async with self._engine.connect() as connection:
+            async with _connected(self._engine, restart_s) as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with connection.begin():
                     return await connection.run_sync(f, *args, **kwargs)
@@ -95,7 +112,8 @@ class Database:
         with _database_errors():
             if self._writer is not None:
                 return await self._writer.write(lambda connection: f(connection, *args, **kwargs))
-            async with cast("AsyncEngine", self._engine).begin() as connection:
+            engine = cast("AsyncEngine", self._engine)
+            async with _connected(engine, self._restart_s) as connection, connection.begin():
                 return await connection.run_sync(f, *args, **kwargs)
 
     async def write_unique(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -110,8 +128,8 @@ class Database:
             return await self.write(f, *args, **kwargs)
 
     async def ping(self) -> None:
-        """Raises `StoreUnavailable` if the database does not answer."""
-        await self.read(lambda connection: connection.execute(text("SELECT 1")) and None)
+        """Raises `StoreUnavailable` if the database does not answer now."""
+        await self._read(0, lambda connection: connection.execute(text("SELECT 1")) and None)
 
     async def truncate_log(self, wait_ms: int = BUSY_TIMEOUT_MS) -> bool:
         """Empty SQLite's write-ahead log, in which what was deleted still is; false while others read from it.
@@ -225,6 +243,26 @@ def _postgres_engine(url: str) -> "AsyncEngine":
             "PostgreSQL needs the psycopg driver.",
             suggestion=_how_to_install(),
         ) from None
+
+
+@asynccontextmanager
+async def _connected(engine: "AsyncEngine", restart_s: float) -> "AsyncGenerator[AsyncConnection]":
+    """A connection of the pool that has been found to work.
+
+    While the database takes none, as when it is being started anew, others are tried for so many seconds: nothing has
+    been sent yet, so nothing can happen twice. What fails in a transaction is the caller's to repeat.
+    """
+    ends = time.monotonic() + restart_s
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                connection = await stack.enter_async_context(engine.connect())
+                break
+            except OperationalError:
+                if time.monotonic() >= ends:
+                    raise
+            await asyncio.sleep(_RESTART_POLL_S)
+        yield connection
 
 
 @contextmanager
