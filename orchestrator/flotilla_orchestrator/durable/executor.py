@@ -1,6 +1,7 @@
 """This process as an executor of workflows."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from .completion_watch import CompletionWatch
 T = TypeVar("T")
 
 _STOP_S = 30  # how long workflows may take to end their processes
+_BUSY_S = 5  # where a workflow has begun or ended, others follow
 
 
 @dataclass
@@ -31,6 +33,11 @@ class Executor:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     _bodies: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed_at: float = -_BUSY_S
+
+    def is_busy(self) -> bool:
+        """Whether a workflow has begun or ended here within seconds; may be asked from any thread."""
+        return time.monotonic() - self._changed_at < _BUSY_S
 
     async def run(self, body: Coroutine[Any, Any, T]) -> T:
         """Run a workflow's body; one that is cancelled by `stop` stays unfinished, for another process to resume.
@@ -40,6 +47,7 @@ class Executor:
         """
         task = asyncio.create_task(body)
         self._bodies.add(task)
+        self._changed_at = time.monotonic()
         try:
             await asyncio.wait([task])
             if not task.cancelled() and isinstance(task.exception(), StoreUnavailable):
@@ -49,6 +57,7 @@ class Executor:
             return task.result()
         finally:
             self._bodies.discard(task)
+            self._changed_at = time.monotonic()
 
     async def abandon(self) -> NoReturn:
         """Leave a workflow or a step without an outcome, since the database that it would be in has failed.

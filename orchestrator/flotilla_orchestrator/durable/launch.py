@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 from dbos import DBOS
 
 from .executor import Executor, executor_entered
+from .queues import poll_when_needed
 from .workflow_store import APPLICATION, migrate
 
 _POLL_S = 0.2  # how often decisions are looked for, of each question of all runs
 _POLL_ONE_S = 0.05  # for one run, whose process ends as much sooner: DBOS waits for the last poll
+
+_COALESCE_S = 0.2  # of events and streams, which nothing here uses; DBOS wakes up a hundred times a second for them
 
 
 @asynccontextmanager
@@ -22,7 +25,7 @@ async def dbos_launched(
     with this executor id has left; the caller has its lease.
     """
     await asyncio.to_thread(migrate, executor.database)
-    DBOS(
+    dbos = DBOS(
         config={
             "name": APPLICATION,
             "system_database_url": executor.database,
@@ -30,6 +33,7 @@ async def dbos_launched(
             "application_version": version,
             "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": _POLL_S if queues else _POLL_ONE_S,
+            "notification_coalesce_sec": _COALESCE_S,
             "run_migrations": False,
         }
     )
@@ -38,6 +42,7 @@ async def dbos_launched(
         watching = asyncio.create_task(executor.watch.poll())
         try:
             DBOS.launch()
+            poll_when_needed(dbos, executor.is_busy)
             yield
         finally:
             await executor.stop()

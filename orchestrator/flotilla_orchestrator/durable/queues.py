@@ -1,13 +1,18 @@
 """The queues that all worker processes share, and what of them is unfinished."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from dbos import DBOS
+from dbos._queue import Queue  # nothing public says how often this process looks at a queue
 
 from .workflow_store import RUN_QUEUE, VERSION, workflow_client
 
 SESSIONS = f"{RUN_QUEUE}.sessions"
-_POLL_S = 0.2  # how often the queues are looked at; a worker may have nothing to do for days
+_POLL_S = 0.2  # how often a process that is busy looks at the queues
+_IDLE_POLL_S = 0.5  # a worker may have nothing to do for days
+_REREAD_S = 5  # how soon another concurrency counts, which the last process that starts decides
 
 
 def register(url: str, concurrency: int) -> None:
@@ -15,6 +20,26 @@ def register(url: str, concurrency: int) -> None:
     with workflow_client(url) as client:
         client.register_queue(RUN_QUEUE, polling_interval_sec=_POLL_S)
         client.register_queue(SESSIONS, global_concurrency=concurrency, polling_interval_sec=_POLL_S)
+
+
+def poll_when_needed(dbos: DBOS, is_busy: Callable[[], bool]) -> None:
+    """Have this process look at the queues less often while it is not busy, and seldom at how they are set up.
+
+    DBOS reads a queue's row before each look, and takes from it how long to wait; the row is shared by all processes.
+    """
+    database = dbos._sys_db  # pyright: ignore[reportPrivateUsage]  # as above
+    read, known = database.get_queue, dict[str, tuple[float, Queue]]()
+
+    def get_queue(name: str, **more: Any) -> Queue | None:
+        read_at, queue = known.get(name, (0.0, None))
+        if queue is None or time.monotonic() - read_at > _REREAD_S:
+            if (queue := read(name, **more)) is None:
+                return None
+            known[name] = time.monotonic(), queue
+        queue._polling_interval_sec = _POLL_S if is_busy() else _IDLE_POLL_S  # pyright: ignore[reportPrivateUsage]  # as above
+        return queue
+
+    database.get_queue = get_queue
 
 
 async def unfinished(*states: str) -> list[Any]:
