@@ -1,5 +1,6 @@
 """Two replicas of the service and of each server are restarted in turn while runs are started, approved and followed:
-none fails, none is lost, each effect happens once, and the audits' chains hold.
+none fails, none is lost, each effect happens once, and the audits' chains hold. Meanwhile the key of mandates
+is rotated, and whoever approves gets another token and another key; no process is told.
 """
 
 import time
@@ -112,7 +113,7 @@ def test_no_run_fails_while_processes_are_restarted(tmp_path: Path, postgres_url
 
 def _restarted_under_load(case: Spread, servers: dict[str, ServerReplicas]) -> list[str]:
     """The runs, all of which have ended well."""
-    maya, ben = case.token("maya", "run", "read"), {**case.token("ben", "approve"), **case.approver()}
+    maya, approver = case.token("maya", "run", "read"), [{**case.token("ben", "approve"), **case.approver()}]
     replicas, done = Replicas(case, maya), Event()
     amounts = {f"case-{number}": 100 + number for number in range(RUNS)}
 
@@ -125,11 +126,17 @@ def _restarted_under_load(case: Spread, servers: dict[str, ServerReplicas]) -> l
 
     def approve() -> None:
         while not done.wait(0.3):
-            for item in replicas.request("GET", "/v1/approvals", headers=ben).json()["items"]:
+            for item in replicas.request("GET", "/v1/approvals", headers=approver[-1]).json()["items"]:
                 path = f"/v1/approvals/billing/{item['approval_id']}"
-                replicas.request("POST", path, headers=ben, json={"decision": "approve"})
+                replicas.request("POST", path, headers=approver[-1], json={"decision": "approve"})
+
+    def rotate() -> None:
+        KeyRing(case.home / "keys").rotate()
+        case.add_approver("eve")
+        approver.append({**case.token("new", "approve"), **case.approver("eve")})
 
     def restart() -> None:
+        rotate()
         for _ in range(ROUNDS):
             for number, name in ((1, "one"), (2, "two")):
                 for server in servers.values() if FULL or number == 1 else ():
