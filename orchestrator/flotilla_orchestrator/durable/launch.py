@@ -12,6 +12,7 @@ from .workflow_store import APPLICATION, migrate
 
 _POLL_S = 0.2  # how often decisions are looked for, of each question of all runs
 _POLL_ONE_S = 0.05  # for one run, whose process ends as much sooner: DBOS waits for the last poll
+_COALESCE_S = 0.2  # of events and streams, which nothing here uses; DBOS wakes up a hundred times a second for them
 
 
 @asynccontextmanager
@@ -30,6 +31,7 @@ async def dbos_launched(
             "application_version": version,
             "log_level": "CRITICAL",
             "notification_listener_polling_interval_sec": _POLL_S if queues else _POLL_ONE_S,
+            "notification_coalesce_sec": _COALESCE_S,
             "run_migrations": False,
         }
     )

@@ -24,6 +24,7 @@ from ..journal.webhook_deliveries import Delivery, claim, dispatch, has_work, re
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.5
+_POLL_NONE_S = 10  # where no webhook is configured: what an earlier configuration has left becomes dead
 _TIMEOUT_S = 15
 _LEASE_S = 2 * _TIMEOUT_S
 _AT_ONCE = 20  # so many are claimed, so that each is tried well within its lease
@@ -85,7 +86,7 @@ class _Sender:
             except Exception:  # must not end deliveries for good
                 logger.exception("webhooks failed")
             if len(due) < _AT_ONCE:
-                await asyncio.sleep(_POLL_S)
+                await asyncio.sleep(_POLL_S if self._webhooks else _POLL_NONE_S)
 
     async def _deliver(self, delivery: Delivery) -> None:
         status, error = await self._attempt(delivery)
