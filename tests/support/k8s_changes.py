@@ -63,7 +63,8 @@ class Changes(Owner[Settings]):
 
     async def patch(self, kind: str, name: str, patch: dict[str, Any], namespace: str | None = TEAM) -> dict[str, Any]:
         """Somebody else changes an object."""
-        return await self.cluster.patch(await self.cluster.kinds.find(kind), name, patch, namespace)
+        changed, _ = await self.cluster.patch(await self.cluster.kinds.find(kind), name, patch, namespace)
+        return changed
 
     async def delete(self, kind: str, name: str, namespace: str | None = TEAM) -> None:
         """Somebody else deletes an object."""

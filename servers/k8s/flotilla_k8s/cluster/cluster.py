@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -92,7 +93,8 @@ class Cluster:
         """A list as the API server prints it, far cheaper than the objects; with their metadata if asked for."""
         include = "Metadata" if metadata else "None"
         params = {"labelSelector": labels, "limit": limit, "continue": token, "includeObject": include}
-        return read_table(await self._send(Asked("GET", kind, namespace), kind.path(namespace), params, accept=TABLE))
+        answer = await self._send(Asked("GET", kind, namespace), kind.path(namespace), params, accept=TABLE)
+        return read_table(answer.content)
 
     async def apply(
         self,
@@ -103,19 +105,25 @@ class Cluster:
         *,
         force: bool = False,
         dry_run: bool = False,
-    ) -> Object:
-        """Server-side apply. Raises `FieldConflict`."""
+    ) -> tuple[Object, bool]:
+        """Server-side apply: the object after it, and whether it was not there before. Raises `FieldConflict`."""
         params = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": "true" if force else "false"}
         params |= {"dryRun": "All"} if dry_run else {}
         asked, path = Asked("PATCH", kind, namespace, name), kind.path(namespace, name)
         content = "application/apply-patch+yaml"  # of which JSON is a part
-        return _object(await self._send(asked, path, params, body=body, content_type=content, repeatable=dry_run))
+        answer = await self._send(asked, path, params, body=body, content_type=content, repeatable=dry_run)
+        return _object(answer), answer.status_code == HTTPStatus.CREATED
 
-    async def patch(self, kind: Kind, name: str, patch: Mapping[str, Any], namespace: str | None = None) -> Object:
-        """JSON merge patch; give `metadata.resourceVersion` in it to change only what was read."""
+    async def patch(
+        self, kind: Kind, name: str, patch: Mapping[str, Any], namespace: str | None = None
+    ) -> tuple[Object, bool]:
+        """JSON merge patch; answers as `apply`, never that it was not there.
+
+        Give `metadata.resourceVersion` in it to change only what was read.
+        """
         asked, path = Asked("PATCH", kind, namespace, name), kind.path(namespace, name)
         params, content = {"fieldManager": FIELD_MANAGER}, "application/merge-patch+json"
-        return _object(await self._send(asked, path, params, body=patch, content_type=content))
+        return _object(await self._send(asked, path, params, body=patch, content_type=content)), False
 
     async def delete(self, kind: Kind, name: str, namespace: str | None = None, *, uid: str | None = None) -> Object:
         """Delete an object, if it still has this uid. Answers the object, or a Status."""
@@ -165,7 +173,7 @@ class Cluster:
             raise unavailable(_why(error)) from None
 
     async def _discover(self, path: str, accept: str) -> Any:
-        return msgspec.json.decode(await self._send(Asked("GET"), path, accept=accept))
+        return msgspec.json.decode((await self._send(Asked("GET"), path, accept=accept)).content)
 
     async def _send(
         self,
@@ -177,8 +185,8 @@ class Cluster:
         content_type: str = JSON,
         accept: str = JSON,
         repeatable: bool = False,
-    ) -> bytes:
-        """The body of the answer. A read is repeated when there was no answer; a change only when it was turned away
+    ) -> httpx2.Response:
+        """The answer, read. A read is repeated when there was no answer; a change only when it was turned away
         before anything happened (429)."""
         headers, content = {"Accept": accept}, None
         if body is not None:
@@ -197,7 +205,7 @@ class Cluster:
                 again = repeatable or isinstance(error, httpx2.ConnectError)
             else:
                 if not response.is_error:
-                    return response.content
+                    return response
                 problem = failure(response.status_code, response.content, asked, self.redactor)
                 again = response.status_code == _TOO_MANY or (repeatable and isinstance(problem, ClusterUnavailable))
                 wait = _retry_after(response, wait)
@@ -207,8 +215,8 @@ class Cluster:
         raise AssertionError("the last try returns or raises")
 
 
-def _object(body: bytes) -> Object:
-    return cast(Object, msgspec.json.decode(body))
+def _object(answer: httpx2.Response) -> Object:
+    return cast(Object, msgspec.json.decode(answer.content))
 
 
 async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:

@@ -115,7 +115,8 @@ async def _tried(place: Place, body: Body, *, force: bool = False) -> Object:
     """What the API server would make of an apply; asked again if others were faster than that."""
     for number in range(_TRIES):
         try:
-            return await _apply(place, body, force=force, dry_run=True)
+            after, _ = await _apply(place, body, force=force, dry_run=True)
+            return after
         except Conflict as conflict:
             if type(conflict) is not Conflict or number == _TRIES - 1:
                 raise
@@ -123,7 +124,7 @@ async def _tried(place: Place, body: Body, *, force: bool = False) -> Object:
     raise AssertionError("the last try returns or raises")
 
 
-async def _apply(place: Place, body: Body, *, force: bool = False, dry_run: bool = False) -> Object:
+async def _apply(place: Place, body: Body, *, force: bool = False, dry_run: bool = False) -> tuple[Object, bool]:
     assert place.name is not None
     try:
         return await place.cluster.apply(place.kind, place.name, body, place.namespace, force=force, dry_run=dry_run)

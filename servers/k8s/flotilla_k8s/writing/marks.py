@@ -26,6 +26,12 @@ def is_marked(live: Mapping[str, Any] | None, mark: str) -> bool:
     return live is not None and any(mark in _marks(live, name) for name in (APPLIED_ANNOTATION, EFFECT_ANNOTATION))
 
 
+def is_made(live: Mapping[str, Any], mark: str) -> bool:
+    """Whether the change with this mark has made the object: no change is known that it was made over."""
+    found = [_marks(live, name) for name in (APPLIED_ANNOTATION, EFFECT_ANNOTATION)]
+    return any(marks[-1] == mark for marks in found if marks)
+
+
 def marked(live: Mapping[str, Any] | None, mark: str, by: Literal["apply", "patch"]) -> dict[str, str]:
     """The annotation to write with a change of an object; with None, of one that is not there yet."""
     name = APPLIED_ANNOTATION if by == "apply" else EFFECT_ANNOTATION

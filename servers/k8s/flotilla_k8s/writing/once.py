@@ -12,15 +12,15 @@ from typing import Literal
 from flotilla_kit.effects import faults
 from flotilla_kit.errors import Conflict
 
-from ..cluster.names import FIELD_MANAGER
 from ..cluster.place import Place
 from ..errors import ClusterUnavailable
-from ..objects import Object, mappings, text
+from ..objects import Object
 from .live import deleted_since, read, spoken, uid_of
-from .marks import is_marked
+from .marks import is_made, is_marked
 
 Result = Literal["created", "updated", "unchanged"]
-Send = Callable[[], Awaitable[Object]]
+Send = Callable[[], Awaitable[tuple[Object, bool]]]
+"""Sends a write; the object after it, and whether it was not there before."""
 Plan = Callable[[Object | None], Awaitable[Send | None]]
 """From the object as it is, what to send to change it, or None if it is as it should be."""
 _LONGEST_PAUSE_S = 1.0
@@ -45,12 +45,12 @@ async def write(place: Place, mark: str, before: str | None, plan: Plan) -> tupl
         try:
             live = await read(place)
             if live is not None and is_marked(live, mark):
-                return ("created" if before is None else "updated"), live
+                return ("created" if before is None and is_made(live, mark) else "updated"), live
             send = await plan(live)
             if send is None:
                 return "unchanged", live or {}
             faults.point(f"before_write {place.kind.kind}")
-            after = await send()
+            after, made = await send()
         except ClusterUnavailable:
             await asyncio.sleep(pause_s)
         except Conflict as conflict:
@@ -59,7 +59,7 @@ async def write(place: Place, mark: str, before: str | None, plan: Plan) -> tupl
             await asyncio.sleep(pause_s)  # another version by now: look again
         else:
             faults.point(f"after_write {place.kind.kind}")
-            return ("created" if live is None and _is_ours_alone(after) else "updated"), after
+            return ("created" if made else "updated"), after
     raise AssertionError("the pauses have no end")
 
 
@@ -83,12 +83,6 @@ def changed_meanwhile(place: Place, what: str) -> ChangedMeanwhile:
         f"{spoken(place)} {what} since this was asked for; this change was not made to it.",
         suggestion="Read it again and decide anew; another call needs another idempotency_key.",
     )
-
-
-def _is_ours_alone(after: Object) -> bool:
-    """Whether nobody but us has written to an object that was not there: else it was made by others meanwhile."""
-    managers = {text(entry, "manager") for entry in mappings(after, "metadata", "managedFields")}
-    return managers <= {FIELD_MANAGER}
 
 
 def _pauses() -> Iterator[float]:
