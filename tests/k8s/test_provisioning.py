@@ -59,6 +59,18 @@ async def test_a_repeat_changes_nothing_and_other_limits_change_the_quota(runnin
     assert results(more) == {"Namespace": "unchanged", "ResourceQuota": "updated", "LimitRange": "unchanged"}
 
 
+async def test_of_callers_at_the_same_moment_one_is_told_to_have_made_it(running: Running) -> None:
+    _, k8s = running
+    for number in range(5):
+        wanted = {**WANTED, "name": f"team-{number}"}
+        answers = await asyncio.gather(*(k8s.approved("provision_namespace", **wanted) for _ in range(4)))
+        done = [answer.get("objects") or answer.get("details", {}).get("done") or [] for answer in answers]
+        made = [
+            each for objects in done for each in objects if (each["kind"], each["result"]) == ("Namespace", "created")
+        ]
+        assert len(made) == 1, answers
+
+
 async def test_small_quotas_get_small_defaults(running: Running) -> None:
     _, k8s = running
     await k8s.approved("provision_namespace", name="small", cpu_limit="200m", memory_limit="256Mi")
