@@ -14,7 +14,8 @@ from typing import Any
 
 import psycopg
 
-from .postgres import binaries, database
+from tests.support.postgres import binaries, cluster
+
 from .service import CONCURRENCY, Service, resident, start, start_all, until_ended
 
 RUNS = 40
@@ -137,7 +138,12 @@ def main(arguments: list[str]) -> None:
     if (bin_folder := binaries()) is None:
         print("no PostgreSQL is installed")
         return
-    with tempfile.TemporaryDirectory() as folder, database(bin_folder) as url:
+    # A short path of its own for the cluster, whose user may not enter other folders.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory(prefix="flotilla-pg-") as data,
+        cluster(Path(data), bin_folder) as url,
+    ):
         service = Service(Path(folder))
         service.environment["DATABASE_URL"] = url
         asyncio.run(measure(service, "PostgreSQL", count))

@@ -82,21 +82,16 @@ def enqueue(client: "WorkflowClient", workflows: Sequence[QueuedWorkflow]) -> No
     """Put workflows into the queue of runs, all of them or none. Of one id there is one workflow: the first.
 
     Raises:
-        StoreUnavailable: the database does not answer.
+        flotilla_kit.errors.StoreUnavailable: the database does not answer.
     """
-    from flotilla_kit.errors import StoreUnavailable
-    from sqlalchemy.exc import OperationalError
+    from flotilla_kit.storage import database_errors
 
-    try:
-        # A client has no public transaction of its own, and one for each workflow would wait for the disk each time.
-        with client._sys_db.engine.begin() as connection:  # pyright: ignore[reportPrivateUsage]
-            for workflow in workflows:
-                options = {"workflow_name": workflow.name, "queue_name": RUN_QUEUE, "app_version": VERSION}
-                options["workflow_id"] = workflow.workflow_id
-                client.enqueue_in_transaction(connection, options, *workflow.arguments)  # pyright: ignore[reportArgumentType]  # as its TypedDict
-    except OperationalError as error:
-        message = "The database of workflows does not answer."
-        raise StoreUnavailable(message, suggestion="Try again; if it goes on, check that it is running.") from error
+    # A client has no public transaction of its own, and one for each workflow would wait for the disk each time.
+    with database_errors(), client._sys_db.engine.begin() as connection:  # pyright: ignore[reportPrivateUsage]
+        for workflow in workflows:
+            options = {"workflow_name": workflow.name, "queue_name": RUN_QUEUE, "app_version": VERSION}
+            options["workflow_id"] = workflow.workflow_id
+            client.enqueue_in_transaction(connection, options, *workflow.arguments)  # pyright: ignore[reportArgumentType]  # as its TypedDict
 
 
 def unfinished_workflows(client: "WorkflowClient") -> "list[WorkflowStatus]":

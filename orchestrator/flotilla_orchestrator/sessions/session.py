@@ -6,9 +6,9 @@ always there (without one a resumed session can run a call before its hooks are 
 """
 
 import asyncio
-import contextlib
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import claude_agent_sdk
@@ -176,7 +176,7 @@ async def _servers_connected(client: ClaudeSDKClient, session: Session) -> None:
 
 async def _reconnect(client: ClaudeSDKClient, server: str) -> None:
     await asyncio.sleep(_RECONNECT_PAUSE_S)
-    with contextlib.suppress(Exception):  # the SDK raises just that; the server's status says it as well
+    with suppress(Exception):  # the SDK raises just that; the server's status says it as well
         await client.reconnect_mcp_server(server)
 
 

@@ -6,6 +6,7 @@ from .applying import apply, preview
 from .live import read
 from .manifests import Manifest
 from .marks import is_marked
+from .once import found_result
 
 
 async def prepare(place: Place, manifest: Manifest, *, force: bool) -> tuple[Request, Outcome]:
@@ -28,9 +29,10 @@ async def perform(place: Place, request: Request, mark: str) -> Outcome:
 
 async def find(place: Place, request: Request, mark: str) -> Outcome | None:
     """What `perform` would answer if its mark is there, whatever became of the fields since."""
-    if not is_marked(await read(place), mark):
+    live = await read(place)
+    if live is None or not is_marked(live, mark):
         return None
-    return _answer(place, request, "created" if request["before"] is None else "updated")
+    return _answer(place, request, found_result(live, mark, request["before"]))
 
 
 def _answer(place: Place, request: Request, result: str) -> Outcome:

@@ -45,7 +45,7 @@ async def write(place: Place, mark: str, before: str | None, plan: Plan) -> tupl
         try:
             live = await read(place)
             if live is not None and is_marked(live, mark):
-                return ("created" if before is None and is_made(live, mark) else "updated"), live
+                return found_result(live, mark, before), live
             send = await plan(live)
             if send is None:
                 return "unchanged", live or {}
@@ -61,6 +61,15 @@ async def write(place: Place, mark: str, before: str | None, plan: Plan) -> tupl
             faults.point(f"after_write {place.kind.kind}")
             return ("created" if made else "updated"), after
     raise AssertionError("the pauses have no end")
+
+
+def found_result(live: Object, mark: str, before: str | None) -> Result:
+    """What the write was that has left this mark, when its answer was lost: an update, if it was made over another.
+
+    Args:
+        before: as for `write`.
+    """
+    return "created" if before is None and is_made(live, mark) else "updated"
 
 
 def require_same(place: Place, live: Object | None, before: str | None) -> None:

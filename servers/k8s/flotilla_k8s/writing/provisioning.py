@@ -15,7 +15,8 @@ from . import diff, quantities
 from .answers import Outcome, Request, outcome, shown
 from .applying import Preview, apply, is_as_wanted, preview
 from .live import deleted_since, read
-from .marks import is_made, is_marked
+from .marks import is_marked
+from .once import found_result
 from .provisioning_plan import Body, Wanted, objects
 
 MOST_SHOWN = 12  # changes of each object
@@ -85,8 +86,7 @@ async def find(place: Place, request: Request, mark: str) -> Outcome | None:
         if live is None or deleted_since(live):
             return None
         if is_marked(live, mark):
-            made = before["before"] is None and is_made(live, mark)
-            found.append(_of(body, "created" if made else "updated"))
+            found.append(_of(body, found_result(live, mark, before["before"])))
         elif await is_as_wanted(at, body, live):
             found.append(_of(body, "unchanged"))
         else:

@@ -83,7 +83,7 @@ class Database:
     async def _read(
         self, restart_s: float, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        with _database_errors():
+        with database_errors():
             if isinstance(self._engine, Engine):
                 return self._read_inline(self._engine, f, *args, **kwargs)
             async with _connected(self._engine, restart_s) as connection:
@@ -109,7 +109,7 @@ class Database:
 
         If the caller is cancelled, a transaction that has begun is finished on SQLite and rolled back on PostgreSQL.
         """
-        with _database_errors():
+        with database_errors():
             if self._writer is not None:
                 return await self._writer.write(lambda connection: f(connection, *args, **kwargs))
             engine = cast("AsyncEngine", self._engine)
@@ -151,7 +151,7 @@ class Database:
                 finally:
                     connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
-        with _database_errors():
+        with database_errors():
             return await writer.run(checkpoint)
 
     async def close(self) -> None:
@@ -266,8 +266,8 @@ async def _connected(engine: "AsyncEngine", restart_s: float) -> "AsyncGenerator
 
 
 @contextmanager
-def _database_errors() -> Generator[None]:
-    """A database that does not answer, or has no connection free, is said so, without its address."""
+def database_errors() -> Generator[None]:
+    """Raises `StoreUnavailable` for a database that does not answer, or has no connection free, without its address."""
     try:
         yield
     except (OperationalError, NoConnectionFree, sqlite3.OperationalError) as error:
