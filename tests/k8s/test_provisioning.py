@@ -1,6 +1,7 @@
 """A namespace is provisioned in one call, as often as it is asked for; what cannot be is refused with a suggestion."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,28 @@ async def test_what_others_manage_is_a_conflict_that_names_them(running: Running
     answer = await k8s.approved("provision_namespace", **WANTED)
     assert answer["code"] == "field_conflict", answer
     assert "limits.cpu" in answer["details"]["conflicts"][0]["field"]
+    assert "ResourceQuota flotilla-quota in payments" in answer["message"] and "force" not in answer["suggestion"]
+
+
+@pytest.mark.parametrize("manager", ["flotilla", "kubectl"])
+async def test_a_binding_to_another_role_is_to_be_deleted_first(running: Running, manager: str) -> None:
+    """No role of a RoleBinding can be changed, whoever made it."""
+    _, k8s = running
+    await k8s.approved("provision_namespace", **WANTED)
+    api, group = "rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io"
+    role = {"apiGroup": group, "kind": "ClusterRole", "name": "view"}
+    subjects = [{"apiGroup": group, "kind": "Group", "name": "devs"}]
+    other = manifest(api, "RoleBinding", "flotilla-owners", "payments", roleRef=role, subjects=subjects)
+    if manager == "flotilla":
+        await k8s.approved("apply_manifest", manifest=json.dumps(other))
+    else:
+        await k8s.create(other)
+    answer = await k8s.approved("provision_namespace", **WANTED, owner_group="devs")
+    assert answer["code"] in ("invalid_object", "field_conflict"), answer
+    assert "RoleBinding flotilla-owners in payments" in answer["message"], answer
+    assert "elete" in answer["suggestion"] and "force" not in answer["suggestion"]
+    await k8s.delete("RoleBinding", "flotilla-owners", "payments")
+    assert results(await k8s.approved("provision_namespace", **WANTED, owner_group="devs"))["RoleBinding"] == "created"
 
 
 async def test_a_namespace_that_is_being_deleted_is_waited_for(running: Running) -> None:

@@ -10,11 +10,12 @@ from flotilla_kit.errors import FlotillaError
 
 from ..cluster.cluster import Cluster
 from ..cluster.place import Place
+from ..errors import FieldConflict, InvalidObject
 from ..objects import Object, mapping
 from . import diff, quantities
 from .answers import Outcome, Request, outcome, shown
 from .applying import Preview, apply, is_as_wanted, preview
-from .live import deleted_since, read
+from .live import deleted_since, read, spoken
 from .marks import is_marked
 from .once import found_result
 from .provisioning_plan import Body, Wanted, objects
@@ -38,11 +39,11 @@ async def prepare(place: Place, wanted: Wanted, owner_role: str) -> tuple[Reques
     """
     wanted.check()
     bodies = objects(wanted, owner_role)
-    namespace = await preview(place, bodies[0])
+    namespace = await _preview(place, bodies[0])
     tried = [namespace]
     for body in bodies[1:]:
         inside = await _place(place.cluster, body)
-        tried.append(_untried(body) if namespace.live is None else await preview(inside, body))
+        tried.append(_untried(body) if namespace.live is None else await _preview(inside, body))
     request = {"objects": bodies, "before": [each.as_json() for each in tried]}
     return request, outcome(
         place,
@@ -92,6 +93,26 @@ async def find(place: Place, request: Request, mark: str) -> Outcome | None:
         else:
             return None
     return _answer(place, found)
+
+
+async def _preview(place: Place, body: Body) -> Preview:
+    """A preview whose refusal says which object it is about, and what can be done: nothing is forced here."""
+    try:
+        return await preview(place, body)
+    except FieldConflict as refusal:
+        suggestion = "Ask for what it has, change it where its manager does, or delete it and call again."
+        raise FieldConflict(
+            f"{spoken(place)}: {refusal.message}", suggestion=suggestion, details=refusal.details
+        ) from None
+    except InvalidObject as refusal:
+        if "roleRef" not in [cause["field"] for cause in refusal.details.get("causes", [])]:
+            raise
+        suggestion = f"Delete {spoken(place)}, then call again."
+        raise InvalidObject(
+            f"{spoken(place)} is bound to another role, which cannot be changed.",
+            suggestion=suggestion,
+            details=refusal.details,
+        ) from None
 
 
 def _untried(body: Body) -> Preview:
