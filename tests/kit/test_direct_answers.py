@@ -13,9 +13,11 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from flotilla_kit import audit
+from flotilla_kit.http.direct import DirectAnswers
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_kit.storage.addresses import store_url
 from flotilla_kit.testing.wire import LEGACY, META, MODERN
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from support.processes import http_server
 from support.slow_till import Settings
 
@@ -65,18 +67,52 @@ def call(
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}), headers
 
 
+@pytest.mark.parametrize("accept", [JSON, "text/event-stream", f"{JSON}, text/plain"])
+async def test_a_client_that_takes_no_stream_is_not_told_which_tools_there_are(till: Till, accept: str) -> None:
+    answers = [await till.answer(*call(tool, accept=accept)) for tool in ("look", "count", "pay_slowly", "nothing")]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(406, "")}
+
+
+async def way_of(body: str, headers: Mapping[str, str]) -> str:
+    """By which of two applications a request is answered, of which `direct` is for calls of `look`."""
+    answered: list[tuple[str, bytes]] = []
+
+    def named(name: str) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            del scope, send
+            answered.append((name, (await receive())["body"]))
+
+        return answer
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body.encode(), "more_body": False}
+
+    async def send(_: Message) -> None: ...
+
+    app = DirectAnswers(named("streaming"), named("direct"), lambda tool: tool == "look")
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await app({"type": "http", "headers": raw}, receive, send)
+    [(name, received)] = answered
+    assert received == body.encode()
+    return name
+
+
 @pytest.mark.parametrize(
-    ("tool", "era", "status"),
+    ("request_", "way"),
     [
-        pytest.param("look", MODERN, 200, id="a short read"),
-        pytest.param("look", LEGACY, 406, id="one of the older era"),
-        pytest.param("count", MODERN, 406, id="one that may take longer"),
-        pytest.param("pay_slowly", MODERN, 406, id="a change"),
-        pytest.param("nothing", MODERN, 406, id="a tool that is not there"),
+        pytest.param(call("look"), "direct", id="a short call"),
+        pytest.param(call("count"), "streaming", id="a call that may be long"),
+        pytest.param(call("look", LEGACY), "streaming", id="one of the older era"),
+        pytest.param(call("look", accept=JSON), "streaming", id="one that takes no stream"),
+        pytest.param(call("look", meta={"progressToken": 1}), "streaming", id="one that asks for progress"),
+        pytest.param(call("look", message="\u00e9"), "streaming", id="one with an escape, which could spell that"),
+        pytest.param(("{", dict[str, str]()), "streaming", id="anything else"),
     ],
 )
-async def test_a_client_that_takes_no_stream_can_make_short_reads(till: Till, tool: str, era: str, status: int) -> None:
-    assert (await till.answer(*call(tool, era, JSON))).status_code == status
+async def test_only_short_calls_without_progress_are_answered_directly(
+    request_: tuple[str, dict[str, str]], way: str
+) -> None:
+    assert await way_of(*request_) == way
 
 
 @pytest.mark.parametrize("spelling", ["progressToken", "progress\\u0054oken"])

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _PROGRESS = b'"progressToken"'
 _ESCAPE = b"\\u"  # JSON may spell any word with them
+_ACCEPT = b"application/json, text/event-stream"  # as the SDKs' clients write it
 _MODERN = frozenset(version.encode() for version in MODERN_PROTOCOL_VERSIONS)
 _UNWATCHED_S = 0.05  # most calls have been answered by then
 
@@ -46,13 +47,14 @@ class DirectAnswers:
             await self._answer(scope, replay, receive, send)
 
     def _is_short(self, scope: Scope) -> bool:
-        modern, short = False, False
-        for name, value in scope["headers"]:
-            if name == b"mcp-protocol-version":
-                modern = value in _MODERN  # only there a header that names another tool than the body is refused
-            elif name == b"mcp-name":
-                short = self._short(value.decode("latin-1"))
-        return modern and short
+        headers = dict(reversed(scope["headers"]))  # of several the first, as the SDK has it
+        return (
+            # Only then do both give the same answers: what they answer must not tell which tools there are.
+            headers.get(b"accept") == _ACCEPT
+            # In the newer era a header that names another tool than the body is refused.
+            and headers.get(b"mcp-protocol-version") in _MODERN
+            and self._short(headers.get(b"mcp-name", b"").decode("latin-1"))
+        )
 
     async def _answer(self, scope: Scope, replay: Receive, receive: Receive, send: Send) -> None:
         """Have it answered, and cancelled once its caller has hung up; `receive` has nothing else left to say."""
