@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
 @contextmanager
 def served(command: Sequence[str | Path]) -> Generator[str]:
     """A server process that logs `listening`; yields its address."""
-    recipe = {**os.environ, "FASTMCP_TELEMETRY_MODE": "off"}  # as the command of a server says
+    recipe = {**os.environ, "FASTMCP_TELEMETRY_MODE": "propagation_only"}  # as the command of a server says
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=recipe)
     assert process.stdin is not None and process.stderr is not None
     try:

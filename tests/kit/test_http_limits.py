@@ -3,93 +3,18 @@
 import asyncio
 import json
 import logging
-import socket
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncGenerator, Generator
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-import uvicorn
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
-from flotilla_kit.http.limits import HttpLimits, LimitedApp, LimitedProtocol
+from flotilla_kit.http.limits import HttpLimits
 from mcp_types import LATEST_PROTOCOL_VERSION
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
 from support.processes import http_server
-
-MB = 1024 * 1024
-HOST = b"Host: 127.0.0.1\r\n"
-POST = b"POST /mcp HTTP/1.1\r\n" + HOST
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """All that came until the server closed the connection."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def code(self) -> str:
-        """The refusal's code; fails unless it has the fleet's shape."""
-        said: dict[str, Any] = json.loads(self.body)
-        assert list(said) == ["code", "message", "suggestion", "retryable", "details"]
-        assert self.headers["content-type"] == "application/json" and self.headers["connection"] == "close"
-        return str(said["code"])
-
-
-async def exchange(url: str, *pieces: bytes, until_closed: AsyncIterator[bytes] | None = None) -> Answer:
-    """Send bytes (and then more of them until the server takes no more), and read until it closes."""
-    address = urlsplit(url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-
-    async def send() -> None:
-        for piece in pieces:
-            writer.write(piece)
-        with suppress(ConnectionError):
-            await writer.drain()
-            async for piece in until_closed or nothing():
-                writer.write(piece)
-                await writer.drain()
-
-    sending = asyncio.create_task(send())
-    received = b""
-    try:
-        async with asyncio.timeout(20):
-            with suppress(ConnectionError):  # it may also reset
-                while read := await reader.read(65536):
-                    received += read
-    finally:
-        sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-    head, _, body = received.partition(b"\r\n\r\n")
-    status, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Answer(int(status.split()[1]) if status else 0, headers, body)
-
-
-async def nothing() -> AsyncGenerator[bytes]:
-    return
-    yield b""
-
-
-async def again_and_again(piece: bytes, pause: float = 0) -> AsyncGenerator[bytes]:
-    while True:
-        yield piece
-        await asyncio.sleep(pause)
+from support.raw_http import CHUNKED, HOST, MB, POST, Answer, again_and_again, exchange, serving
 
 
 @pytest.fixture(scope="module")
@@ -233,50 +158,6 @@ async def test_others_are_served_while_hogs_are_kept_waiting(billing: str) -> No
 # With small limits, in this process.
 
 
-async def echo(request: Request) -> Response:
-    return PlainTextResponse(await request.body())
-
-
-async def stream(request: Request) -> Response:
-    size = len(await request.body())
-
-    async def pieces() -> AsyncGenerator[str]:
-        for number in range(3):
-            yield f"{number}:{size};"
-
-    return StreamingResponse(pieces())
-
-
-async def hold(request: Request) -> Response:
-    """Answers when its caller is gone."""
-    await request.body()
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    return Response()
-
-
-@asynccontextmanager
-async def serving(limits: HttpLimits, refused: Counter[str] | None = None) -> AsyncGenerator[str]:
-    """A small application under `limits`; `refused` counts the refusals."""
-    routes = [Route(f"/{name}", function, methods=["GET", "POST"]) for name, function in ROUTES.items()]
-    counts = Counter[str]() if refused is None else refused
-    app = LimitedApp(Starlette(routes=routes), limits, lambda code: counts.update([code]))
-    config = uvicorn.Config(
-        app, http=LimitedProtocol, ws="none", log_config=None, timeout_keep_alive=limits.keep_alive_s
-    )
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-
-
-ROUTES = {"mcp": echo, "stream": stream, "hold": hold}
-
-
 async def test_a_head_that_is_not_whole_in_time_is_refused() -> None:
     refused = Counter[str]()
     async with serving(HttpLimits(header_deadline_s=0.2), refused) as url:
@@ -288,7 +169,7 @@ async def test_a_head_that_is_not_whole_in_time_is_refused() -> None:
 async def test_a_slow_head_after_an_answered_request_is_refused_too() -> None:
     async with serving(HttpLimits(header_deadline_s=0.2, keep_alive_s=60)) as url:
         whole = b"GET /stream HTTP/1.1\r\n" + HOST + b"\r\n"
-        answer = await exchange(url, whole, until_closed=again_and_again(b"G", 0.05))
+        answer = await exchange(url, whole, b"GET /mcp HTTP/1.1\r\nX: ", until_closed=again_and_again(b"a", 0.05))
     assert answer.status == 200 and b"HTTP/1.1 408 " in answer.body
 
 

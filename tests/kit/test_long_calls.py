@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,15 +114,15 @@ async def test_progress_and_cancellation_by_a_real_client(transport: Transport, 
         assert await effects_of(Settings.load({"home": tmp_path})) == 1
 
 
-def raw_call(era: str, *, asked: bool) -> tuple[dict[str, str], dict[str, object]]:
+def raw_call(tool: str, era: str, *, asked: bool) -> tuple[dict[str, str], dict[str, object]]:
     """Headers and body of a call that would count for 20 s."""
     meta: dict[str, object] = {"progressToken": "p"} if asked else {}
     headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": era}
     if era == MODERN:
-        headers |= {"Mcp-Method": "tools/call", "Mcp-Name": "count"}
+        headers |= {"Mcp-Method": "tools/call", "Mcp-Name": tool}
         about = {"protocolVersion": era, "clientCapabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
         meta |= {f"io.modelcontextprotocol/{name}": value for name, value in about.items()}
-    params = {"name": "count", "arguments": {"to": 1, "every_s": 20}, "_meta": meta}
+    params = {"name": tool, "arguments": {"to": 1, "every_s": 20}, "_meta": meta}
     return headers, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 
 
@@ -129,9 +130,9 @@ async def test_a_closed_http_stream_ends_the_call_in_both_eras_whether_or_not_pr
     tmp_path: Path,
 ) -> None:
     with http_server("till", tmp_path, "--home", str(tmp_path), program="support.slow_till") as running:
-        calls = [(era, asked) for era in ("2025-11-25", MODERN) for asked in (True, False)]
-        for number, (era, asked) in enumerate(calls, 1):
-            headers, body = raw_call(era, asked=asked)
+        calls = product(("count", "look"), ("2025-11-25", MODERN), (True, False))
+        for number, (tool, era, asked) in enumerate(calls, 1):
+            headers, body = raw_call(tool, era, asked=asked)
             async with httpx2.AsyncClient(timeout=1) as http:
                 with raises(httpx2.ReadTimeout):
                     async with http.stream("POST", running.url, json=body, headers=headers) as answer:

@@ -64,6 +64,12 @@ async def count(to: Annotated[int, Field(ge=1)], message: str = "counting", ever
     return to
 
 
+@tool(annotations=READ)
+async def look(to: Annotated[int, Field(ge=1)] = 1, message: str = "looking", every_s: float = 0.05) -> int:
+    """As `count`, and may not take longer than other tools."""
+    return await count(to, message, every_s)
+
+
 @tool(annotations=DESTROY)
 @declare(approval="never", timeout_s=60)
 async def pay_slowly(
@@ -76,7 +82,7 @@ async def pay_slowly(
     return amount
 
 
-TOOLS = [count, pay_slowly]
+TOOLS = [count, look, pay_slowly]
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
-from flotilla_kit.http.limits import HttpLimits, LimitedApp, LimitedProtocol
+from flotilla_kit.http.limits import HttpLimits, LimitedApp
+from flotilla_kit.http.protocol import LimitedProtocol
 from starlette.types import ASGIApp
 
 from .problems import describe_refusal

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 REACHED = "flotilla.reached"
 """Set in a request's ASGI scope once it got here: what did not is recorded by http/audit.py."""
 _TRACED = ("tools/call", "resources/read", "prompts/get")
+_SILENT_S = 30  # proxies commonly close what is silent for a minute
 _OPEN_METHODS = ("initialize", "server/discover", "ping", "logging/setLevel")
 
 
@@ -87,6 +88,12 @@ class Guard(Middleware):
                 if principal.kind == "owner" or method in _OPEN_METHODS or context.type == "notification":
                     return await call_next(context)
                 return await self._malformed(principal, context, _no_such_method)
+
+    def is_short(self, tool: str) -> bool:
+        """Whether a call of a tool only reads, and ends before anybody takes its connection for dead."""
+        found = self.tools.get(tool)
+        reads = found and found.annotations and found.annotations.read_only_hint
+        return bool(reads) and self._timeouts.get(tool, self._timeout_s) <= _SILENT_S
 
     def exists(self, tool: str) -> bool:
         """Whether a tool exists for the caller of the HTTP request being served."""

@@ -1,8 +1,12 @@
 """The ASGI application of a server: MCP at `/mcp`, who may call it, the audit around it, `/healthz` and `/readyz`."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from fastmcp import FastMCP
+from fastmcp.server.http import StarletteWithLifespan
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
@@ -13,6 +17,7 @@ from ..server import guard_of
 from ..settings import ServerSettings
 from ..storage import Store
 from .audit import HttpAudit
+from .direct import DirectAnswers
 from .hosts import KnownHosts
 
 
@@ -32,12 +37,29 @@ def http_app(
         server.auth = Bearer(guard.authority, settings.public_url or address, audit.count)
     _add_health_routes(server, store)
     named = urlsplit(settings.public_url).hostname if settings.public_url else None
+    streaming, direct = (
+        server.http_app(path="/mcp", stateless_http=True, json_response=as_json, host_origin_protection=False)
+        for as_json in (False, True)
+    )
+    _share_lifespan(streaming, direct)
     app = KnownHosts(
-        server.http_app(path="/mcp", stateless_http=True, host_origin_protection=False),
+        DirectAnswers(streaming, direct, guard.is_short),
         allowed_hosts=[*settings.allowed_hosts, *([named] if named else [])],
         allowed_origins=[settings.public_url] if settings.public_url else None,
     )
     return audit.around(app), audit
+
+
+def _share_lifespan(app: StarletteWithLifespan, other: StarletteWithLifespan) -> None:
+    """Have `other` start and end within `app`."""
+    alone = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def both(_: Starlette) -> AsyncGenerator[None]:
+        async with alone(app), other.lifespan(other):
+            yield
+
+    app.router.lifespan_context = both
 
 
 def _add_health_routes(server: FastMCP, store: Store) -> None:

@@ -1,8 +1,8 @@
 """What one caller may cost over HTTP: bounds on heads, bodies, time and connections, held before any other code runs.
 
-`LimitedProtocol` bounds a request's head while uvicorn reads it, `LimitedApp` its body before the application sees
-the call. Without them 10,000 headers held up all callers for 1.7 s, 60 unfinished bodies cost 240 MB, and a head sent
-byte by byte kept its connection for ever (measured on FastMCP 4.1.2 with uvicorn).
+`LimitedProtocol` (protocol.py) bounds a request's head while uvicorn reads it, `LimitedApp` its body before the
+application sees the call. Without them 10,000 headers held up all callers for 1.7 s, 60 unfinished bodies cost 240 MB,
+and a head sent byte by byte kept its connection for ever (measured on FastMCP 4.1.2 with uvicorn).
 
 HttpRefusal
 ├── HeadersTooLarge   431
@@ -15,25 +15,19 @@ HttpRefusal
 import asyncio
 import contextlib
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from ..errors import FlotillaError
 
-_HEAD_END = re.compile(rb"\n\r?\n")  # as h11 finds it
 _SMALL_BODY_BYTES = 16 * 1024  # not counted into `buffered_bytes`: hogs of large bodies cannot shut out ordinary calls
 # A connection that closes with data unread resets, and a client that is still sending never reads the refusal: so read
 # on, within bounds (nginx's lingering close).
-_LINGER_S = 1.0
+LINGER_S = 1.0
 _LINGER_BYTES = 8 * 1024 * 1024
 
 
@@ -48,7 +42,7 @@ class HttpLimits:
     """From connecting, or from the first byte after an idle time, to a whole head."""
     body_bytes: int = 1024 * 1024
     body_pieces: int = 2048
-    """Chunks or packets. Reading a chunk takes h11 7 µs however small it is."""
+    """Chunks or packets: reading one takes its time however small it is."""
     body_deadline_s: float = 20
     """From the head to a whole body."""
     buffered_bytes: int = 8 * 1024 * 1024
@@ -223,7 +217,7 @@ class LimitedApp:
         await send({"type": "http.response.body", "body": body, "more_body": True})
         unread = _LINGER_BYTES
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
+            async with asyncio.timeout(LINGER_S):
                 while unread > 0 and (message := await receive())["type"] == "http.request":
                     unread -= len(message.get("body", b""))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -248,149 +242,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return unread.pop() if unread else await receive()
 
     return replay
-
-
-class _LimitedConnection(h11.Connection):
-    """Stops reading at a head or a body that h11 would spend too much on, and says so in `refusal`.
-
-    It writes the head of an answer together with its body: each write is a call of the system and a packet.
-    """
-
-    def __init__(self, limits: HttpLimits) -> None:
-        super().__init__(h11.SERVER, limits.header_bytes)
-        self.refusal: HttpRefusal | None = None
-        self._limits = limits
-        self._pieces = 0
-        self._head = b""
-
-    def send(self, event: h11.Event) -> bytes | None:  # pyright: ignore[reportIncompatibleMethodOverride]  # overloads
-        output = super().send(event)
-        # Only where the body follows at once: a stream's head has no length, and its reader waits for the head.
-        if type(event) is h11.Response and any(name == b"content-length" for name, _ in event.headers):
-            self._head = output or b""
-            return b""
-        if self._head and output is not None:
-            output, self._head = self._head + output, b""
-        return output
-
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        if self.their_state is h11.IDLE and self._head_is_too_large():
-            self.refusal = HeadersTooLarge(self._limits)
-            return h11.NEED_DATA
-        event = super().next_event()
-        if type(event) is h11.Request:  # not isinstance: h11's events are abstract classes' and it would ask those
-            self._pieces = 0
-        elif type(event) is h11.Data:
-            self._pieces += 1
-            if self._pieces > self._limits.body_pieces:
-                self.refusal = BodyTooLarge(self._limits)
-                return h11.NEED_DATA
-        return event
-
-    def _head_is_too_large(self) -> bool:
-        # h11 limits a head only while it is incomplete, and one read may bring 256 kB.
-        received, _ = self.trailing_data
-        end = _HEAD_END.search(received)
-        size = end.end() if end else len(received)
-        lines = received.count(b"\n", 0, size) - 2 if end else 0
-        return size > self._limits.header_bytes or lines > self._limits.header_count
-
-
-class LimitedProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1 over h11 with the limits of the `LimitedApp` that it serves; refusals are JSON."""
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],  # uvicorn's type
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        if not isinstance(config.app, LimitedApp):
-            raise TypeError("LimitedProtocol takes its limits from the LimitedApp that it serves")
-        self._serves = config.app
-        self._limited = _LimitedConnection(config.app.limits)
-        self.conn = self._limited
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._lingering: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # told of every byte that its reader leaves waiting
-        if len(self.connections) > self._serves.limits.max_connections:
-            self._refuse(ServerBusy())
-            transport.close()  # at once: one that lingers would take the place of a caller
-        else:
-            self._watch_head()
-
-    def data_received(self, data: bytes) -> None:
-        if self._lingering is None:
-            super().data_received(data)
-
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self._limited.refusal is not None:
-            self._refuse(self._limited.refusal)
-        elif not self.transport.is_closing():
-            self._watch_head()
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(InvalidRequest())
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if self._unread is None:
-            self._unread = self.loop.call_later(self._serves.limits.read_deadline_s, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._head_timer, self._lingering, self._unread):
-            if timer is not None:
-                timer.cancel()
-        super().connection_lost(exc)
-
-    def _watch_head(self) -> None:
-        """While a head is being received its timer runs; between requests uvicorn's keep-alive timer does."""
-        receiving = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
-        if receiving and self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._serves.limits.header_deadline_s, self._head_is_late)
-        elif not receiving and self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _head_is_late(self) -> None:
-        if self.conn.trailing_data[0]:
-            self._refuse(RequestTimeout("head", self._serves.limits.header_deadline_s))
-        else:  # a connection opened in advance: an answer to nothing would confuse its client
-            self.transport.close()
-
-    def _refuse(self, refusal: HttpRefusal) -> None:
-        if self.transport.is_closing():
-            return
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer is already on its way
-            self.transport.close()
-            return
-        self._serves.refused(refusal.code)
-        self._unset_keepalive_if_required()
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]  # None before the first request
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        body, content_type = self._serves.describe(refusal)
-        headers, reason = refusal.headers(body, content_type), refusal.status.phrase.encode()
-        events = (
-            h11.Response(status_code=refusal.status, headers=headers, reason=reason),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        )
-        self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
-        self.transport.write_eof()
-        self._lingering = self.loop.call_later(_LINGER_S, self.transport.abort)

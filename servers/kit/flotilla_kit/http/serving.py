@@ -17,7 +17,8 @@ from ..storage import Store
 from .addresses import listen
 from .app import http_app
 from .intake import Intake
-from .limits import HttpLimits, LimitedApp, LimitedProtocol
+from .limits import HttpLimits, LimitedApp
+from .protocol import LimitedProtocol
 
 logger = logging.getLogger(__name__)
 GRACE_S = 20  # how long calls may take to finish once the server is told to stop
@@ -124,7 +125,7 @@ class _WorkerServer(uvicorn.Server):
 def _config(app: ASGIApp, limits: HttpLimits, refused: Callable[[str], None] | None) -> uvicorn.Config:
     return uvicorn.Config(
         LimitedApp(app, limits, refused) if refused else LimitedApp(app, limits),
-        http=LimitedProtocol,  # over h11: httptools keeps white space around header values, which the SDK must not see
+        http=LimitedProtocol,
         timeout_keep_alive=limits.keep_alive_s,
         ws="none",
         log_config=None,
