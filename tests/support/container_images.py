@@ -37,7 +37,8 @@ def missing() -> str | None:
 def environment() -> dict[str, str]:
     """What podman is called with: the runtime and limits that work in virtual machines and nested containers, too."""
     conf = Path(tempfile.gettempdir()) / "flotilla-containers.conf"
-    conf.write_text(f'[containers]\ndefault_ulimits = {_DEFAULT_ULIMITS}\n[engine]\nruntime = "runc"\n')
+    logs = 'log_driver = "k8s-file"'  # where no journald runs, `podman logs` has nothing else to read
+    conf.write_text(f'[containers]\ndefault_ulimits = {_DEFAULT_ULIMITS}\n{logs}\n[engine]\nruntime = "runc"\n')
     return {**os.environ, "CONTAINERS_CONF": str(conf), "BUILDAH_FORMAT": "docker"}
 
 
