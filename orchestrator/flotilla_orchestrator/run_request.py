@@ -21,6 +21,8 @@ REQUESTED_BY = "requested_by"  # of a run's `setting`, and of its span: who aske
 
 Priority = Literal["high", "normal", "low"]
 """Which of the runs that wait in the queue begins first."""
+PRIORITIES: dict[Priority, int] = {"high": 1, "normal": 2, "low": 3}
+"""The lowest goes first; 0 is of what has begun."""
 
 
 def new_run_id() -> str:

@@ -9,6 +9,7 @@ from dbos import DBOS
 
 from .executor import Executor, executor_entered
 from .workflow_store import APPLICATION, migrate
+from .write_turns import TurnTakingConnection
 
 _POLL_S = 0.2  # how often decisions are looked for, of each question of all runs
 _POLL_ONE_S = 0.05  # for one run, whose process ends as much sooner: DBOS waits for the last poll
@@ -23,6 +24,7 @@ async def dbos_launched(
     with this executor id has left; the caller has its lease.
     """
     await asyncio.to_thread(migrate, executor.database)
+    in_sqlite = executor.database.startswith("sqlite")
     DBOS(
         config={
             "name": APPLICATION,
@@ -33,6 +35,7 @@ async def dbos_launched(
             "notification_listener_polling_interval_sec": _POLL_S if queues else _POLL_ONE_S,
             "notification_coalesce_sec": _COALESCE_S,
             "run_migrations": False,
+            "db_engine_kwargs": {"connect_args": {"factory": TurnTakingConnection}} if in_sqlite else {},
         }
     )
     DBOS.listen_queues(queues)

@@ -30,7 +30,12 @@ async def unfinished(*states: str) -> list[Any]:
 async def sessions(status: str, most: int) -> int:
     """How many sessions of the queue are `ENQUEUED`, or `PENDING` (started and not ended); counts up to `most`."""
     found = await DBOS.list_workflows_async(
-        status=[status], queue_name=SESSIONS, limit=most, load_input=False, load_output=False
+        status=[status],
+        queue_name=SESSIONS,
+        app_version=VERSION,  # no process that counts starts the others
+        limit=most,
+        load_input=False,
+        load_output=False,
     )
     return len(found)
 

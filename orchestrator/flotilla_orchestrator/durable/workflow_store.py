@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
 from ..run_request import RunRequest
+from .write_turns import write_turn
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
@@ -87,7 +88,7 @@ def enqueue(client: "WorkflowClient", workflows: Sequence[QueuedWorkflow]) -> No
     from flotilla_kit.storage import database_errors
 
     # A client has no public transaction of its own, and one for each workflow would wait for the disk each time.
-    with database_errors(), client._sys_db.engine.begin() as connection:  # pyright: ignore[reportPrivateUsage]
+    with database_errors(), write_turn(), client._sys_db.engine.begin() as connection:  # pyright: ignore[reportPrivateUsage]
         for workflow in workflows:
             options = {"workflow_name": workflow.name, "queue_name": RUN_QUEUE, "app_version": VERSION}
             options["workflow_id"] = workflow.workflow_id

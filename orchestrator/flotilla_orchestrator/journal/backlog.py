@@ -1,5 +1,6 @@
 """Runs that wait in the queue for somebody to work on them: how they get there, and how many may."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from ..errors import Failure
 from .changes import record_change
 from .journal import ENDED, FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, span_id_for
-from .steering import forget_cancellation
+from .steering import STEERING, forget_cancellation
 
 
 async def queue_run(journal: Journal, run: Run, span: Span, backlog: int | None = None) -> Run | None:
@@ -34,6 +35,21 @@ async def requeue_run(journal: Journal, run: Run, requester: str | None, backlog
         Failure: `run_not_ended`, `backlog_full`.
     """
     await journal.database.write(_requeue, run.run_id, requester, backlog)
+
+
+def runs_not_to_wait(connection: Connection, taken: Collection[str]) -> set[str]:
+    """All queued runs that were cancelled, and those of `taken` that are not queued: they have begun before."""
+    cancelled = select(STEERING.c.seq).where(STEERING.c.run_id == RUNS.c.run_id, STEERING.c.kind == "cancel").exists()
+    found = set(connection.scalars(select(RUNS.c.run_id).where(RUNS.c.status == "queued", cancelled)))
+    queued = select(RUNS.c.run_id).where(RUNS.c.run_id.in_(taken), RUNS.c.status == "queued")
+    return found | (set(taken) - set(connection.scalars(queued)))
+
+
+def still_beginning(connection: Connection, admitted: Collection[str]) -> set[str]:
+    """Those of these runs that have neither ended nor got to a session or a question."""
+    further = select(SPANS.c.span_id).where(SPANS.c.run_id == RUNS.c.run_id, SPANS.c.kind != "run").exists()
+    unended = RUNS.c.status.in_(["queued", "running"])
+    return set(connection.scalars(select(RUNS.c.run_id).where(RUNS.c.run_id.in_(admitted), unended, ~further)))
 
 
 def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], backlog: int | None) -> Run | None:

@@ -14,6 +14,7 @@ from ..errors import Failure
 from ..fleet.approvals import Approval
 from ..journal.allowances import Usage
 from ..journal.journal import Span
+from ..run_request import PRIORITIES
 from ..sessions.call_recorder import CallRecorder
 from ..sessions.decisions import DecisionRequest, wait_for_decision
 from ..sessions.session_audit import SessionAudit
@@ -27,8 +28,6 @@ from .session_parts import inbox_of, session_part
 from .session_record import copy_usage, end_session
 
 logger = logging.getLogger(__name__)
-
-_PRIORITIES = {"high": 1, "normal": 2, "low": 3}  # of new sessions in their queue; 0 goes first
 
 
 async def run_session(context: RunContext, agent_task: AgentTask, name: str) -> SessionResult:
@@ -95,7 +94,7 @@ class _AgentSession:
         if queue is None:
             return await session_part.start(name, self._task, total, prompt)
         new = number == 1 and self._task.awaited_by is None  # sessions that have begun go before new ones
-        priority = _PRIORITIES[self._task.request.priority] if new else 0
+        priority = PRIORITIES[self._task.request.priority] if new else 0
         return await session_part.enqueue(queue, name, priority, self._task, total, prompt)
 
     async def _unread_messages(self, total: SessionResult) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..durable.workflow import Workflow
 from ..journal.journal import Journal
 from ..sessions.types import SessionResult
+from .admission import Admission
 from .agent_task import AgentTask
 from .context import RunContexts
 from .slots import Slots
@@ -20,6 +21,7 @@ class RunProcess:
         run_agent: the workflow of one agent's task, for modules that it imports and that cannot import it.
         session_wait_s: how long a session keeps its process while its calls wait, unless `fleet.yaml` has it.
         session_queue: bounds how many sessions live in all processes; None: they start here.
+        admission: says when a queued run begins; None: no run is queued.
     """
 
     journal: Journal
@@ -28,6 +30,7 @@ class RunProcess:
     run_agent: Workflow[[AgentTask], SessionResult]
     session_wait_s: float
     session_queue: str | None = None
+    admission: Admission | None = None
 
 
 _current: list[RunProcess] = []

@@ -21,6 +21,7 @@ from ..errors import Failure
 from ..journal.journal import RUNS, Journal
 from ..journal.runs_list import state
 from ..sessions.decisions import awaiting_people
+from .admission import Admission
 from .context import OpenResources, RunContexts
 from .process import RunProcess, process_entered
 from .retries import run_agent
@@ -103,10 +104,12 @@ async def queue_worked(
     async with AsyncExitStack() as stack:
         has_lease = await _acquire_name(stack, home, url, name)
         await asyncio.to_thread(queues.register, url, concurrency)
+        contexts, admission = RunContexts(opening, journal), Admission(journal, most=concurrency)
         slots = QueueSlots(concurrency)
-        shared = RunProcess(journal, RunContexts(opening, journal), slots, run_agent, _SESSION_WAIT_S, queues.SESSIONS)
+        shared = RunProcess(journal, contexts, slots, run_agent, _SESSION_WAIT_S, queues.SESSIONS, admission)
         stack.enter_context(process_entered(shared))
         await stack.enter_async_context(dbos_launched(Executor(url), name, VERSION, [RUN_QUEUE, queues.SESSIONS]))
+        await stack.enter_async_context(admission.admitting())
         yield QueueWorker(name, home, journal, has_lease)
 
 

@@ -53,6 +53,8 @@ def span_of(request: RunRequest) -> Span:
 
 async def _run_recorded(request: RunRequest, text: str | None) -> Status:
     journal = process().journal
+    if admission := process().admission:
+        await admission.wait(request.run_id, request.priority)
     record = Run(request.run_id, request.playbook, request.model, request.task, request.inputs)
     if text is not None and (earlier := await journal.run(request.run_id)):
         record.output = earlier.output  # which stays if the further turn fails
