@@ -86,8 +86,16 @@ class ComposedFleet:
             except (httpx2.TransportError, AssertionError) as error:
                 failure = repr(error)[:500]
             time.sleep(0.5)
-        logs = {name: podman("logs", "--tail", "5", self.container(name), check=False)[-1500:] for name in SERVICES}
+        logs = {name: self._logs(name) for name in SERVICES}
         raise TimeoutError(f"waited {seconds} s for {until}; last: {failure}; {json.dumps(logs, indent=1)}")
+
+    def _logs(self, service: str) -> str:
+        """The last of what it has printed; most of them write to stderr."""
+        command = ["podman", "logs", "--tail", "5", self.container(service)]
+        said = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment
+        )
+        return said.stdout[-1500:]
 
     def ready(self) -> None:
         """Return once all of its processes answer, databases included, and the servers are found by name."""

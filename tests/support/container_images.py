@@ -29,6 +29,7 @@ _DEFAULT_ULIMITS = '["nofile=10000:10000", "nproc=10000:10000"]'
 def missing() -> str | None:
     """Why no container can run here; None: one can."""
     absent = [program for program in ("podman", "podman-compose", "runc", "debootstrap") if not shutil.which(program)]
+    absent += [program for program in ("netavark", "aardvark-dns") if not Path("/usr/lib/podman", program).exists()]
     if absent:
         return f"{', '.join(absent)} not installed"
     return "podman needs root here" if os.geteuid() else None
@@ -37,8 +38,12 @@ def missing() -> str | None:
 def environment() -> dict[str, str]:
     """What podman is called with: the runtime and limits that work in virtual machines and nested containers, too."""
     conf = Path(tempfile.gettempdir()) / "flotilla-containers.conf"
-    logs = 'log_driver = "k8s-file"'  # where no journald runs, `podman logs` has nothing else to read
-    conf.write_text(f'[containers]\ndefault_ulimits = {_DEFAULT_ULIMITS}\n{logs}\n[engine]\nruntime = "runc"\n')
+    conf.write_text(
+        f"[containers]\ndefault_ulimits = {_DEFAULT_ULIMITS}\n"
+        'log_driver = "k8s-file"\n'  # where no journald runs, `podman logs` has nothing else to read
+        '[engine]\nruntime = "runc"\n'
+        '[network]\nnetwork_backend = "netavark"\n'  # CNI has no names in internal networks
+    )
     return {**os.environ, "CONTAINERS_CONF": str(conf), "BUILDAH_FORMAT": "docker"}
 
 
