@@ -2,7 +2,10 @@
 service under load, retrieval, a large CRM, a cluster."""
 
 from . import abuse, calls, crm_scale, delegation, k8s, runs, servers, service, sizing, telemetry
+from .large import postgresql
 from .retrieval import report, scale
+
+LARGE = "1000000"  # memories, and contacts
 
 if __name__ == "__main__":
     servers.main()
@@ -14,6 +17,9 @@ if __name__ == "__main__":
     service.main([])
     sizing.main([])
     report.main([])
-    scale.main([])
-    crm_scale.main([])
+    for benchmark, size in ((scale, "--memories"), (crm_scale, "--contacts")):
+        benchmark.main([size, LARGE])
+        with postgresql() as url:
+            if url is not None:
+                benchmark.main([size, LARGE, "--database-url", url])
     k8s.main([])

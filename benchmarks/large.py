@@ -2,9 +2,10 @@
 
 import os
 import random
+import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from itertools import accumulate
 from pathlib import Path
 from statistics import median, quantiles
@@ -12,6 +13,8 @@ from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+
+from tests.support.postgres import binaries, cluster
 
 SIZE = 20_000
 _syllables = [a + b for a in "bcdfghklmnprstvw" for b in "aeiou"]
@@ -47,3 +50,15 @@ async def timed(client: Client[Any], calls: Iterable[Call]) -> list[float]:
 def percentiles(taken: Sequence[float]) -> str:
     """The median and the 95th percentile in two columns of milliseconds."""
     return f"{median(taken) * 1e3:>8.1f}{quantiles(taken, n=20)[-1] * 1e3:>8.1f}"
+
+
+@contextmanager
+def postgresql() -> Generator[str | None]:
+    """The address of an empty PostgreSQL database that lives as long as the block; None where none is installed."""
+    if (bin_folder := binaries()) is None:
+        print("no PostgreSQL is installed")
+        yield None
+        return
+    # A short path of its own, whose user may not enter other folders.
+    with tempfile.TemporaryDirectory(prefix="flotilla-pg-") as data, cluster(Path(data), bin_folder) as url:
+        yield url

@@ -14,8 +14,7 @@ from typing import Any
 
 import psycopg
 
-from tests.support.postgres import binaries, cluster
-
+from .large import postgresql
 from .service import CONCURRENCY, Service, resident, start, start_all, until_ended
 
 RUNS = 40
@@ -135,18 +134,11 @@ def main(arguments: list[str]) -> None:
     count = int(arguments[0]) if arguments else RUNS
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(measure(Service(Path(folder)), "SQLite", count))
-    if (bin_folder := binaries()) is None:
-        print("no PostgreSQL is installed")
-        return
-    # A short path of its own for the cluster, whose user may not enter other folders.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        tempfile.TemporaryDirectory(prefix="flotilla-pg-") as data,
-        cluster(Path(data), bin_folder) as url,
-    ):
-        service = Service(Path(folder))
-        service.environment["DATABASE_URL"] = url
-        asyncio.run(measure(service, "PostgreSQL", count))
+    with tempfile.TemporaryDirectory() as folder, postgresql() as url:
+        if url is not None:
+            service = Service(Path(folder))
+            service.environment["DATABASE_URL"] = url
+            asyncio.run(measure(service, "PostgreSQL", count))
 
 
 if __name__ == "__main__":
