@@ -28,9 +28,8 @@ BATCH, THINKING_S = 16, 8.0  # of the batch that waits for its model most of the
 WAITING = 100  # runs that wait for a person
 _MODELS = ("quick", "slow")
 _ENDED = ("ok", "failed", "cancelled")
-_NO_TLS = ssl.SSLContext(
-    ssl.PROTOCOL_TLS_CLIENT
-)  # one of its own takes a client 40 ms, which the first runs would wait
+# One for all: to make one takes 40 ms, which each client's first run would wait.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Service:

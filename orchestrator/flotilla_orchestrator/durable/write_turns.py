@@ -65,20 +65,20 @@ class TurnTakingConnection(sqlite3.Connection):
 
 class _Cursor(sqlite3.Cursor):
     def execute(self, statement: str, parameters: Any = (), /) -> Any:
-        connection: Any = self.connection
-        connection.take_turn(statement)
-        try:
+        with self._turn(statement):
             return super().execute(statement, parameters)
-        except BaseException:
-            if not connection.in_transaction:
-                connection.end_turn()
-            raise
 
     def executemany(self, statement: str, parameters: Any, /) -> Any:
+        with self._turn(statement):
+            return super().executemany(statement, parameters)
+
+    @contextmanager
+    def _turn(self, statement: str) -> Generator[None]:
+        """The turn for a statement; it is kept as long as there is a transaction."""
         connection: Any = self.connection
         connection.take_turn(statement)
         try:
-            return super().executemany(statement, parameters)
+            yield
         except BaseException:
             if not connection.in_transaction:
                 connection.end_turn()
