@@ -50,6 +50,30 @@ def test_a_worker_that_is_stopped_leaves_its_runs_to_the_next_one(case: Queued) 
     assert refunds_in(case.home / "billing.db") == [(CHARGE, 100)]
 
 
+@pytest.mark.parametrize("site", ["run_written", "run_queued"])
+def test_a_run_of_a_command_that_was_killed_before_it_was_queued_is_worked_on_once(case: Queued, site: str) -> None:
+    killed = case.start(
+        "run", "look", "Look.", "--rehearse", "--queue", "--input", "amount=1", *case.where, site=site, nth=1
+    )
+    assert (killed.communicate()[0], killed.returncode) == ("", -9)
+    [(run_id, state)] = case.states().items()
+    assert state == "queued"
+    assert case.answer("resume", run_id)["error"]["code"] == "run_queued"
+    assert case.until_idle()["waiting"] == []
+    assert case.states() == {run_id: "ok"}
+    assert [span["kind"] for span in case.answer("trace", run_id)["spans"]] == ["run", "session", "tool"]
+
+
+def test_a_run_that_was_cancelled_before_it_was_queued_never_begins(case: Queued) -> None:
+    words = ["run", "look", "Look.", "--rehearse", "--queue", "--input", "amount=1", *case.where]
+    case.start(*words, site="run_written", nth=1).communicate()
+    [run_id] = case.states()
+    case.answer("cancel", run_id)
+    case.until_idle()
+    assert case.states() == {run_id: "cancelled"}
+    assert all(span["turns"] == 0 for span in case.answer("trace", run_id)["spans"])
+
+
 def test_an_order_with_another_config_folder_fails_clearly(case: Queued, tmp_path: Path) -> None:
     run_id = case.order("look", "--input", "amount=1")
     ours, case.configs = case.configs, tmp_path / "other"

@@ -1,5 +1,8 @@
 """People steer runs over the API, whether or not a process is at work on them."""
 
+from contextlib import suppress
+
+import httpx2
 import pytest
 from support.service import Desk, Served, until
 
@@ -46,3 +49,21 @@ def test_a_run_that_waits_is_cancelled_and_one_that_has_ended_is_followed_up(cas
             assert other.post(f"/v1/runs/{looks}/follow-ups", json={"text": "And then?"}).json()["state"] == "queued"
         assert until(client, looks, "ok", "failed")["started_at"] == began
         assert client.get(f"/v1/runs/{looks}").json()["output"] == {"answer": "And then?"}
+
+
+@pytest.mark.cli_double
+def test_a_further_turn_that_was_taken_by_a_service_that_was_killed_is_made_by_the_next(case: Served) -> None:
+    token = case.token("maya", "run", "read")
+    body = {"playbook": "look", "task": "amount: 500", "inputs": {"amount": 500}, "model": "rehearsal"}
+    killed, url = case.replica(name="local", site="run_written", nth=2)
+    with case.client(token, url) as client:
+        run_id = client.post("/v1/runs", json=body).json()["run_id"]
+        until(client, run_id, "ok", "failed")
+        with suppress(httpx2.TransportError):  # it may be killed before it has answered
+            client.post(f"/v1/runs/{run_id}/follow-ups", json={"text": "And then?"})
+    assert killed.wait(60) == -9
+    killed.close()
+    case.serve()
+    with case.client(token) as client:
+        until(client, run_id, "ok", "failed")
+        assert client.get(f"/v1/runs/{run_id}").json()["output"] == {"answer": "And then?"}

@@ -70,17 +70,16 @@ async def desk(
     home.mkdir()
     homes.prepare(home)
     config = load(configs) if configs else Folder(folder / "configs").load()
-    async with await Journal.open(home) as journal:
-        with run_queue(home, journal, backlog) as queue:
-            tokens = Tokens(home)
-            resources = ServiceResources(config, home, journal, queue, environ or {})
-            taken = authentication or BearerTokens(tokens)
-            console = console_app(resources, taken, calls_per_s)
-            app = with_console(service_app(resources, taken, calls_per_s), console)
-            limited = LimitedApp(app, HttpLimits(), describe=describe_refusal)
-            transport = httpx2.ASGITransport(limited)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                yield Desk(client, resources, tokens)
+    async with await Journal.open(home) as journal, run_queue(home, journal, backlog) as queue:
+        tokens = Tokens(home)
+        resources = ServiceResources(config, home, journal, queue, environ or {})
+        taken = authentication or BearerTokens(tokens)
+        console = console_app(resources, taken, calls_per_s)
+        app = with_console(service_app(resources, taken, calls_per_s), console)
+        limited = LimitedApp(app, HttpLimits(), describe=describe_refusal)
+        transport = httpx2.ASGITransport(limited)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            yield Desk(client, resources, tokens)
 
 
 class Served(Queued):
@@ -113,12 +112,13 @@ class Served(Queued):
         self.serving, self.url = self.replica(*words, name=name)
         return self.serving
 
-    def replica(self, *words: str, name: str) -> tuple[Program, str]:
-        """One process of the service by that name, once it takes calls, and its address."""
+    def replica(self, *words: str, name: str, site: str = "", nth: int = 0) -> tuple[Program, str]:
+        """One process of the service by that name, once it takes calls, and its address; see `start` for the others."""
         self.environment["FLOTILLA_EXECUTOR_ID"] = name
         log = self.home / f"serve-{name}.log"
         with log.open("a") as errors:
-            process = self.start("serve", "--http", "127.0.0.1:0", *self.where, *words, "--json", stderr=errors)
+            command = ["serve", "--http", "127.0.0.1:0", *self.where, *words, "--json"]
+            process = self.start(*command, site=site, nth=nth, stderr=errors)
         assert process.stdout
         said = process.stdout.readline()
         assert said.startswith("{"), f"{said}{log.read_text()}"

@@ -82,9 +82,8 @@ async def _enqueue(arguments: argparse.Namespace, config: Config, request: RunRe
     request, _ = checked_request(config, request)
     from ..runs.run_queue import run_queue
 
-    async with await open_journal(arguments) as journal:
-        with run_queue(home_folder(arguments), journal) as queue:
-            await queue.submit(request)
+    async with await open_journal(arguments) as journal, run_queue(home_folder(arguments), journal) as queue:
+        await queue.submit(request)
     text = f"{request.run_id} is queued: `flotilla work` works on it, `flotilla runs` lists it."
     print_answer(arguments, {"run_id": request.run_id, "state": "queued"}, text, sys.stdout)
     return 0
@@ -109,12 +108,15 @@ async def ask(arguments: argparse.Namespace) -> int:
 
 async def resume(arguments: argparse.Namespace) -> int:
     """Resume a paused run, or one whose process has ended before it."""
-    from ..durable.workflow_store import database_url, unfinished_turn
+    from ..durable.workflow_store import database_url, run_queued, unfinished_turn
+    from ..journal.queue_outbox import is_in_outbox
     from ..runs.run_control import resume_run
 
     home = home_folder(arguments)
     async with await open_journal(arguments) as journal:
         found = await known_run(journal, arguments.run_id)
+        if await journal.query(is_in_outbox, found.run_id):
+            raise run_queued(found.run_id)
         unfinished = unfinished_turn(database_url(home), found.run_id)
         if unfinished is None:
             message = f"{found.run_id} has ended: {found.status}."

@@ -72,7 +72,7 @@ async def serve(arguments: argparse.Namespace) -> int:
         opening = partial(of_runs.for_run, journal, None)
         working = queue_worked(home=home, journal=journal, opening=opening, concurrency=concurrency)
         worker = await stack.enter_async_context(working)
-        queue = stack.enter_context(run_queue(home, journal, arguments.backlog))
+        queue = await stack.enter_async_context(run_queue(home, journal, arguments.backlog))
         if metrics_url := stack.enter_context(telemetry.metrics_served(config, journal)):
             logger.info("metrics", extra={"url": metrics_url})
         resources = ServiceResources(config, home, journal, queue, environ_of(home), of_runs.connection, traces=traces)

@@ -29,6 +29,7 @@ _POLL_S = 0.5
 async def work(arguments: argparse.Namespace) -> int:
     from ..fleet.restarts import RESTART_S
     from ..runs.queue_worker import executor_id, queue_worked
+    from ..runs.run_queue import run_queue
     from .run_resources import ProcessResources
     from .telemetry import telemetry_opened
 
@@ -45,6 +46,7 @@ async def work(arguments: argparse.Namespace) -> int:
             queue_worked(
                 home=home, journal=journal, opening=partial(resources.for_run, journal, None), concurrency=concurrency
             ) as worker,
+            run_queue(home, journal),
         ):
             metrics_url = stack.enter_context(telemetry.metrics_served(config, journal))
             if not arguments.json:

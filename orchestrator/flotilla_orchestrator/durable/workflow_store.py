@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import JsonValue, TypeAdapter
 
 from ..errors import Failure
+from ..journal.queue_outbox import QueuedWorkflow
 from ..run_request import RunRequest
 from .write_turns import write_turn
 
@@ -35,15 +36,6 @@ class FollowUp:
 
     workflow_id: str
     text: str
-
-
-@dataclass(frozen=True)
-class QueuedWorkflow:
-    """A workflow that is to be put into the queue of runs."""
-
-    name: str
-    workflow_id: str
-    arguments: tuple[object, ...]
 
 
 def database_url(home: Path) -> str:
@@ -112,12 +104,16 @@ def unfinished_turn(url: str, run_id: str) -> tuple[RunRequest, FollowUp | None]
         return None
     workflow = found[0]
     if workflow.queue_name == RUN_QUEUE:
-        raise Failure("run_queued", f"{run_id} is in the shared queue.", "`flotilla work` goes on with it.")
+        raise run_queued(run_id)
     if workflow.app_version != version_of(run_id):
         message = f"{run_id} was begun by another version of Flotilla."
         raise Failure("other_version", message, "Go on with it there, or end it with `flotilla cancel`.")
     request, *text = _arguments_of(workflow)
     return request, FollowUp(workflow.workflow_id, text[0]) if text else None
+
+
+def run_queued(run_id: str) -> Failure:
+    return Failure("run_queued", f"{run_id} is in the shared queue.", "`flotilla work` goes on with it.")
 
 
 def further_turn(client: "WorkflowClient", run_id: str, text: str) -> tuple[RunRequest, FollowUp]:

@@ -8,12 +8,17 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from ..errors import Failure
 from .changes import record_change
-from .journal import ENDED, FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, span_id_for
+from .journal import ENDED, FOLLOWED_BY, RUNS, SPANS, Journal, Run, Span, now, span_id_for
+from .queue_outbox import QueuedWorkflow, add_to_outbox
 from .steering import STEERING, forget_cancellation
 
 
-async def queue_run(journal: Journal, run: Run, span: Span, backlog: int | None = None) -> Run | None:
-    """A run that nobody works on yet, and its span; if there is one of its id, that run, and nothing is changed.
+async def queue_run(
+    journal: Journal, run: Run, span: Span, workflow: QueuedWorkflow, backlog: int | None = None
+) -> Run | None:
+    """A run that nobody works on yet, with its span and the workflow to be queued.
+
+    If there is a run of its id, this returns that one and changes nothing.
 
     Args:
         backlog: how many runs may wait so, at most.
@@ -22,11 +27,13 @@ async def queue_run(journal: Journal, run: Run, span: Span, backlog: int | None 
         Failure: `backlog_full`.
     """
     run.status = span.status = "queued"
-    return await journal.database.write_unique(_queue, asdict(run), asdict(span), backlog)
+    return await journal.database.write_unique(_queue, asdict(run), asdict(span), workflow, backlog)
 
 
-async def requeue_run(journal: Journal, run: Run, requester: str | None, backlog: int | None = None) -> None:
-    """A run that has ended waits again for somebody to work on it.
+async def requeue_run(
+    journal: Journal, run: Run, requester: str | None, workflow: QueuedWorkflow, backlog: int | None = None
+) -> None:
+    """A run that has ended, and is as it was when `run` was read, waits again for somebody to work on it.
 
     Args:
         requester: who wants that, if it is known.
@@ -34,7 +41,11 @@ async def requeue_run(journal: Journal, run: Run, requester: str | None, backlog
     Raises:
         Failure: `run_not_ended`, `backlog_full`.
     """
-    await journal.database.write(_requeue, run.run_id, requester, backlog)
+    await journal.database.write(_requeue, run.run_id, run.ended_at, requester, workflow, backlog)
+
+
+def run_not_ended(run_id: str) -> Failure:
+    return Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
 
 
 def runs_not_to_wait(connection: Connection, taken: Collection[str]) -> set[str]:
@@ -52,7 +63,9 @@ def still_beginning(connection: Connection, admitted: Collection[str]) -> set[st
     return set(connection.scalars(select(RUNS.c.run_id).where(RUNS.c.run_id.in_(admitted), unended, ~further)))
 
 
-def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], backlog: int | None) -> Run | None:
+def _queue(
+    connection: Connection, run: dict[str, Any], span: dict[str, Any], workflow: QueuedWorkflow, backlog: int | None
+) -> Run | None:
     known = connection.execute(select(RUNS).where(RUNS.c.run_id == run["run_id"])).mappings().one_or_none()
     if known is not None:
         return Run(**known)
@@ -60,16 +73,25 @@ def _queue(connection: Connection, run: dict[str, Any], span: dict[str, Any], ba
     connection.execute(insert(RUNS), run)
     connection.execute(insert(SPANS), span)
     record_change(connection, run["run_id"], span["span_id"])
+    add_to_outbox(connection, workflow, run["started_at"])
     return None
 
 
-def _requeue(connection: Connection, run_id: str, requester: str | None, backlog: int | None) -> None:
+def _requeue(
+    connection: Connection,
+    run_id: str,
+    ended_at: str | None,
+    requester: str | None,
+    workflow: QueuedWorkflow,
+    backlog: int | None,
+) -> None:
     _refuse_if_full(connection, backlog)
-    ended = RUNS.c.status.in_(ENDED)
-    again = update(RUNS).where(RUNS.c.run_id == run_id, ended).values(status="queued", ended_at=None)
+    same = RUNS.c.status.in_(ENDED), RUNS.c.ended_at == ended_at
+    again = update(RUNS).where(RUNS.c.run_id == run_id, *same).values(status="queued", ended_at=None)
     if connection.execute(again).rowcount != 1:
-        raise Failure("run_not_ended", f"{run_id} has not ended.", "Say it to the run that is at work.")
+        raise run_not_ended(run_id)
     forget_cancellation(connection, run_id)
+    add_to_outbox(connection, workflow, now())
     if requester:
         _add_follower(connection, run_id, requester)
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from .changes import forget_changes, record_change
+from .queue_outbox import QUEUE_OUTBOX
 from .webhook_events import WEBHOOK_EVENTS, record_finished, record_pending
 
 P = ParamSpec("P")
@@ -176,10 +177,6 @@ class Journal:
         run.ended_at = now()
         await self.database.write(_end_run, asdict(run))
 
-    async def restore_run(self, run: Run) -> None:
-        """Put back the row of a run as it was before it was queued again."""
-        await self.database.write(_update, RUNS, RUNS.c.run_id == run.run_id, asdict(run))
-
     async def begin(self, span: Span) -> Span:
         """Record that a span begins, or, if its id is known, continues; it then has what is recorded of it."""
         begun = await self.database.write(_begin_span, asdict(span))
@@ -261,7 +258,7 @@ def _delete_run(connection: Connection, run_id: str) -> None:
     session_ids = [session_id(span_id) for span_id in sessions]
     connection.execute(delete(TRANSCRIPTS).where(TRANSCRIPTS.c.session_id.in_(session_ids)))
     forget_changes(connection, run_id)
-    for table in (LEDGER, STEERING, ARTIFACTS, WEBHOOK_EVENTS, WEBHOOK_DELIVERIES, SPANS, RUNS):
+    for table in (LEDGER, STEERING, ARTIFACTS, WEBHOOK_EVENTS, WEBHOOK_DELIVERIES, QUEUE_OUTBOX, SPANS, RUNS):
         connection.execute(delete(table).where(table.c.run_id == run_id))
 
 

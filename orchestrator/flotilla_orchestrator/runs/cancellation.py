@@ -6,6 +6,7 @@ from pathlib import Path
 from ..durable.leases import LeaseTakenError, lease
 from ..durable.workflow_store import UNFINISHED, VERSION, database_url, workflow_client
 from ..journal.journal import Journal, Run
+from ..journal.queue_outbox import is_in_outbox
 from .steering import cancellation
 
 
@@ -14,7 +15,8 @@ async def cancel_unattended(home: Path, journal: Journal, run: Run) -> bool:
     url = database_url(home)
     try:
         with lease(home, url, run.run_id):
-            if not await asyncio.to_thread(_cancel, url, run.run_id):
+            in_outbox = await journal.query(is_in_outbox, run.run_id)  # first: from there it gets into the queue
+            if in_outbox or not await asyncio.to_thread(_cancel, url, run.run_id):
                 return False
             for span in await journal.spans(run.run_id):
                 if not span.ended_at or span.status == "interrupted":

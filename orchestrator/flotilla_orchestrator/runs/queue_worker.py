@@ -19,6 +19,7 @@ from ..durable.leases import LeaseCheck, LeaseTakenError, executor_lease, lease
 from ..durable.workflow_store import RUN_QUEUE, VERSION, database_url
 from ..errors import Failure
 from ..journal.journal import RUNS, Journal
+from ..journal.queue_outbox import is_in_outbox
 from ..journal.runs_list import state
 from ..sessions.decisions import awaiting_people
 from .admission import Admission
@@ -52,6 +53,8 @@ class QueueWorker:
 
     async def waiting_if_idle(self) -> list[str] | None:
         """The runs that wait for a person, once there is nothing else to do, here or in another process."""
+        if await self._journal.query(is_in_outbox):
+            return None
         workflows = await queues.unfinished("PENDING", "ENQUEUED")
         if any(workflow.name == "session" or workflow.status == "ENQUEUED" for workflow in workflows):
             return None
