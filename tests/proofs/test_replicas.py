@@ -28,10 +28,10 @@ def one_dies(case: Queued, after_s: float, url: str) -> None:
     """So long after its first session has begun; and is started again when all is done."""
     runs = [case.order("case", "--yes"), *[case.order("look", "--input", "amount=1") for _ in range(2)]]
     dying = case.worker(name="replica-1")
-    other = case.worker("--until-idle", name="replica-2")
     until = time.monotonic() + WAIT_S
     while not sessions(sampled(dying.pid)):
         assert time.monotonic() < until, "it had no session"
+    other = case.worker("--until-idle", name="replica-2")  # not before: it might take all of them
     time.sleep(after_s)  # any moment will do
     case.kill(dying)
     out, err = other.communicate(timeout=WAIT_S)
