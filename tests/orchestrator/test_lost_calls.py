@@ -70,7 +70,7 @@ async def test_a_session_goes_on_when_the_server_of_a_call_is_back(tmp_path: Pat
     assert result.failure is None
     assert observer.ended == [(die, "failed"), (find, "ok")]
     assert observer.errors[0] and is_lost(observer.errors[0]), "as the CLI says it"
-    advised = r'cust_1 .*desk was away and answers again\. Make .* with idempotency_key "toolu_\w+"'
+    advised = r'cust_1 .*No answer came from desk, which answers now\. Make .* with idempotency_key "toolu_\w+"'
     assert re.match(advised, result.text), result.text
 
 

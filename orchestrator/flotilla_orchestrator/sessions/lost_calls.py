@@ -29,7 +29,7 @@ async def advice(
         await server.answers()
     except ServerUnavailable:
         return None
-    said = f"{server.name} was away and answers again. Make exactly this call again"
+    said = f"No answer came from {server.name}, which answers now. Make exactly this call again"
     if listed.read_only:
         return f"{said}."
     key = arguments.get(_KEY) or call_id
