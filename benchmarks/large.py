@@ -2,7 +2,6 @@
 
 import os
 import random
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -59,6 +58,5 @@ def postgresql() -> Generator[str | None]:
         print("no PostgreSQL is installed")
         yield None
         return
-    # A short path of its own, whose user may not enter other folders.
-    with tempfile.TemporaryDirectory(prefix="flotilla-pg-") as data, cluster(Path(data), bin_folder) as url:
-        yield url
+    with cluster(bin_folder) as running:
+        yield running.address

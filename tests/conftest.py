@@ -1,9 +1,7 @@
 """Fixtures that several members' tests share."""
 
 import os
-import shutil
 import signal
-import tempfile
 import uuid
 from collections.abc import Generator
 from pathlib import Path
@@ -49,21 +47,37 @@ def forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_cluster() -> Generator[str]:
-    """The address of a PostgreSQL cluster of this test process's own."""
+def postgres_binaries() -> Path:
+    """The folder of PostgreSQL's programs."""
     bin_folder = postgres.binaries()
     if bin_folder is None:
         if os.environ.get("CI"):
             pytest.fail("CI must have PostgreSQL: .ci/run installs it")
         pytest.skip("no PostgreSQL found: install Debian's postgresql, or run on Python 3.12 or older (pgserver)")
-    # Not under tmp_path: its folders are closed to other users, and a socket's path has 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="flotilla-pg-"))
-    folder.chmod(0o755)
-    try:
-        with postgres.cluster(folder, bin_folder) as address:
-            yield address
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return bin_folder
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster(postgres_binaries: Path) -> Generator[str]:
+    """The address of a PostgreSQL cluster of this test process's own."""
+    with postgres.cluster(postgres_binaries) as running:
+        yield running.address
+
+
+@pytest.fixture(scope="session")
+def doomed_cluster(postgres_binaries: Path) -> Generator[postgres.Cluster]:
+    """One that tests may kill, and start again."""
+    with postgres.cluster(postgres_binaries) as running:
+        yield running
+
+
+@pytest.fixture
+def doomed_url(doomed_cluster: postgres.Cluster) -> Generator[str]:
+    """The address of an empty database in it."""
+    doomed_cluster.kill()  # whatever the last test left
+    doomed_cluster.start()
+    with postgres.fresh_database(doomed_cluster.address, f"doomed_{uuid.uuid4().hex}") as address:
+        yield address
 
 
 @pytest.fixture

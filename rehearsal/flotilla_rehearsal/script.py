@@ -1,7 +1,7 @@
 """Scripts: what the scripted model answers, as YAML or as data. `docs/rehearsal.md` is the reference."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -84,12 +84,19 @@ class Turn(_Strict):
     misbehave: Misbehaviour | None = None
     times: int | None = Field(default=None, ge=1)
     delay_s: float = Field(default=0, ge=0)
+    retries: int = Field(default=0, ge=0)
 
     @property
     def tool_calls(self) -> tuple[Call, ...]:
         if self.call is None:
             return self.calls
         return (Call(call=self.call, id=self.id or "", arguments=self.arguments or {}),)
+
+    def retry(self, failed: Collection[str]) -> "Turn":
+        """The turn that makes the calls of these keys again."""
+        again = tuple(call for call in self.tool_calls if call.key in failed)
+        plain = {"say": None, "call": None, "id": None, "arguments": None}
+        return self.model_copy(update={**plain, "calls": again, "retries": self.retries - 1})
 
     @model_validator(mode="after")
     def _is_one_answer(self) -> Self:
@@ -98,6 +105,8 @@ class Turn(_Strict):
             raise ValueError(f"a turn has one of call, calls, result, not {' and '.join(acts)}")
         if self.call is None and (self.id or self.arguments is not None):
             raise ValueError("`id` and `arguments` belong to a `call`")
+        if self.retries and not self.tool_calls:
+            raise ValueError("`retries` belongs to `call` or `calls`")
         if self.times and self.misbehave is None:
             raise ValueError("`times` belongs to `misbehave`")
         if self.misbehave == "bad_arguments" and not self.tool_calls:

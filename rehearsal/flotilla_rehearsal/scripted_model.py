@@ -48,15 +48,20 @@ def next_turn(scripts: Sequence[Script], request: MessagesRequest) -> ScriptedTu
         "heard": "",
     }
     turns = iter(enumerate(scripts[index].turns, 1))
+    again: tuple[int, Turn] | None = None
     for answer, reply in request.exchanges:
         context["heard"] = f"{context['heard']}\n{text_of(reply)}".strip()
-        _, turn = _following_turn(turns, context)
+        number, turn = again or _following_turn(turns, context)
+        retried: set[str] = set()
         for key, failed, value in _outcomes(turn, answer, reply):
             context["last"] = value
             outcomes, others = (errors, results) if failed else (results, errors)
             outcomes[key] = value
             others.pop(key, None)
-    number, turn = _following_turn(turns, context)
+            if failed and turn.retries and _may_be_retried(value):
+                retried.add(key)
+        again = (number, turn.retry(retried)) if retried else None
+    number, turn = again or _following_turn(turns, context)
     return ScriptedTurn(index, number, turn, context)
 
 
@@ -107,6 +112,16 @@ def _outcomes(turn: Turn, answer: list[Block], reply: list[Block]) -> Iterator[t
         if index and result:
             yield keys[int(index[1])], bool(result.is_error), json_or_text(text_of(blocks_of(result.content)))
 
+
+def _may_be_retried(error: JsonValue) -> bool:
+    """Whether the error says so, or is no answer of the tool's but of a connection that failed."""
+    if isinstance(error, dict):
+        return error.get("retryable") is True
+    return isinstance(error, str) and _NO_ANSWER.match(error) is not None
+
+
+# How the CLI begins what it says of a connection that failed.
+_NO_ANSWER = re.compile(r"(E[A-Z]{4,}|FailedToOpenSocket|Connection[A-Z]\w+): ")
 
 # The position among the turn's calls is part of the id: the CLI can drop calls from the history (deferred ones).
 _CALL_INDEX = re.compile(r"toolu_(\d\d)")

@@ -1,7 +1,6 @@
 """compose.yaml for real: a disputed charge over the API, its refund made once, whatever is killed meanwhile."""
 
 import os
-import time
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -11,6 +10,12 @@ from support.console_case import CHROMIUM
 
 pytestmark = pytest.mark.containers
 SERVERS = ("billing", "crm", "memory", "k8s")
+# In the middle of a transaction: the table that it waits for, if somebody holds a lock of that mode.
+MOMENTS = {
+    "reads the ledger": ("transactions", "ACCESS EXCLUSIVE"),
+    "asks for the approval": ("approvals", "EXCLUSIVE"),
+    "makes the refund": ("external_effects", "EXCLUSIVE"),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,23 +75,22 @@ def test_a_run_goes_on_when_a_process_is_killed_while_it_waits(fleet: ComposedFl
     assert refunds(fleet) == 1
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("service", ["billing", "orchestrator", "postgres"])
-def test_a_run_goes_on_when_a_process_is_killed_while_it_works(fleet: ComposedFleet, service: str) -> None:
-    case = killed_at_work(fleet, service)
-    case.approve()
+def test_a_run_goes_on_when_a_process_is_killed_while_billing(fleet: ComposedFleet, service: str, moment: str) -> None:
+    fresh_books(fleet)
+    table, mode = MOMENTS[moment]
+    with fleet.locked("billing", table, mode) as somebody_waits:
+        case = Case(fleet)
+        if moment == "makes the refund":
+            case.approve()
+        fleet.wait(f"billing to be where it {moment}", somebody_waits)
+        fleet.kill(service)
+    fleet.ready()
+    if moment != "makes the refund":
+        case.approve()
     case.succeeds()
     assert refunds(fleet) == 1
-
-
-def killed_at_work(fleet: ComposedFleet, service: str) -> Case:
-    """A case of which a process was killed a second after it had begun."""
-    fresh_books(fleet)
-    case = Case(fleet)
-    fleet.wait("the run to begin", lambda: case.state() == "running")
-    time.sleep(1)
-    fleet.kill(service)
-    fleet.ready()
-    return case
 
 
 def test_no_server_reaches_another_or_the_internet(fleet: ComposedFleet) -> None:

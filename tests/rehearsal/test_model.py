@@ -135,3 +135,36 @@ def test_a_script_that_cannot_go_on_says_why(turns: list[dict[str, object]], mes
 def test_a_task_without_a_script_is_named() -> None:
     with pytest.raises(ScriptError, match=r"matches the task 'Look at cust_1\.'"):
         answer(scripts({"say": "x"}, when="policy"), [TASK])
+
+
+RETRIED = {"calls": [{"call": "t", "id": "a"}, {"call": "u", "id": "b"}], "say": "Both.", "retries": 2}
+AGAIN = '{"code": "store_unavailable", "retryable": true}'
+
+
+def names(blocks: list[Text | ToolUse]) -> list[str]:
+    return [block.name if isinstance(block, ToolUse) else block.text for block in blocks]
+
+
+@pytest.mark.parametrize("error", [AGAIN, "ECONNRESET: The socket connection was closed unexpectedly."])
+def test_the_calls_of_a_turn_that_may_be_retried_are_made_again_and_no_others(error: str) -> None:
+    played = scripts(RETRIED, {"say": "{{ results.a }} {{ results.b }} {{ errors }}"})
+    both = [results(toolu_00x="found"), results(failed=True, toolu_01y=error)]
+    history = [TASK, calls("toolu_00x", "toolu_01y"), *both]
+    assert names(answer(played, history)) == ["u"]
+    history += [calls("toolu_00z"), results(toolu_00z="found, too")]
+    assert said(played, history) == "found found, too {}"
+
+
+def test_a_turn_is_retried_as_often_as_it_says() -> None:
+    played = scripts({"call": "t", "retries": 2}, {"say": "{{ errors.t.code }}"})
+    history = [TASK, calls("toolu_00a"), results(failed=True, toolu_00a=AGAIN)]
+    for number in ("b", "c"):
+        assert names(answer(played, history)) == ["t"]
+        history += [calls(f"toolu_00{number}"), results(True, **{f"toolu_00{number}": AGAIN})]
+    assert said(played, history) == "store_unavailable"
+
+
+@pytest.mark.parametrize("error", ['{"code": "not_found", "retryable": false}', "No such tool available: t"])
+def test_what_a_tool_refuses_is_not_retried(error: str) -> None:
+    played = scripts({"call": "t", "retries": 2}, {"say": "refused"})
+    assert said(played, [TASK, calls("toolu_00a"), results(failed=True, toolu_00a=error)]) == "refused"

@@ -50,6 +50,7 @@ def test_every_problem_is_reported_with_its_line(tmp_path: Path) -> None:
         ("{cal: x}", "unknown key `cal`; did you mean `call`?"),
         ("{}", "needs `say`, `call`, `calls` or `result`"),
         ("{say: x, id: a}", "belong to a `call`"),
+        ("{say: x, retries: 2}", "`retries` belongs to `call` or `calls`"),
         ("{say: x, times: 2}", "`times` belongs to `misbehave`"),
         ("{misbehave: 529, times: 2}", "needs `say`, `call`, `calls` or `result`"),
         ("{say: x, misbehave: bad_arguments}", "needs a `call`"),

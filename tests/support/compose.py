@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -116,6 +116,31 @@ class ComposedFleet:
         """A value of a server's database, asked of PostgreSQL itself."""
         words = ("psql", "--username", "postgres", "--dbname", database, "--tuples-only", "--no-align", "-c", statement)
         return self.execute("postgres", *words)
+
+    @contextmanager
+    def locked(self, database: str, table: str, mode: str) -> Generator[Callable[[], bool]]:
+        """Nobody gets past a lock of a table until the block ends, or PostgreSQL; yields whether somebody waits."""
+        asked = f"dbname={database} user=postgres application_name=holder"
+        statements = ("BEGIN", f"LOCK TABLE {table} IN {mode} MODE", "SELECT pg_sleep(600)")
+        words = [
+            "podman",
+            "exec",
+            self.container("postgres"),
+            "psql",
+            asked,
+            *(w for s in statements for w in ("-c", s)),
+        ]
+        holder = subprocess.Popen(words, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        found = "SELECT count(*) > 0 FROM pg_stat_activity WHERE"
+        try:
+            holds = f"{found} application_name = 'holder' AND wait_event = 'PgSleep'"
+            self.wait(f"{table} to be locked", lambda: self.query(database, holds) == "t")
+            waits = f"{found} datname = '{database}' AND wait_event_type = 'Lock'"
+            yield lambda: self.query(database, waits) == "t"
+        finally:
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'"
+            self.wait("PostgreSQL to answer", lambda: [self.query(database, ended)])
+            holder.wait(30)
 
     def run_state(self, run_id: str, token: str) -> str:
         with self.api(token) as client:

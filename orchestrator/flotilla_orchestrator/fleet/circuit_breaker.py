@@ -35,13 +35,21 @@ _ERROR_CHARS = 300
 
 def is_outage(error: str) -> bool:
     """Whether a call's error says that the server is unreachable or broken, rather than that it refuses."""
+    return _code_of(error) in _OUTAGE_CODES or error in _OUTAGE_CODES or is_lost(error)
+
+
+def is_lost(error: str) -> bool:
+    """Whether a call's error is none of the server's, to which the connection failed."""
+    return _code_of(error) is None and bool(_OUTAGE_TEXT.search(error))
+
+
+def _code_of(error: str) -> object:
+    """The code of a fleet's error; None: it has another shape."""
     try:
         body: object = json.loads(error)
     except ValueError:
-        body = None
-    if isinstance(body, dict) and "code" in body:
-        return cast("dict[str, object]", body)["code"] in _OUTAGE_CODES
-    return error in _OUTAGE_CODES or bool(_OUTAGE_TEXT.search(error))
+        return None
+    return cast("dict[str, object]", body).get("code") if isinstance(body, dict) else None
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,18 @@ class ServerConnection:
         async with mcp_client(self.url, headers, timeout_s=_LIST_S, local=self.local) as client:
             yield client
 
+    async def answers(self) -> None:
+        """Return once it answers, for which it has `restart_s` seconds.
+
+        Raises:
+            ServerUnavailable: no answer came.
+        """
+        await answered(self._answers, self.restart_s)
+
+    async def _answers(self) -> None:
+        async with answer_within(self.name, _LIST_S), self.client(self.mandate(ISSUER, tool_details([]))):
+            pass
+
     async def call(
         self, token: str, tool: str, arguments: Mapping[str, JsonValue], key: str = ""
     ) -> "dict[str, JsonValue] | None":

@@ -24,6 +24,7 @@ from .artifact_tools import WRITE, ArtifactTools
 from .deadline import Deadline
 from .decisions import Notify
 from .delegation_tools import DelegationTools
+from .lost_calls import advice
 from .types import PendingCall, PendingDelegation, Session
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Agent:
             changing_tools=frozenset(
                 [*(tool for tool in granted if not self._reads_only(tool)), *([WRITE] if artifacts else ())]
             ),
+            advice=self._advice,
             renew_at=time.monotonic() + lifetime_s - min(_RENEW_S, lifetime_s / 4),
             guardrails=self._mandates.guardrails,
             prices=self._resources.config.prices,
@@ -137,6 +139,11 @@ class Agent:
         connected = self._resources.fleet.servers[server]
         token = partial(self._mandates.approval_token, self._worker, server)
         return Approvals(server, lambda: connected.client(token()), restart_s=connected.restart_s)
+
+    async def _advice(self, tool: str, arguments: Mapping[str, Any], call_id: str, error: str) -> str | None:
+        if (name := TOOL_NAME.fullmatch(tool)) is None or name["server"] not in self._resources.fleet.servers:
+            return None  # one of the session's own
+        return await advice(*self._server_and_tool(tool), arguments, call_id, error)
 
     def _delegation(self, decided: PendingCall | None) -> DelegationTools:
         workers, reports = (

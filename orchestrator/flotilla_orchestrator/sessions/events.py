@@ -134,8 +134,11 @@ class SessionEvents:
     async def after_failed_call(self, done: HookInput, _id: str | None, _context: HookContext) -> HookJSONOutput:
         assert done["hook_event_name"] == "PostToolUseFailure"
         faults.point("call_done")
-        await self._call_ended(done["tool_use_id"], "failed", done["error"])
-        return {}
+        tool, call_id, error = done["tool_name"], done["tool_use_id"], done["error"]
+        await self._call_ended(call_id, "failed", error)
+        if (advice := await self.session.advice(tool, done["tool_input"], call_id, error)) is None:
+            return {}
+        return {"hookSpecificOutput": {"hookEventName": "PostToolUseFailure", "additionalContext": advice}}
 
     async def listen(self, client: ClaudeSDKClient) -> None:
         """Take messages until the session's result."""

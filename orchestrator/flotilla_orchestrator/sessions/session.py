@@ -130,7 +130,9 @@ def _options(session: Session, events: SessionEvents) -> ClaudeAgentOptions:
                 HookMatcher(hooks=[events.before_call], on_failure="block", timeout=_HOOK_S + session.wait_s)
             ],
             "PostToolUse": [HookMatcher(hooks=[events.after_call], on_failure="block")],
-            "PostToolUseFailure": [HookMatcher(hooks=[events.after_failed_call], on_failure="block")],
+            "PostToolUseFailure": [
+                HookMatcher(hooks=[events.after_failed_call], on_failure="block", timeout=_HOOK_S + session.restart_s)
+            ],
         },
         output_format={"type": "json_schema", "schema": dict(session.output_schema)} if session.output_schema else None,
         max_turns=session.max_turns,

@@ -98,6 +98,10 @@ async def _always_recorded(_call_id: str) -> bool:
     return True
 
 
+async def _no_advice(_tool: str, _arguments: Mapping[str, Any], _call_id: str, _error: str) -> str | None:
+    return None
+
+
 async def _no_wait(_call: PendingCall) -> PendingCall | None:
     return None
 
@@ -144,6 +148,8 @@ class Session:
     """Full names of the tools that may change something: a call of one is made once it is `recorded`."""
     wait_until_recorded: Callable[[str], Awaitable[bool]] = _always_recorded
     """Whether a call is in the transcript for good."""
+    advice: Callable[[str, Mapping[str, Any], str, str], Awaitable[str | None]] = _no_advice
+    """What to do about a call that failed: its tool's full name, its arguments and id, and the error."""
     guardrails: Guardrails = field(default_factory=Guardrails)
     inbox: Inbox = EmptyInbox()
     wait: Callable[[PendingCall], Awaitable[PendingCall | None]] = _no_wait
@@ -152,7 +158,7 @@ class Session:
     wait_s: float = 0
     """Seconds that `wait` takes at most, of all calls together."""
     restart_s: float = 0
-    """How long it waits, before it begins, for a server that does not answer."""
+    """How long it waits for a server that does not answer, before it begins and after a call."""
     renew_at: float = float("inf")
     """By the monotonic clock: from then on it ends in front of its next call, and is resumed with fresh mandates."""
     prices: Prices = field(default_factory=shipped_prices)

@@ -46,7 +46,7 @@ class SqlBillingStore:
         await self.database.close()
 
     async def ping(self) -> None:
-        await self.database.read(queries.is_empty)
+        await self.database.ping()
 
     async def get_customer(self, scope: Scope, customer_id: str) -> CustomerBilling:
         return await self.database.read(queries.customer, scope, customer_id)

@@ -128,6 +128,11 @@ def append_in_effect(connection: Connection, record: Record) -> None:
         record.in_effect = True
 
 
+def is_written(connection: Connection, record: Record) -> bool:
+    """Whether the record is in the table."""
+    return bool(_written(connection, [record.call_id]))
+
+
 def _written(connection: Connection, call_ids: Sequence[str]) -> set[str]:
     if not call_ids:
         return set()

@@ -1,6 +1,6 @@
 """Effects: one mutation under one key, recorded with its outcome; here, or in another system."""
 
-from .effect import Effect, Evaluated, IdempotencyKey, digest, record, recorded
+from .effect import Effect, Evaluated, IdempotencyKey, digest, outcome_unknown, record, recorded
 from .external import ExternalEffects, ExternalSystem
 from .external_table import ExternalEffect, external_effects
 
@@ -13,6 +13,7 @@ __all__ = [
     "IdempotencyKey",
     "digest",
     "external_effects",
+    "outcome_unknown",
     "record",
     "recorded",
 ]

@@ -15,7 +15,7 @@ from pydantic import Field
 from sqlalchemy import Column, Connection, MetaData, Table, Text, insert, select
 
 from .. import audit, times
-from ..errors import FlotillaError, IdempotencyMismatch, InvalidArguments
+from ..errors import FlotillaError, IdempotencyMismatch, InvalidArguments, OutcomeUnknown
 
 IdempotencyKey = Annotated[
     str,
@@ -65,6 +65,17 @@ class Evaluated(FlotillaError):
         self.needed, self.facts, self.bound, self.outcome = needed, facts, bound, outcome
 
 
+def outcome_unknown(key: str, **details: Any) -> OutcomeUnknown:
+    """What a caller hears of an effect under that key, if it has one, of which nobody knows yet whether it happened."""
+    if not key:
+        return OutcomeUnknown(details=details)
+    return OutcomeUnknown(
+        suggestion="Repeat exactly this call with idempotency_key as in details: that answers what became of this "
+        "one and does nothing twice. Under another key it is another effect.",
+        details={**details, "idempotency_key": key},
+    )
+
+
 def digest(arguments: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON (RFC 8785) of the arguments, in hex.
 
@@ -99,6 +110,9 @@ def recorded(connection: Connection, effect: Effect) -> dict[str, Any] | None:
             "That idempotency_key was already used with other arguments; nothing was done.",
             suggestion="Use a new key for a new effect, or the exact earlier arguments to hear their outcome.",
         )
+    if effect.record and effect.record.in_effect:
+        # Its transaction ran before, and lost its connection: was that one committed, or another call's with this key?
+        effect.record.in_effect = audit.is_written(connection, effect.record)
     outcome = json.loads(row.outcome)
     if effect.mode == "evaluating":
         raise Evaluated(needed=False, facts={}, outcome=outcome)

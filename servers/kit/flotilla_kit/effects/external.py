@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from ..errors import FlotillaError, OutcomeUnknown
 from ..storage.database import Database
-from .effect import Effect, recorded
+from .effect import Effect, outcome_unknown, recorded
 from .external_table import ExternalEffect, Settled, get, leave_unknown, overdue, reserve, settle, take
 from .faults import point
 
@@ -161,7 +161,7 @@ class ExternalEffects:
             logger.warning("an effect's outcome is unknown", extra=said, exc_info=None if expected else error)
             why = error.message if isinstance(error, FlotillaError) else f"{type(error).__name__}: {error}"
             pause_s = min(LEASE_S * 2 ** (effect.attempts - 1), LONGEST_PAUSE_S)
-            await self._database.write(leave_unknown, effect_id, self._owner, why, pause_s)
+            await self._database.write_unique(leave_unknown, effect_id, self._owner, why, pause_s)
         else:
             await self._settle(effect_id, "done", outcome)
 
@@ -192,10 +192,10 @@ class ExternalEffects:
             raise OutcomeUnknown(error.message) from error
 
     async def _take(self, effect_id: str, may_perform: Callable[[ExternalEffect], bool]) -> ExternalEffect | None:
-        return await self._database.write(take, effect_id, self._owner, self._lease_s, may_perform)
+        return await self._database.write_unique(take, effect_id, self._owner, self._lease_s, may_perform)
 
     async def _settle(self, effect_id: str, state: Settled, outcome: Mapping[str, Any]) -> None:
-        await self._database.write(self._settle_both, effect_id, state, outcome)
+        await self._database.write_unique(self._settle_both, effect_id, state, outcome)
         point("after_settle")
 
     def _settle_both(self, connection: Connection, effect_id: str, state: Settled, outcome: Mapping[str, Any]) -> None:
@@ -242,10 +242,4 @@ def _answer(effect: ExternalEffect, key: str) -> dict[str, Any]:
         return effect.outcome or {}
     if effect.outcome is not None:
         raise FlotillaError.from_dict(effect.outcome)
-    if key:
-        raise OutcomeUnknown(
-            suggestion="Repeat exactly this call with idempotency_key as in details: that answers what became of this "
-            "one and does nothing twice. Under another key it is another effect.",
-            details={"effect_id": effect.effect_id, "idempotency_key": key},
-        )
-    raise OutcomeUnknown(details={"effect_id": effect.effect_id})
+    raise outcome_unknown(key, effect_id=effect.effect_id)

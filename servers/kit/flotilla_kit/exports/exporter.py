@@ -1,6 +1,7 @@
 """The mechanism: one consistent view of the store is written beside its destination and moved there at the end."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -49,7 +50,17 @@ async def export_to(
         StoreUnavailable: the database does not answer.
     """
     with _beside(destination) as path:
-        return await database.read(exporter.write, path, options, progress)
+        return await database.read(_written, exporter, path, options, progress)
+
+
+def _written(
+    connection: Connection, exporter: Exporter, path: Path, options: Mapping[str, str], progress: Progress
+) -> Mapping[str, int]:
+    if path.is_dir():  # of a transaction whose connection was lost
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    progress.done = 0
+    return exporter.write(connection, path, options, progress)
 
 
 @contextmanager

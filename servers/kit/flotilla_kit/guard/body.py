@@ -19,7 +19,7 @@ from pydantic_core import to_jsonable_python
 from .. import approvals
 from ..approvals import ApprovalNeeded
 from ..audit.redaction import redacted
-from ..effects import Effect, digest, faults
+from ..effects import Effect, digest, faults, outcome_unknown
 from ..errors import InvalidArguments, OutOfBounds, StoreUnavailable
 from ..settings import ServerSettings
 from ..storage.database import Database
@@ -147,6 +147,10 @@ class Bodies:
             except ApprovalNeeded as needed:
                 expires_h = self._settings.approval_expires_hours
                 approval = await ask(self.database, effect, needed.facts, expires_h, bound=needed.bound)
+            except StoreUnavailable as error:
+                if effect.record and effect.record.in_effect:  # its transaction may have been committed
+                    raise outcome_unknown(effect.key) from error
+                raise
             if approval.state != "approved":
                 raise approvals.refusal(approval)
         raise StoreUnavailable(f"{effect.tool} met the same approval again and again.", suggestion="Try again.")

@@ -6,9 +6,8 @@ measured fastest while money stays durable (synchronous=FULL, BEGIN IMMEDIATE, o
 
 import asyncio
 import sqlite3
-import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -19,10 +18,11 @@ from sqlalchemy.pool import StaticPool
 
 from ..terminal.invocation import started
 from .group_commit import GroupCommit
+from .postgres import READ_ONLY, transaction
 from .schema import Migrations
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from ..errors import StoreUnavailable
 
@@ -32,7 +32,6 @@ T = TypeVar("T")
 _MEMORY = ":memory:"
 BUSY_TIMEOUT_MS = 10_000  # how long a writer waits for another process's transaction
 RESTART_S = 10  # a third of what a call of a server may take
-_RESTART_POLL_S = 0.25
 
 
 class Database:
@@ -60,7 +59,8 @@ class Database:
 
         Args:
             secure_delete: what SQLite deletes or moves is overwritten with zeros in its file (see `truncate_log`).
-            restart_s: how long a transaction waits for a PostgreSQL that takes no connection, as while it is restarted.
+            restart_s: how long a transaction waits for a PostgreSQL that takes no connection, as while it is restarted,
+                and one that may be repeated is, once its connection was lost.
 
         Raises:
             StoreUnavailable: the database cannot be reached, or a read-only one needs a migration.
@@ -77,7 +77,10 @@ class Database:
         return database
 
     async def read(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `f(conn, …)` in one read-only transaction: a consistent view."""
+        """Run `f(conn, …)` in one read-only transaction: a consistent view.
+
+        On PostgreSQL `f` runs again if the connection is lost in the middle.
+        """
         return await self._read(self._restart_s, f, *args, **kwargs)
 
     async def _read(
@@ -86,10 +89,9 @@ class Database:
         with database_errors():
             if isinstance(self._engine, Engine):
                 return self._read_inline(self._engine, f, *args, **kwargs)
-            async with _connected(self._engine, restart_s) as connection:
-                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with connection.begin():
-                    return await connection.run_sync(f, *args, **kwargs)
+            return await transaction(
+                self._engine, lambda connection: f(connection, *args, **kwargs), restart_s, READ_ONLY, repeat=True
+            )
 
     def _read_inline(
         self, engine: Engine, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -109,23 +111,32 @@ class Database:
 
         If the caller is cancelled, a transaction that has begun is finished on SQLite and rolled back on PostgreSQL.
         """
-        with database_errors():
-            if self._writer is not None:
-                return await self._writer.write(lambda connection: f(connection, *args, **kwargs))
-            engine = cast("AsyncEngine", self._engine)
-            async with _connected(engine, self._restart_s) as connection, connection.begin():
-                return await connection.run_sync(f, *args, **kwargs)
+        return await self._write(False, f, *args, **kwargs)
 
     async def write_unique(self, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """As `write`, for what is recorded once under a key: if another was first, `f` runs again, and sees it.
+        """As `write`, for an `f` that finds what it did, or another, when it runs again, such as by a key.
+
+        It runs again if another was first with that key, and on PostgreSQL if the connection is lost, also at COMMIT,
+        when nobody knows whether it happened.
 
         Raises:
             sqlalchemy.exc.IntegrityError: the second transaction met one as well.
         """
         try:
-            return await self.write(f, *args, **kwargs)
+            return await self._write(True, f, *args, **kwargs)
         except IntegrityError:
-            return await self.write(f, *args, **kwargs)
+            return await self._write(True, f, *args, **kwargs)
+
+    async def _write(
+        self, repeat: bool, f: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def run(connection: Connection) -> T:
+            return f(connection, *args, **kwargs)
+
+        with database_errors():
+            if self._writer is not None:
+                return await self._writer.write(run)
+            return await transaction(cast("AsyncEngine", self._engine), run, self._restart_s, repeat=repeat)
 
     async def ping(self) -> None:
         """Raises `StoreUnavailable` if the database does not answer now."""
@@ -243,26 +254,6 @@ def _postgres_engine(url: str) -> "AsyncEngine":
             "PostgreSQL needs the psycopg driver.",
             suggestion=_how_to_install(),
         ) from None
-
-
-@asynccontextmanager
-async def _connected(engine: "AsyncEngine", restart_s: float) -> "AsyncGenerator[AsyncConnection]":
-    """A connection of the pool that has been found to work.
-
-    While the database takes none, as when it is being started anew, others are tried for so many seconds: nothing has
-    been sent yet, so nothing can happen twice. What fails in a transaction is the caller's to repeat.
-    """
-    ends = time.monotonic() + restart_s
-    async with AsyncExitStack() as stack:
-        while True:
-            try:
-                connection = await stack.enter_async_context(engine.connect())
-                break
-            except OperationalError:
-                if time.monotonic() >= ends:
-                    raise
-            await asyncio.sleep(_RESTART_POLL_S)
-        yield connection
 
 
 @contextmanager
