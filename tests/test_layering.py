@@ -32,7 +32,7 @@ KIT_LAYERS = [
     {"testing"},
     {"__main__"},
     {"cli"},
-    {"http"},
+    {"http", "stdio"},
     {"arguments", "exports", "imports", "server", "tools"},
     {"guard"},
     {"approvals"},
@@ -41,7 +41,7 @@ KIT_LAYERS = [
     {"identity", "storage"},
     {"telemetry", "terminal"},
     {"money", "paging"},
-    {"errors", "schemas", "settings", "times"},
+    {"errors", "event_loop", "schemas", "settings", "times"},
 ]
 # Of files and folders; a server has some of them.
 SERVER_LAYERS = [

@@ -8,10 +8,12 @@ from typing import Annotated
 from fastmcp.tools import tool
 from flotilla_kit import approvals, effects, tools
 from flotilla_kit.effects import Effect, IdempotencyKey
+from flotilla_kit.event_loop import run
 from flotilla_kit.http.addresses import parse_address
 from flotilla_kit.http.serving import serve_http
 from flotilla_kit.server import build_server
 from flotilla_kit.settings import ServerSettings
+from flotilla_kit.stdio import serve_stdio
 from flotilla_kit.storage import KIT_MIGRATIONS, Database
 from flotilla_kit.storage.addresses import store_url
 from flotilla_kit.telemetry import logs
@@ -97,9 +99,9 @@ def main() -> None:
     store = SlowStore(settings)
     server = build_server(settings, store, instructions="A slow till.", tools=TOOLS)
     if given.http is None:
-        asyncio.run(server.run_stdio_async(show_banner=False))
+        run(serve_stdio(server))
         return
-    asyncio.run(serve_http(server, store, settings, *given.http, ask_for_tokens=False, exit_with_stdin=True))
+    run(serve_http(server, store, settings, *given.http, ask_for_tokens=False, exit_with_stdin=True))
 
 
 if __name__ == "__main__":

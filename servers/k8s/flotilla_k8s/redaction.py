@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from .settings import Settings
 
@@ -48,8 +48,8 @@ _SHORTEST_SHAPE = 15  # characters: a `xoxb-` token
 _BOOTSTRAP_TOKEN = re.compile(r"\.[a-z0-9]{16}\b")
 """This or one of the signs before is in whatever `_SHAPES` finds."""
 _SIGNS = (
-    *("pass", "pwd", "secret", "token", "credential", "key", "certificate", "authorization", "cookie", "connection"),
-    *("dsn", "kubeconfig", "bearer", "basic", "://", "kind"),
+    *("pass", "pwd", "secret", "token", "credential", "key", "certificate", "authorization", "cookie", "string"),
+    *("dsn", "kubeconfig", "bearer", "basic", "@"),
 )
 """One of these, in lower case, is in whatever the other patterns find. To look for them first takes a tenth of the
 time."""
@@ -74,29 +74,13 @@ class Redactor:
         Args:
             secrets: further values to hide, such as those of the object that an error is about.
         """
-        for known in (*self._known, *sorted(secrets, key=len, reverse=True)):
-            if known in text:
-                text = text.replace(known, HIDDEN)
-        shapes, signs = _may_have_shapes(text), _may_have_names(text)
-        if signs and _SECRET_MANIFEST.search(text):
-            return HIDDEN
-        if shapes:
-            text = _SHAPES.sub(HIDDEN, text)
-        if signs:
-            text = _HEADER.sub(rf"\1 {HIDDEN}", text)
-            text = _ADDRESS.sub(rf"\1{HIDDEN}", text)
-            if not text.isascii() or _ASSIGNED.search(text.lower()):
-                text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
-        return text
+        return _hiding(text, (*self._known, *sorted(secrets, key=len, reverse=True)), _EVERY_SIGN)
 
     def texts(self, texts: Iterable[Any]) -> list[Any]:
         """Many short values at once, those that are no text as they are: looked at together first, which is cheap."""
         values = list(texts)
         together = "\n".join([value for value in values if isinstance(value, str)])
-        suspicious = _may_have_shapes(together) or _may_have_names(together)
-        if not suspicious and not any(known in together for known in self._known):
-            return values
-        return [self.text(value) if isinstance(value, str) else value for value in values]
+        return self._each(values, together, _signs_in(together))
 
     def rows(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
         """Rows of short values; those of a column whose name is a secret's are hidden."""
@@ -112,9 +96,19 @@ class Redactor:
     def lines(self, text: str) -> str:
         """Lines that different hands may have written, such as those of a log: keys that span some are hidden, and in
         each line what `text` hides."""
-        if _may_have_shapes(text):
-            text = _SHAPES.sub(HIDDEN, text)
-        return "\n".join(self.texts(text.split("\n")))
+        signs = _signs_in(text)
+        if signs.shapes or signs.bootstrap_token:
+            text, signs = _SHAPES.sub(HIDDEN, text), _EVERY_SIGN
+        return "\n".join(self._each(text.split("\n"), text, signs))
+
+    def _each(self, values: list[Any], together: str, signs: "_Signs") -> list[Any]:
+        """The values without secrets, in whose texts there are no other signs."""
+        known = [each for each in self._known if each in together]
+        if known:  # to hide one can make another recognisable
+            signs = _EVERY_SIGN
+        elif not any(signs):
+            return values
+        return [_hiding(value, known, signs) if isinstance(value, str) else value for value in values]
 
     def object(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """An object of an API server without secrets, managed fields and the last applied configuration."""
@@ -193,18 +187,59 @@ def _is_secret_field(name: str) -> bool:
     return _FIELD.search(name) is not None
 
 
-def _may_have_shapes(text: str) -> bool:
-    """Whether `_SHAPES` might find something in it."""
+class _Signs(NamedTuple):
+    """What a pattern finds has one of these in it: `_SHAPES` of the first two, the others of the last."""
+
+    shapes: Sequence[str]
+    bootstrap_token: bool
+    names: Sequence[str]
+
+
+_EVERY_SIGN = _Signs(_SHAPE_SIGNS, True, _SIGNS)
+
+
+def _signs_in(text: str) -> _Signs:
+    folded = _folded(text)
+    return _Signs(
+        [sign for sign in _SHAPE_SIGNS if sign in text],
+        _BOOTSTRAP_TOKEN.search(text) is not None,
+        [sign for sign in _SIGNS if sign in folded],
+    )
+
+
+def _hiding(text: str, known: Iterable[str], signs: _Signs) -> str:
+    """A text without secrets, of which it has none but known ones and such as have one of the signs."""
+    for each in known:
+        if each in text:
+            text = text.replace(each, HIDDEN)
+    shapes, names = _may_have_shapes(text, signs), _may_have_names(text, signs)
+    if names and _SECRET_MANIFEST.search(text):
+        return HIDDEN
+    if shapes:
+        text = _SHAPES.sub(HIDDEN, text)
+    if names:
+        text = _HEADER.sub(rf"\1 {HIDDEN}", text)
+        text = _ADDRESS.sub(rf"\1{HIDDEN}", text)
+        if not text.isascii() or _ASSIGNED.search(text.lower()):
+            text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
+    return text
+
+
+def _may_have_shapes(text: str, signs: _Signs) -> bool:
     if len(text) < _SHORTEST_SHAPE:
         return False
-    return any(sign in text for sign in _SHAPE_SIGNS) or _BOOTSTRAP_TOKEN.search(text) is not None
+    signed = any(sign in text for sign in signs.shapes)
+    return signed or (signs.bootstrap_token and _BOOTSTRAP_TOKEN.search(text) is not None)
 
 
-def _may_have_names(text: str) -> bool:
-    """Whether one of the patterns other than `_SHAPES` might find something in it."""
-    # Where case is ignored, other letters match some of a to z, too.
-    folded = text.lower() if text.isascii() else text.replace("İ", "i").replace("ı", "i").casefold()  # noqa: RUF001
-    return any(sign in folded for sign in _SIGNS)
+def _may_have_names(text: str, signs: _Signs) -> bool:
+    folded = _folded(text)
+    return any(sign in folded for sign in signs.names)
+
+
+def _folded(text: str) -> str:
+    """In lower case. Where case is ignored, other letters match some of a to z, too."""
+    return text.lower() if text.isascii() else text.replace("İ", "i").replace("ı", "i").casefold()  # noqa: RUF001
 
 
 def secret_values(value: Any) -> set[str]:

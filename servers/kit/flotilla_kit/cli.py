@@ -190,7 +190,10 @@ def _run(spec: ServerSpec, settings_class: "type[ServerSettings]", arguments: ar
         return asyncio.run(_tools(server))
     # Reading stdin cannot be interrupted, and the store is safe to kill at any time: stop at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(server.run_stdio_async(show_banner=False))
+    from .event_loop import run
+    from .stdio import serve_stdio
+
+    run(serve_stdio(server))
     return 0
 
 

@@ -47,6 +47,7 @@ class Cluster:
         config = context.config._replace(user=context.config.user or User())
         parameters = client_adapter.ConnectionParams(timeout=httpx2.Timeout(settings.request_timeout_s))
         self._http = client_adapter.AsyncClient(config, parameters)
+        self._address = str(self._http.base_url).rstrip("/")
         if context.plugin is not None:
             self._http.auth = PluginAuth(context.plugin, settings.credential_timeout_s, redactor)
 
@@ -165,12 +166,17 @@ class Cluster:
     ) -> AsyncGenerator[httpx2.Response]:
         limit = timeout if timeout is not None else self._http.timeout
         try:
-            async with self._http.stream("GET", _asking(path, params), timeout=limit) as response:
+            async with self._http.stream("GET", self._url(path, params), timeout=limit) as response:
                 if response.is_error:
                     raise failure(response.status_code, await response.aread(), asked, self.redactor)
                 yield response
         except httpx2.HTTPError as error:
             raise unavailable(_why(error)) from None
+
+    def _url(self, path: str, params: Mapping[str, Any]) -> str:
+        """Of a path with those of the parameters that are given; whole, or httpx would parse it three times."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return f"{self._address}{path}?{urlencode(given)}" if given else f"{self._address}{path}"
 
     async def _discover(self, path: str, accept: str) -> Any:
         return msgspec.json.decode((await self._send(Asked("GET"), path, accept=accept)).content)
@@ -195,11 +201,11 @@ class Cluster:
         repeatable = repeatable or asked.method == "GET"
         if asked.method != "GET":  # or a change could still happen after nobody waits for it any more
             params = {**(params or {}), "timeout": self._change_timeout}
-        target = _asking(path, params or {})
+        url = self._url(path, params or {})
         for number in range(TRIES):
             wait = _BACKOFF_S[min(number, len(_BACKOFF_S) - 1)]
             try:
-                response = await self._http.request(asked.method, target, content=content, headers=headers)
+                response = await self._http.request(asked.method, url, content=content, headers=headers)
             except httpx2.HTTPError as error:
                 problem: Exception = unavailable(_why(error))
                 again = repeatable or isinstance(error, httpx2.ConnectError)
@@ -225,12 +231,6 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
             yield chunk
     except httpx2.HTTPError as error:
         raise unavailable(_why(error)) from None
-
-
-def _asking(path: str, params: Mapping[str, Any]) -> str:
-    """A path with those of the parameters that are given."""
-    given = {name: value for name, value in params.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
 
 
 def _retry_after(response: httpx2.Response, otherwise: float) -> float:

@@ -45,12 +45,11 @@ def page(storage: Storage, kind: Kind, namespace: str | None, query: Mapping[str
     if not limit:
         return list(found), metadata
     items = list(islice(found, limit))
-    rest = next(found, None) if len(items) == limit else None
-    if rest is not None:
-        last = items[-1].object
-        metadata["continue"] = _token(namespace_of(last), name_of(last), revision)
+    if len(items) == limit and next(found, None) is not None:
+        last = namespace_of(items[-1].object), name_of(items[-1].object)
+        metadata["continue"] = _token(*last, revision)
         if not wanted:
-            metadata["remainingItemCount"] = 1 + sum(1 for _ in found)
+            metadata["remainingItemCount"] = collection.count(namespace, last)
     return items, metadata
 
 

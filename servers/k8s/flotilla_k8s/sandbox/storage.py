@@ -1,6 +1,7 @@
 """The objects, with one revision for all of them and each collection's recent changes. One thread uses it."""
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -55,14 +56,22 @@ class Collection:
 
     def items(self, namespace: str | None = None, after: tuple[str, str] = ("", "")) -> Iterator[Stored]:
         """In the order of namespace and name, after a place."""
+        for each, names in self._names(namespace, after):
+            found = self._namespaces[each]
+            yield from (found[name] for name in names)
+
+    def count(self, namespace: str | None, after: tuple[str, str]) -> int:
+        """How many `items` there are."""
+        return sum(len(names) for _, names in self._names(namespace, after))
+
+    def _names(self, namespace: str | None, after: tuple[str, str]) -> Iterator[tuple[str, list[str]]]:
         for each in sorted(self._namespaces) if namespace is None else [namespace]:
-            if each < after[0]:
+            if each < after[0] or each not in self._namespaces:
                 continue
-            found = self._namespaces.get(each, {})
             names = self._sorted.get(each)
             if names is None:
-                names = self._sorted[each] = sorted(found)
-            yield from (found[name] for name in names if (each, name) > after)
+                names = self._sorted[each] = sorted(self._namespaces[each])
+            yield each, names[bisect_right(names, after[1]) :] if each == after[0] else names
 
     def keep(self, stored: Stored) -> Stored | None:
         """Put an object in; returns its state before."""

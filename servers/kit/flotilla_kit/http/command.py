@@ -1,16 +1,15 @@
 """`flotilla-NAME --http HOST:PORT`: what must be right before anything listens; then one process serves, or several."""
 
-import asyncio
 import gc
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 from fastmcp import FastMCP
 
+from ..event_loop import run
 from ..server import guard_of
 from ..settings import MANDATE_VARIABLE, ServerSettings, SettingsError
 from ..storage import Store
@@ -48,9 +47,7 @@ def serve(
         return _serve_by_workers(
             create, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=exit_with_stdin
         )
-    _run(
-        serve_http(server, store, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=exit_with_stdin)
-    )
+    run(serve_http(server, store, settings, host, port, ask_for_tokens=ask_for_tokens, exit_with_stdin=exit_with_stdin))
     return 0
 
 
@@ -69,7 +66,7 @@ def _serve_by_workers(
         store, server = create()  # a process's own: stores may know themselves by a name drawn at random
         guard_of(server).rate = rate
         guard_of(server).serves_metrics = number == 0
-        _run(
+        run(
             serve_worker(
                 server,
                 store,
@@ -89,15 +86,6 @@ def _serve_by_workers(
     gc.freeze()  # or the first collection of each worker would copy all pages that they share
     with shared_counts() if settings.metrics_http else nullcontext():
         return Supervisor(settings.workers, listener, serve_as_one, listening).run(exit_with_stdin=exit_with_stdin)
-
-
-def _run(serving: Coroutine[Any, Any, None]) -> None:
-    try:
-        import uvloop
-    except ModuleNotFoundError:  # Windows
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
 
 
 def _problem(server: str, configured: bool, ask_for_tokens: bool, loopback: bool) -> str | None:

@@ -25,8 +25,10 @@ from sqlalchemy.pool import Pool
 
 from ..cli import ServerSpec
 from ..effects import faults
+from ..event_loop import run
 from ..server import guard_of
 from ..settings import MANDATE_VARIABLE, ServerSettings
+from ..stdio import serve_stdio
 from ..telemetry import logs
 from .wire import LEGACY
 
@@ -232,7 +234,7 @@ def _serve(target: Target, session: Session) -> None:
 
 
 def _serve_stdio(target: Target) -> None:
-    asyncio.run(target.server(os.environ[MANDATE_VARIABLE]).run_stdio_async(show_banner=False))
+    run(serve_stdio(target.server(os.environ[MANDATE_VARIABLE])))
 
 
 def _fork(target: Target) -> None:
