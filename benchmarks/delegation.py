@@ -1,7 +1,8 @@
 """One lead with three parallel workers: a run of ours beside the same case on the SDK's own subagents, in one go.
 
-Both are the real SDK and CLI with a scripted model that takes `THINKING_S` for each answer, and a billing server; what
-is compared is the time outside the model, from the lead's start to its result.
+Both are the real SDK and CLI with a scripted model that takes `THINKING_S` until each answer begins and `WRITING_S`
+until it is whole, and a billing server; what is compared is the time outside the model, from the lead's start to its
+result.
 """
 
 import asyncio

@@ -85,6 +85,6 @@ class EarlyWorkers:
         )
         shared = process()
         free = shared.session_queue is None and shared.slots.live < config.fleet.concurrency
-        if free and span_id not in context.early_sessions:
+        if free and not context.steering.paused and span_id not in context.early_sessions:
             context.early_sessions[span_id] = self._start(context, task, name, deadline)
             faults.point("early_started")

@@ -47,7 +47,7 @@ class LiveSession:
         return await asyncio.shield(self._running)
 
     async def end(self) -> None:
-        """End it now; store nothing of how it ends, so that it can resume with the call that it is in."""
+        """End it, if it has not ended; store nothing of how, so that it can resume with the call that it is in."""
         self._store.freeze()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)

@@ -1,6 +1,5 @@
 """The workflow of a part of a session: to the next call that has to wait, or to the end, in any process."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -140,10 +139,8 @@ class _SessionPart:
             self._write_begin(replace(session, prompt=self._task.task))
             async with self._context.time_recorded():
                 return await live.ask(self._task.task)
-        except asyncio.CancelledError:
-            await live.end()
-            raise
         finally:
+            await live.end()
             await self._early_workers.end()
 
     async def _transcript(self) -> Transcript:
