@@ -1,7 +1,8 @@
 """One lead with three parallel workers: a run of ours beside the same case on the SDK's own subagents, in one go.
 
-Both are the real SDK and CLI with a scripted model that takes `THINKING_S` for each answer, and a billing server; what
-is compared is the time outside the model, from the lead's start to its result.
+Both are the real SDK and CLI with a scripted model that takes `THINKING_S` until each answer begins and `WRITING_S`
+until it is whole, and a billing server; what is compared is the time outside the model, from the lead's start to its
+result.
 """
 
 import asyncio
@@ -31,11 +32,12 @@ from flotilla_rehearsal.server import Rehearsal
 
 ROUNDS = 3
 WORKERS = 3
-THINKING_S = 1.0
+THINKING_S, WRITING_S = 0.4, 0.6  # of each answer: until it begins, and until it is whole
+_TIMES = {"delay_s": THINKING_S, "stream_s": WRITING_S}
 _TOOL = "mcp__billing__get_transaction"
-_LOOK = {"call": _TOOL, "arguments": {"transaction_id": "ch_maya_feb_1"}, "delay_s": THINKING_S}
-_SAY = {"say": "looked", "delay_s": THINKING_S}
-_MODEL_S = 4 * THINKING_S  # on the critical path: the lead asks, a worker looks and says, the lead ends
+_LOOK = {"call": _TOOL, "arguments": {"transaction_id": "ch_maya_feb_1"}, **_TIMES}
+_SAY = {"say": "looked", **_TIMES}
+_MODEL_S = 4 * (THINKING_S + WRITING_S)  # on the critical path: the lead asks, a worker looks and says, the lead ends
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,14 @@ class Taken:
 async def ours(home: Path) -> Taken:
     configs = home / "configs"
     tasks = [{"worker": "helper", "task": f"look {number}"} for number in range(WORKERS)]
-    delegate = {"call": "mcp__gate__delegate", "arguments": {"tasks": tasks}, "delay_s": THINKING_S}
-    result = {"result": {"answer": "done"}, "delay_s": THINKING_S}
+    delegate = {"call": "mcp__gate__delegate", "arguments": {"tasks": tasks}, **_TIMES}
+    result = {"result": {"answer": "done"}, **_TIMES}
     scripts = _scripts({"lead": [delegate, result], "helper": [_LOOK, _SAY]})
     output = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
     _write(configs / "fleet.yaml", {"servers": {"billing": {"command": ["flotilla-billing", "--demo-data"]}}})
-    _write(
-        configs / "playbooks/case.yaml", {"name": "case", "description": "A case.", "lead": "lead", "output": output}
-    )
+    limits = {"max_turns": 200, "budget_usd": 5}  # each worker has all that its own limits allow, as in our playbooks
+    playbook = {"name": "case", "description": "A case.", "lead": "lead", "output": output, "limits": limits}
+    _write(configs / "playbooks/case.yaml", playbook)
     _worker(configs, "lead", delegates=["helper"])
     _worker(configs, "helper", tools=[_TOOL])
     config = load(configs)
@@ -95,7 +97,7 @@ async def native(home: Path) -> Taken:
         }
         for number in range(WORKERS)
     ]
-    lead = [{"calls": calls, "delay_s": THINKING_S}, {"say": "done", "delay_s": THINKING_S}]
+    lead = [{"calls": calls, **_TIMES}, {"say": "done", **_TIMES}]
     agents = {"one": [{"when": "^look", "turns": [_LOOK, _SAY]}, {"turns": lead}]}
     scripts = Scripts.model_validate({"name": "native", "agents": agents})
     config = load(home / "configs")

@@ -4,6 +4,7 @@ The shapes are those of the public Messages API (streaming and errors pages of i
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 from uuid import uuid4
@@ -61,8 +62,14 @@ def json_body(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault
     return encoded[: len(encoded) // 2] if fault == "truncated" else encoded
 
 
-def events(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None) -> Iterator[bytes]:
-    """The response to a request with `stream`: server-sent events, with the `fault` asked for."""
+def events(
+    content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | None = None, pieces: int = 1
+) -> Iterator[bytes]:
+    """The response to a request with `stream`: server-sent events, with the `fault` asked for.
+
+    Args:
+        pieces: how many each block comes in.
+    """
     whole = answer(content, input_tokens)
     yield _event("message_start", {"message": {**whole, "content": [], "stop_reason": None}})
     if fault == "malformed":
@@ -78,7 +85,10 @@ def events(content: Sequence[Text | ToolUse], input_tokens: int, fault: Fault | 
         if truncated:
             payload = payload[: len(payload) // 2]
         yield _event("content_block_start", {"index": index, "content_block": start})
-        yield _event("content_block_delta", {"index": index, "delta": {"type": kind, field: payload}})
+        size = max(1, math.ceil(len(payload) / pieces))
+        for start_at in range(0, max(1, len(payload)), size):
+            piece = payload[start_at : start_at + size]
+            yield _event("content_block_delta", {"index": index, "delta": {"type": kind, field: piece}})
         if truncated:
             return
         yield _event("content_block_stop", {"index": index})

@@ -84,6 +84,7 @@ class Turn(_Strict):
     misbehave: Misbehaviour | None = None
     times: int | None = Field(default=None, ge=1)
     delay_s: float = Field(default=0, ge=0)
+    stream_s: float = Field(default=0, ge=0)
     retries: int = Field(default=0, ge=0)
 
     @property

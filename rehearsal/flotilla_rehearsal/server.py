@@ -7,8 +7,8 @@ import asyncio
 import os
 import socket
 from collections import Counter, defaultdict, deque
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,8 @@ from flotilla_rehearsal.messages_api import MessagesRequest
 from flotilla_rehearsal.script import Misbehaviour, Script, ScriptError, Scripts
 from flotilla_rehearsal.scripted_model import ScriptedTurn, answer_content, next_turn
 from flotilla_rehearsal.suggestions import did_you_mean
+
+_PIECES = 20  # of each block of an answer that takes its time
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,25 @@ class Rehearsal:
         if fault == "never":
             await self._wait(request, None)
             return _error_response(500, "the rehearsal is over")
-        if scripted.turn.delay_s:
-            await self._wait(request, scripted.turn.delay_s)
+        turn = scripted.turn
+        if before_s := turn.delay_s + (0 if asked.stream else turn.stream_s):
+            await self._wait(request, before_s)
         if isinstance(fault, int):
             return _error_response(fault, f"rehearsal: {agent} misbehaves with {fault}")
         tokens = responses.token_estimate(len(body))
         if asked.stream:
-            return StreamingResponse(responses.events(content, tokens, fault), media_type="text/event-stream")
+            events = list(responses.events(content, tokens, fault, _PIECES if turn.stream_s else 1))
+            return StreamingResponse(self._spread(events, turn.stream_s), media_type="text/event-stream")
         return Response(responses.json_body(content, tokens, fault), media_type="application/json")
+
+    async def _spread(self, events: Sequence[bytes], seconds: float) -> AsyncGenerator[bytes]:
+        """The events of an answer, evenly over so many seconds unless the rehearsal ends."""
+        for event in events:
+            yield event
+            if seconds:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds / len(events)):
+                        await self._closing.wait()
 
     def _scripts(self, agent: str) -> tuple[Script, ...]:
         if agent not in self._agents:

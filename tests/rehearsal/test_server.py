@@ -1,6 +1,7 @@
 """The Messages API as a client without the CLI sees it."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 
 import httpx2
@@ -76,6 +77,16 @@ async def test_model_seconds_include_the_delay() -> None:
         await ask(played.url("worker"))
     assert played.model_seconds["worker"] >= 0.05
     assert "turn 1" in [request.answer for request in played.requests]
+
+
+async def test_a_stream_that_takes_its_time_has_the_same_text_in_many_events() -> None:
+    async with rehearsal({"say": "All that there is to say.", "stream_s": 0.2}) as played:
+        answer = await ask(played.url("worker"), stream=True)
+    data = [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data")]
+    pieces = [event["delta"]["text"] for event in data if event["type"] == "content_block_delta"]
+    assert len(pieces) > 10
+    assert "".join(pieces) == "All that there is to say."
+    assert played.model_seconds["worker"] >= 0.2
 
 
 async def test_closing_ends_a_request_that_would_never_be_answered() -> None:

@@ -65,7 +65,7 @@ class Options:
         words = iter(arguments)
         for word in words:
             name, equals, value = word.partition("=")
-            flag = name in ("--verbose", "--strict-mcp-config", "--session-mirror")
+            flag = name in ("--verbose", "--include-partial-messages", "--strict-mcp-config", "--session-mirror")
             self._given[name] = value if equals or flag else next(words)
 
     def __getitem__(self, name: str) -> str:

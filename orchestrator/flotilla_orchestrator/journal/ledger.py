@@ -44,6 +44,15 @@ class Ledger:
         """
         return await self._database.write(_reserve, run_id, limits, reservations)
 
+    async def allows(self, run_id: str, own: Limits, sharers: int) -> bool:
+        """Whether each of so many sessions that began now would get all turns and dollars of these limits."""
+        run, *others = await self.entries(run_id)
+        try:
+            share = _share(run, others, own, sharers)
+        except Failure:
+            return False
+        return (share.max_turns, share.budget_usd) == (own.max_turns, own.budget_usd)
+
     async def record_usage(self, span_id: str, used: Usage) -> None:
         """An agent has used so much, in all of its parts."""
         await self._database.write(_record_usage, span_id, used)

@@ -19,7 +19,10 @@ from ..run_request import RunRequest
 from ..sessions.agent import Agent, RunResources
 from ..sessions.deadline import Deadline
 from .agent_task import AgentTask
+from .live_session import LiveSession
 from .steering import Steering, SteeringWatch
+
+_RECORD_TIME_S = 5  # how often the time worked is written; a crash loses as much
 
 OpenResources = Callable[[RunRequest], AbstractAsyncContextManager[RunResources]]
 """Opens the resources of a run, and closes them with the block."""
@@ -37,6 +40,8 @@ class RunContext:
         steering.redact = self._redacted
         self._mandates: RunMandates | None = None
         self._deadlines: dict[str, Deadline] = {}
+        self.early_sessions: dict[str, LiveSession | None] = {}
+        """Of workers whose tasks are not known yet, by their span; None: a session that has begun without one."""
 
     def agent(self, agent_task: AgentTask) -> Agent:
         worker = self.worker(agent_task)
@@ -73,6 +78,10 @@ class RunContext:
             self.expire_deadlines()
         return found
 
+    def adopt_deadline(self, span_id: str, deadline: Deadline) -> None:
+        """Count the time of a worker that had its deadline before it had an allowance."""
+        self._deadlines.setdefault(span_id, deadline)
+
     def _redacted(self, message: str) -> str:
         checked = self.guardrails.check("input", message)
         return f"(held back: {checked.refusal.message})" if checked.refusal else checked.value
@@ -81,6 +90,23 @@ class RunContext:
         """End the time of everything of the run that is at work in this process."""
         for clock in self._deadlines.values():
             clock.expire()
+
+    @asynccontextmanager
+    async def time_recorded(self) -> AsyncGenerator[None]:
+        """Write the time worked to the ledger every few seconds, and read that of other processes."""
+
+        async def record_regularly() -> None:
+            while True:
+                await asyncio.sleep(_RECORD_TIME_S)
+                await self.record_time()
+
+        recording = asyncio.create_task(record_regularly())
+        try:
+            yield
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
+            await self.record_time()
 
     async def record_time(self) -> None:
         """Write the time worked in this process to the ledger, and read that of other processes."""

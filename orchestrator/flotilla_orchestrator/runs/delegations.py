@@ -28,7 +28,7 @@ async def run_tasks(
         lead: the name of its workflow.
     """
     call, tasks = call_span_id(agent_task.span_id, delegation.tool_use_id), delegation.tasks
-    names = [f"{lead}/{call[:8]}.{number}" for number in range(len(tasks))]
+    names = [session_name(lead, call, number) for number in range(len(tasks))]
     faults.point("delegated")
     allowances = await reserve_allowances(
         context, [(name, task.worker) for name, task in zip(names, tasks, strict=True)], agent_task.span_id
@@ -56,6 +56,11 @@ async def run_tasks(
         report_of(task, result, [artifact for artifact in written if artifact.belongs_to(name)])
         for name, task, result in zip(names, tasks, results, strict=True)
     ]
+
+
+def session_name(lead: str, call: str, number: int) -> str:
+    """The name of the workflow of a task of a call (its span), after that of its lead."""
+    return f"{lead}/{call[:8]}.{number}"
 
 
 async def run_transfer(

@@ -1,24 +1,22 @@
 """The workflow of a part of a session: to the next call that has to wait, or to the end, in any process."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 from claude_agent_sdk import project_key_for_directory
 from claude_agent_sdk.types import McpHttpServerConfig, SessionKey
 from flotilla_kit.effects import faults
 from flotilla_kit.telemetry.trace_context import TRACEPARENT
 
-from ..config.schemas import schema_problem
 from ..durable.workflow import workflow, workflow_id
 from ..errors import Failure
 from ..journal.artifacts import Author
 from ..journal.journal import Span, session_id
 from ..sessions.artifact_tools import ArtifactTools
 from ..sessions.call_recorder import CallRecorder
-from ..sessions.session import run_session, work_folder
+from ..sessions.deadline import Deadline
+from ..sessions.session import work_folder
 from ..sessions.session_audit import SessionAudit, digest
 from ..sessions.transcript import Transcript
 from ..sessions.transcript_store import TranscriptStore
@@ -26,10 +24,11 @@ from ..sessions.types import Session, SessionResult
 from .agent_task import AgentTask
 from .call_waits import CallWaits
 from .context import RunContext
+from .early_workers import EarlyWorkers
+from .live_session import LiveSession
 from .process import process
+from .session_record import guarded
 from .steering import RunInbox, cancellation
-
-_RECORD_TIME_S = 5  # how often the time worked is written; a crash loses as much
 
 
 @workflow("session")
@@ -40,29 +39,14 @@ async def session_part(agent_task: AgentTask, so_far: SessionResult, prompt: str
         so_far: the result of the parts before it.
         prompt: to continue with, if the last part ended without a pending call.
     """
-    async with process().slots, process().contexts.use(agent_task.request) as context:
+    async with process().contexts.use(agent_task.request) as context:
         try:
-            span = await context.resources.journal.span(agent_task.span_id)
-            assert span, "it began before its first part"
             faults.point("part_begins")
-            result = await _SessionPart(context, agent_task, span, so_far).run(prompt)
-            return _guarded(context, context.agent(agent_task).output, result)
+            part = _SessionPart(context, agent_task, workflow_id().rpartition("#")[0], so_far)
+            result = await part.run(prompt)
+            return guarded(context, context.agent(agent_task).output, result)
         except Failure as failure:
             return SessionResult(failure=failure)
-
-
-def _guarded(context: RunContext, schema: Mapping[str, Any] | None, result: SessionResult) -> SessionResult:
-    """The result as its lead, other steps and people may see it."""
-    checked = context.guardrails.check("output", {"text": result.text, "structured": result.structured})
-    if not checked.triggered:
-        return result
-    text, structured, failure = checked.value["text"], checked.value["structured"], result.failure
-    if not result.pending_call:
-        failure = failure or checked.refusal
-        if structured is not None and schema and not failure and (problem := schema_problem(structured, schema)):
-            failure = Failure("invalid_output", f"Redacted, the result does not fit its schema: {problem}")
-    structured = None if failure else structured
-    return replace(result, text=text, structured=structured, failure=failure, guardrails=checked.triggered)
 
 
 async def inbox_of(context: RunContext, agent_task: AgentTask) -> RunInbox:
@@ -88,18 +72,22 @@ class _SessionPart:
     """A part in this process: it continues what earlier ones have left of the session.
 
     Args:
+        name: of the workflow of the whole session.
         so_far: the result of the parts before this one, with the call to resume, decided meanwhile.
     """
 
-    def __init__(self, context: RunContext, agent_task: AgentTask, span: Span, so_far: SessionResult) -> None:
+    def __init__(self, context: RunContext, agent_task: AgentTask, name: str, so_far: SessionResult) -> None:
         self._context, self._task, self._so_far, self._agent = context, agent_task, so_far, context.agent(agent_task)
+        run_id, parent_id, worker = agent_task.request.run_id, agent_task.parent_span_id, agent_task.worker
+        span = Span(run_id, parent_id, "session", worker, {}, agent_task.span_id)
         self._audit = SessionAudit(context.resources.folder, span)
         self._recorder = CallRecorder(context.resources.journal, span, self._audit, context.resources.circuit_breaker)
         self._store, self._key = _store(context, self._agent.session_id)
         given = context.resources.config.fleet.limits.session_wait_s
         self._wait_s = process().session_wait_s if given is None else given
-        self._workflow = workflow_id().rpartition("#")[0]  # of the whole session
-        self._waits = CallWaits(context, agent_task, self._workflow, self._recorder, self._wait_s)
+        self._workflow = name
+        self._waits = CallWaits(context, agent_task, name, self._recorder, self._wait_s)
+        self._early_workers = EarlyWorkers(context, agent_task, name, _early_session)
 
     async def run(self, prompt: str) -> SessionResult:
         """Its result; whatever goes wrong is in it, and so is what an earlier process could not report."""
@@ -115,10 +103,7 @@ class _SessionPart:
             turns, usd = ledger_entry.remaining(so_far.turns, so_far.cost_usd)
         except Failure as failure:  # an earlier process had used it up and died
             return replace(unreported, failure=failure)
-        session = await self._session(transcript, prompt, turns, usd)
-        self._write_begin(session)
-        async with _time_recorded(self._context):
-            result = await _run_uninterrupted(session, self._recorder, self._store)
+        result = await self._result(partial(self.start, transcript, prompt, turns, usd), (turns, usd))
         await self._waits.end(deferred=result.pending_call is not None)
         if result.cost_usd is None:  # it ended without a cost
             used = self._usage(await self._transcript(), so_far.turns)
@@ -133,6 +118,30 @@ class _SessionPart:
             total = so_far.merge(result)
             result.failure = ledger_entry.exceeded(result.failure.code, total.turns, total.cost_usd)
         return unreported.merge(result) if unreported.turns else result
+
+    def start(
+        self, transcript: Transcript, prompt: str, turns: int, usd: float, deadline: Deadline | None = None
+    ) -> LiveSession:
+        make = partial(self._session, transcript, prompt, turns, usd, deadline)
+        return LiveSession(process().slots, make, self._recorder, self._store)
+
+    async def _result(self, start: Callable[[], LiveSession], limits: tuple[int, float]) -> SessionResult:
+        early, span_id = self._context.early_sessions, self._task.span_id
+        live = early.get(span_id) or start()
+        early[span_id] = None
+        try:
+            session = await live.made()
+            if (session.max_turns, session.budget_usd) != limits:  # it was started early, and less is left
+                await live.end()
+                live = start()
+                session = await live.made()
+            self._context.adopt_deadline(self._task.span_id, session.deadline)
+            self._write_begin(replace(session, prompt=self._task.task))
+            async with self._context.time_recorded():
+                return await live.ask(self._task.task)
+        finally:
+            await live.end()
+            await self._early_workers.end()
 
     async def _transcript(self) -> Transcript:
         return Transcript(await self._store.load(self._key) or [])
@@ -161,7 +170,9 @@ class _SessionPart:
             await self._store.append(self._key, [deferral])
         return transcript
 
-    async def _session(self, transcript: Transcript, prompt: str, turns: int, usd: float) -> Session:
+    async def _session(
+        self, transcript: Transcript, prompt: str, turns: int, usd: float, deadline: Deadline | None
+    ) -> Session:
         """The session of this part: it resumes with the call that it waited for, an unanswered call, or a prompt."""
         call, resumed_call = transcript.unanswered_call(), self._so_far.pending_call
         if resumed_call and (call is None or call["id"] != resumed_call.tool_use_id):
@@ -170,7 +181,7 @@ class _SessionPart:
             self._store,
             turns,
             usd,
-            await self._context.deadline_of(self._task.span_id),
+            deadline or await self._context.deadline_of(self._task.span_id),
             resumed_call,
             self._artifacts(),
         )
@@ -188,6 +199,7 @@ class _SessionPart:
             wait_until_recorded=self._store.wait_until_recorded,
             wait=self._waits.wait,
             wait_s=self._wait_s,
+            on_stream=self._early_workers.read if self._context.worker(self._task).delegates else None,
         )
 
     def _write_begin(self, session: Session) -> None:
@@ -221,31 +233,7 @@ class _SessionPart:
         return ArtifactTools(resources.journal, author, resources.config.fleet.limits.artifacts)
 
 
-@asynccontextmanager
-async def _time_recorded(context: RunContext) -> AsyncGenerator[None]:
-    """Write the time worked to the ledger every few seconds, and read that of other processes."""
-
-    async def record_regularly() -> None:
-        while True:
-            await asyncio.sleep(_RECORD_TIME_S)
-            await context.record_time()
-
-    recording = asyncio.create_task(record_regularly())
-    try:
-        yield
-    finally:
-        recording.cancel()
-        await asyncio.gather(recording, return_exceptions=True)
-        await context.record_time()
-
-
-async def _run_uninterrupted(session: Session, recorder: CallRecorder, store: TranscriptStore) -> SessionResult:
-    """Run a session; cancelled, store nothing of how it ends, so that it can resume with the call that it is in."""
-    running = asyncio.create_task(run_session(session, recorder))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        store.freeze()
-        running.cancel()
-        await asyncio.wait([running])
-        raise
+def _early_session(context: RunContext, agent_task: AgentTask, name: str, deadline: Deadline) -> LiveSession:
+    """The new session of a worker whose task is not known yet."""
+    allowed, part = agent_task.allowance, _SessionPart(context, agent_task, name, SessionResult())
+    return part.start(Transcript([]), "", allowed.max_turns, allowed.budget_usd, deadline)

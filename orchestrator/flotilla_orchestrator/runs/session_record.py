@@ -1,9 +1,12 @@
-"""Records the end of a session in its span, and makes the report for its lead."""
+"""Records the end of a session in its span, and makes what others may see of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from pydantic import JsonValue
 
+from ..config.schemas import schema_problem
 from ..durable.workflow_store import JsonObject
 from ..errors import Failure
 from ..journal.artifacts import Artifact
@@ -41,6 +44,20 @@ async def end_session(context: RunContext, span: Span, result: SessionResult) ->
     await context.resources.journal.end(span, status)
     if context.resources.traces:
         context.resources.traces.send_session(span, [call for call in within if call.kind != "session"])
+
+
+def guarded(context: RunContext, schema: Mapping[str, Any] | None, result: SessionResult) -> SessionResult:
+    """The result of a part as its lead, other steps and people may see it."""
+    checked = context.guardrails.check("output", {"text": result.text, "structured": result.structured})
+    if not checked.triggered:
+        return result
+    text, structured, failure = checked.value["text"], checked.value["structured"], result.failure
+    if not result.pending_call:
+        failure = failure or checked.refusal
+        if structured is not None and schema and not failure and (problem := schema_problem(structured, schema)):
+            failure = Failure("invalid_output", f"Redacted, the result does not fit its schema: {problem}")
+    structured = None if failure else structured
+    return replace(result, text=text, structured=structured, failure=failure, guardrails=checked.triggered)
 
 
 def status_of(failure: Failure | None) -> Status:

@@ -15,6 +15,7 @@ from claude_agent_sdk import (
     HookJSONOutput,
     Message,
     ResultMessage,
+    StreamEvent,
     TextBlock,
     ToolResultBlock,
     ToolUseBlock,
@@ -169,6 +170,10 @@ class SessionEvents:
         return Failure("not_granted", f"{tool} is not granted to {self.session.agent}.", f"Granted: {granted}.")
 
     async def _handle(self, message: Message) -> None:
+        if isinstance(message, StreamEvent):
+            if self.session.on_stream:
+                await self.session.on_stream(message.event)
+            return
         if self.session.on_message:
             self.session.on_message(self.session, message)
         match message:

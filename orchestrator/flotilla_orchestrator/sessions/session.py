@@ -8,6 +8,7 @@ always there (without one a resumed session can run a call before its hooks are 
 import asyncio
 import shutil
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,9 +35,13 @@ _UNANSWERED = ("server_unavailable", "cli_failed")
 _LARGEST_MESSAGE = 16 * 1024 * 1024  # bytes of one message from the CLI
 
 
-async def run_session(session: Session, observer: CallObserver) -> SessionResult:
-    """Run a session to its end; whatever goes wrong is in `failure`, and the CLI process is gone when this returns."""
-    started = time.monotonic()
+async def run_session(session: Session, observer: CallObserver, prompt: Awaitable[str] | None = None) -> SessionResult:
+    """Run a session to its end; whatever goes wrong is in `failure`, and the CLI process is gone when this returns.
+
+    Args:
+        prompt: in place of the session's own, which may not be known yet; nothing is asked before it is.
+    """
+    started, asked = time.monotonic(), False
     events = SessionEvents(session, observer)
     if not session.deadline.remaining:
         events.fail(_late(session))
@@ -47,14 +52,18 @@ async def run_session(session: Session, observer: CallObserver) -> SessionResult
             async with session.deadline.running() as events.running_time:
                 await client.connect()
                 await _servers_connected(client, session)
+                text = await prompt if prompt else session.prompt
+                asked = True
                 if not session.resumes_a_call:
-                    await client.query(session.resume_prompt if session.resumes_with else session.prompt)
+                    await client.query(session.resume_prompt if session.resumes_with else text)
                 await events.listen(client)
         except TimeoutError:
             events.fail(_late(session))
-            await events.interrupt(client)
+            if asked:
+                await events.interrupt(client)
         except asyncio.CancelledError:
-            await events.interrupt(client)  # a CLI in the middle of a call takes seconds to notice that its input ended
+            if asked:  # a CLI in the middle of a call takes seconds to notice that its input ended
+                await events.interrupt(client)
             raise
         except Failure as failure:
             events.fail(failure)
@@ -112,6 +121,7 @@ def _options(session: Session, events: SessionEvents) -> ClaudeAgentOptions:
         resume=session.session_id if resumes else None,
         session_store=session.store,
         session_store_flush="eager",
+        include_partial_messages=session.on_stream is not None,
         system_prompt=session.system_prompt,
         model=session.model,
         fallback_model=session.fallback_model,

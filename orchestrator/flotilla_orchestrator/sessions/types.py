@@ -164,6 +164,8 @@ class Session:
     prices: Prices = field(default_factory=shipped_prices)
     on_message: "Callable[[Session, Message], None] | None" = None
     """Called with each message of the session, before it is handled."""
+    on_stream: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None
+    """Called with the events of the model's answers, while they are on their way."""
 
     @property
     def resumes_a_call(self) -> bool:
