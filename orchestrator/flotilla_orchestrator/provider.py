@@ -15,6 +15,7 @@ _NETWORK = (
     "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA",
 )  # fmt: skip
+_SETTINGS = ("ANTHROPIC_BASE_URL", "CLAUDE_CODE_ENABLE_FINE_GRAINED_TOOL_STREAMING")
 _CREDENTIALS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 # By switch: a cloud's variables pass only when the switch is on.
 _CLOUDS = {
@@ -58,7 +59,7 @@ def live(environ: Mapping[str, str]) -> Provider:
             "Set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN (or the Bedrock or Vertex variables), "
             "or pass --rehearse to play the case with the scripted model.",
         )
-    names = [*_BASICS, *_NETWORK, *_CREDENTIALS, "ANTHROPIC_BASE_URL"]
+    names = [*_BASICS, *_NETWORK, *_CREDENTIALS, *_SETTINGS]
     for switch in clouds:
         names += [switch, *_CLOUDS[switch]]
     return Provider("claude", {**_selected(environ, names), "NO_PROXY": _no_proxy(environ)})

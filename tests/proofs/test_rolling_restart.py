@@ -165,6 +165,7 @@ def _until_ended(replicas: Replicas, token: dict[str, str], run_ids: list[str]) 
         records = [replicas.request("GET", f"/v1/runs/{run_id}", headers=token).json() for run_id in run_ids]
         states = {record["run_id"]: str(record["status"]) for record in records}
         if set(states.values()) <= _ENDED:
+            assert not [record["error"] for record in records if record["error"]]
             return states
         assert time.monotonic() < ends, states
         time.sleep(0.5)
