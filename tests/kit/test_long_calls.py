@@ -160,7 +160,8 @@ async def test_a_cancelled_transaction_happened_or_not_and_has_one_record(databa
 async def test_a_call_that_times_out_in_its_transaction_has_one_record_of_what_was_done(tmp_path: Path) -> None:
     settings = Settings.load({"home": tmp_path, "tool_timeout_s": 0.2})
     async with Client(build_server(settings, SlowStore(settings), instructions="", tools=TOOLS)) as client:
-        assert (await pay(client, "k", within_s=0.6))["code"] == "timed_out"
+        late = await pay(client, "k", within_s=0.6)
+        assert (late["code"], late["details"]) == ("timed_out", {"idempotency_key": "k"})
         await asyncio.sleep(1)
         assert (await pay(client, "k", within_s=0.6))["result"] == 5
     assert await effects_of(Settings.load({"home": tmp_path})) == 1

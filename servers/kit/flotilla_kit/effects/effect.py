@@ -65,15 +65,17 @@ class Evaluated(FlotillaError):
         self.needed, self.facts, self.bound, self.outcome = needed, facts, bound, outcome
 
 
+REPEAT = (
+    "Repeat exactly this call with idempotency_key as in details: that answers what became of this one and does nothing "
+    "twice. Under another key it is another effect."
+)
+
+
 def outcome_unknown(key: str, **details: Any) -> OutcomeUnknown:
     """What a caller hears of an effect under that key, if it has one, of which nobody knows yet whether it happened."""
     if not key:
         return OutcomeUnknown(details=details)
-    return OutcomeUnknown(
-        suggestion="Repeat exactly this call with idempotency_key as in details: that answers what became of this "
-        "one and does nothing twice. Under another key it is another effect.",
-        details={**details, "idempotency_key": key},
-    )
+    return OutcomeUnknown(suggestion=REPEAT, details={**details, "idempotency_key": key})
 
 
 def digest(arguments: Mapping[str, Any]) -> str:

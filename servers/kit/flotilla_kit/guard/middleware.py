@@ -133,7 +133,7 @@ class Guard(Middleware):
             self._measure(name, result)
             call.record.ended("error" if result.is_error else "ok")
         except Exception as error:  # noqa: BLE001  the last line of defence: nothing unmasked may pass
-            refusal = _timed_out(name) if isinstance(error, TimeoutError) else as_refusal(error, name)
+            refusal = as_refusal(error, name, call.effect)
             if isinstance(refusal, TimedOut):
                 call.abandon()
             call.record.ended(refusal.code)
@@ -251,7 +251,3 @@ async def _no_such_method(context: MiddlewareContext[Any]) -> Any:
 def _bearer() -> Principal | None:
     token = get_access_token()
     return token.principal if isinstance(token, Caller) else None
-
-
-def _timed_out(tool: str) -> FlotillaError:
-    return TimedOut(f"{tool} took too long.", suggestion="Ask for less, or try again.")

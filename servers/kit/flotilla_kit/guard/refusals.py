@@ -12,6 +12,7 @@ from fastmcp.tools import ToolResult
 from mcp_types import TextContent
 from pydantic import ValidationError as PydanticValidationError
 
+from ..effects import REPEAT, Effect
 from ..errors import FlotillaError, InternalError, InvalidArguments, TimedOut, UnknownTool
 
 logger = logging.getLogger(__name__)
@@ -20,8 +21,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON escapes it
 
 
-def as_refusal(error: Exception, tool: str) -> FlotillaError:
-    """What the caller is told of whatever a call raised."""
+def as_refusal(error: Exception, tool: str, effect: Effect | None = None) -> FlotillaError:
+    """What the caller is told of whatever a call raised that was to have this effect."""
     match error:
         case FlotillaError():
             return error
@@ -30,8 +31,10 @@ def as_refusal(error: Exception, tool: str) -> FlotillaError:
         case ValidationError():
             cause = error.__cause__
             return _invalid(_problems(cause) if isinstance(cause, PydanticValidationError) else [])
+        case TimeoutError():
+            return _timed_out(tool, effect)
         case _:
-            return _unexpected(error, tool)
+            return _unexpected(error, tool, effect)
 
 
 def as_result(error: FlotillaError) -> ToolResult:
@@ -85,9 +88,9 @@ def _said(problem: Mapping[str, Any]) -> str:
     return problem["msg"].removeprefix("Value error, ")
 
 
-def _unexpected(error: Exception, tool: str) -> FlotillaError:
+def _unexpected(error: Exception, tool: str, effect: Effect | None) -> FlotillaError:
     if "timed out" in str(error) and not isinstance(error, FastMCPError):
-        return TimedOut(f"{tool} took too long.", suggestion="Ask for less, or try again.")
+        return _timed_out(tool, effect)
     error_id = secrets.token_hex(6)
     logger.error("tool failed", extra={"tool": tool, "error_id": error_id}, exc_info=error.__cause__ or error)
     return InternalError(
@@ -95,3 +98,12 @@ def _unexpected(error: Exception, tool: str) -> FlotillaError:
         suggestion="Try once more; if it fails again, report the error_id to whoever runs this server.",
         details={"error_id": error_id},
     )
+
+
+def _timed_out(tool: str, effect: Effect | None) -> TimedOut:
+    said = f"{tool} took too long."
+    if effect is None:
+        return TimedOut(said, suggestion="Ask for less, or try again.")
+    if effect.key:
+        return TimedOut(said, suggestion=REPEAT, details={"idempotency_key": effect.key})
+    return TimedOut(said, suggestion="It may happen all the same: look whether it has before you try again.")
