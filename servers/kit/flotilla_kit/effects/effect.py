@@ -66,8 +66,8 @@ class Evaluated(FlotillaError):
 
 
 REPEAT = (
-    "Repeat exactly this call with idempotency_key as in details: that answers what became of this one and does nothing "
-    "twice. Under another key it is another effect."
+    "Repeat exactly this call with idempotency_key as in details: that answers what became of this one and does "
+    "nothing twice. Under another key it is another effect."
 )
 
 
