@@ -24,7 +24,7 @@ import httpx2
 import yaml
 
 RUNS, CLIENTS, FOLLOWED, CONCURRENCY = 1000, 20, 40, 4
-BATCH, THINKING_S = 16, 8.0  # of the batch that waits for its model most of the time
+BATCH, THINKING_S = 16, 15.0  # of the batch that waits for its model; with less it mostly starts processes
 WAITING = 100  # runs that wait for a person
 _MODELS = ("quick", "slow")
 _ENDED = ("ok", "failed", "cancelled")
