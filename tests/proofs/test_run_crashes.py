@@ -66,7 +66,9 @@ def finished(case: Killed, url: str, place: str) -> None:
     used = ended["ledger"]["used"]
     kinds = ("turns", "tool_calls", "input_tokens", "output_tokens", "cost_usd")
     assert [used[kind] for kind in kinds] == [pytest.approx(totals[kind]) for kind in kinds], place
-    assert used["lost_turns"] <= 2, place  # two workers were at work
+    # One of the clerk's; and of the reader's three also those that its transcript had not got yet: calls that only read
+    # do not wait for it.
+    assert used["lost_turns"] <= 4, place
     assert Watched(case.at_work()).alive_after(15) == [], place
     spans = case.trace()
     assert all(span["ended_at"] for span in spans), place
