@@ -95,3 +95,23 @@ async def test_dollars_hold_over_ten_resumes_but_for_one_model_call(tmp_path: Pa
     assert details["used"] - costs[-1] < USD <= details["used"]  # the last call, and no other, went beyond it
     (agent,) = ended["ledger"]["agents"]
     assert agent["over"]["cost_usd"] == ended["ledger"]["over"]["cost_usd"] == details["over"]
+
+
+@pytest.mark.cli_double
+async def test_calls_that_were_made_before_anything_of_the_transcript_was_stored_count(tmp_path: Path) -> None:
+    async with looping() as model:
+        case = Looping(tmp_path, model, max_turns=6, budget_usd=5, wall_clock_s=600)
+
+        def killed_once() -> dict[str, Any]:
+            words = ["run", "case", "Look.", "--configs", str(case.configs), "--json"]
+            case.start(*words, site="call_asked", nth=2).communicate()
+            with closing(sqlite3.connect(case.home / "journal.db")) as journal, journal:
+                journal.execute("DELETE FROM transcripts")
+            case.forget_claude()
+            return case.finish("resume", "--json")
+
+        ended = await asyncio.to_thread(killed_once)
+        assert len(model.requests) == 6
+    assert ended["error"]["code"] == "turns_exceeded"
+    used = ended["ledger"]["used"]
+    assert (used["turns"], used["lost_turns"]) == (4, 2)

@@ -154,10 +154,8 @@ class _SessionPart:
 
     async def _repaired(self, transcript: Transcript, unreported: SessionResult, has_new_prompt: bool) -> Transcript:
         """The transcript, completed so that the CLI can continue it; calls that were lost are recorded as such."""
-        if (
-            transcript.has_prompt
-            and not has_new_prompt
-            and (lost_calls := await self._recorder.mark_lost_calls(transcript.call_ids()))
+        if not has_new_prompt and (
+            lost_calls := await self._recorder.mark_lost_calls(transcript.call_ids(), began=transcript.has_prompt)
         ):
             usd = lost_calls * transcript.estimated_next_cost(self._context.resources.config.prices, self._agent.model)
             await self._context.ledger.record_lost(self._task.span_id, lost_calls, usd)

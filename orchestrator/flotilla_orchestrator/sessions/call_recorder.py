@@ -106,14 +106,17 @@ class CallRecorder:
             if span.parent_id == self._session.span_id and not span.ended_at and call_id in results:
                 await self._journal.end(span, "failed" if results[call_id] else "ok")
 
-    async def mark_lost_calls(self, recorded_ids: Collection[str]) -> int:
+    async def mark_lost_calls(self, recorded_ids: Collection[str], *, began: bool) -> int:
         """How many model calls an earlier process lost: the one it was in, and those without an answer there.
 
         Args:
             recorded_ids: the ids of the calls in the transcript.
+            began: whether the prompt is there; a process may have died before it was.
         """
         spans = [span for span in await self._journal.spans(self._session.run_id) if "lost" not in span.attributes]
         spans = [span for span in spans if span.parent_id == self._session.span_id]
+        if not (spans or began):
+            return 0
         in_a_call = any(not span.ended_at or span.status == "interrupted" for span in spans)
         lost = [span for span in spans if span.attributes["tool_use_id"] not in recorded_ids]
         for span in lost:
