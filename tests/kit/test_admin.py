@@ -52,8 +52,10 @@ class Host:
     def run(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return command(BILLING, self.environment, *arguments)
 
-    def decide(self, *arguments: str, typed: str | None = None) -> tuple[int, str]:
-        return at_terminal([*programs.command(BILLING.name), "approvals", *arguments], self.environment, typed)
+    async def decide(self, *arguments: str, typed: str | None = None) -> tuple[int, str]:
+        """At a terminal; the server in this process goes on meanwhile, since it may hold the audit's lock."""
+        words = [*programs.command(BILLING.name), "approvals", *arguments]
+        return await asyncio.to_thread(at_terminal, words, self.environment, typed)
 
 
 def command(
@@ -91,13 +93,13 @@ async def recorded(host: Host) -> list[dict[str, Any]]:
 async def test_a_refund_happens_once_a_person_typed_its_amount(host: Host) -> None:
     async with host.client() as client:
         approval_id = await waiting(client)
-        wrong, shown = host.decide("approve", approval_id, typed="24.50 USD")
+        wrong, shown = await host.decide("approve", approval_id, typed="24.50 USD")
         assert wrong == 1 and "amount: 245.00 USD" in shown and "Nothing was changed" in shown
         assert (await call(client, "issue_refund", **REFUND, idempotency_key="one"))["code"] == "approval_required"
-        right, shown = host.decide("approve", approval_id, typed="  245.00 usd ")
+        right, shown = await host.decide("approve", approval_id, typed="  245.00 usd ")
         assert right == 0 and f"{approval_id} is approved by {ME}" in shown
         assert (await call(client, "issue_refund", **REFUND, idempotency_key="one"))["amount_minor"] == 24500
-        again, shown = host.decide("approve", approval_id)
+        again, shown = await host.decide("approve", approval_id)
         assert again == 1 and "consumed already" in shown and "back:" not in shown
     (decision,) = [row for row in await recorded(host) if row["tool"] == "decide_approval"]
     assert (decision["principal"], decision["subject"], decision["outcome"]) == ("approver", ME, "ok")
@@ -108,10 +110,10 @@ async def test_a_refund_happens_once_a_person_typed_its_amount(host: Host) -> No
 async def test_a_rejection_reaches_whoever_asked(host: Host) -> None:
     async with host.client() as client:
         approval_id = await waiting(client)
-        assert host.decide("reject", approval_id, "--reason", "not a duplicate")[0] == 0
+        assert (await host.decide("reject", approval_id, "--reason", "not a duplicate"))[0] == 0
         refused = await call(client, "issue_refund", **REFUND, idempotency_key="one")
     assert refused["code"] == "approval_rejected" and refused["details"]["reason"] == "not a duplicate"
-    assert host.decide("approve", approval_id)[0] == 1
+    assert (await host.decide("approve", approval_id))[0] == 1
 
 
 async def test_no_terminal_no_decision(sqlite_host: Host) -> None:
@@ -144,11 +146,11 @@ async def test_nothing_in_a_request_can_move_the_cursor(sqlite_host: Host) -> No
     for shown in (
         sqlite_host.run("approvals", "list").stdout,
         sqlite_host.run("approvals", "show", approval.approval_id).stdout,
-        sqlite_host.decide("approve", approval.approval_id, typed="something else")[1].replace("\r\n", "\n"),
+        (await sqlite_host.decide("approve", approval.approval_id, typed="something else"))[1].replace("\r\n", "\n"),
     ):
         assert "\\u001b[2J" in shown and all(c.isprintable() for c in shown.replace("\n", ""))
         assert not [line for line in shown.splitlines() if line.startswith("  amount:")]
-    assert sqlite_host.decide("approve", approval.approval_id, typed="drop_table")[0] == 0
+    assert (await sqlite_host.decide("approve", approval.approval_id, typed="drop_table"))[0] == 0
 
 
 @pytest.mark.parametrize("approval_id", ["apr_1", "apr_" + "g" * 20, "apr_" + "0" * 20 + "\n", "' OR 1=1"])
