@@ -56,7 +56,8 @@ async def ours(home: Path) -> Taken:
     scripts = _scripts({"lead": [delegate, result], "helper": [_LOOK, _SAY]})
     output = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "string"}}}
     _write(configs / "fleet.yaml", {"servers": {"billing": {"command": ["flotilla-billing", "--demo-data"]}}})
-    limits = {"max_turns": 200, "budget_usd": 5}  # each worker has all that its own limits allow, as in our playbooks
+    # So wide that workers may start early; the shipped playbooks' are narrower.
+    limits = {"max_turns": 200, "budget_usd": 5}
     playbook = {"name": "case", "description": "A case.", "lead": "lead", "output": output, "limits": limits}
     _write(configs / "playbooks/case.yaml", playbook)
     _worker(configs, "lead", delegates=["helper"])

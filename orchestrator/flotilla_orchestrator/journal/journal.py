@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 from uuid import UUID, uuid4
@@ -32,7 +32,19 @@ from .webhook_events import WEBHOOK_EVENTS, record_finished, record_pending
 P = ParamSpec("P")
 T = TypeVar("T")
 
-__all__ = ["RUNS", "SPANS", "Journal", "Run", "Span", "Status", "now", "seconds_between", "session_id", "span_id_for"]
+__all__ = [
+    "RUNS",
+    "SPANS",
+    "Journal",
+    "Run",
+    "Span",
+    "Status",
+    "from_now",
+    "now",
+    "seconds_between",
+    "session_id",
+    "span_id_for",
+]
 
 MIGRATIONS = Migrations("journal", Path(__file__).parent / "migrations")
 
@@ -56,7 +68,12 @@ def session_id(span_id: str) -> str:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return from_now(0)
+
+
+def from_now(seconds: float) -> str:
+    """The moment so many seconds after now; before, where they are negative."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
 
 
 def seconds_between(start: str, end: str | None) -> float:

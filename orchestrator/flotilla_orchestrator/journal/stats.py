@@ -7,7 +7,6 @@ Latency is the nearest-rank percentile of what ended so. Costs are at list price
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
@@ -15,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Float, Select, Subquery, and_,
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
-from .journal import RUNS, SPANS
+from .journal import RUNS, SPANS, from_now
 
 
 class _Seconds(GenericFunction[float]):
@@ -40,7 +39,7 @@ def _in_postgresql(element: _Seconds, compiler: Any, **options: Any) -> str:  # 
 
 def stats(connection: Connection, days: float | None, playbook: str | None) -> dict[str, Any]:
     """Everything since so many days ago, of one playbook or of all."""
-    since = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds") if days else None
+    since = from_now(-86_400 * days) if days else None
     conditions = [RUNS.c.started_at >= since] if since else []
     conditions += [RUNS.c.playbook == playbook] if playbook else []
     runs = _runs(conditions)

@@ -3,19 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, and_, or_, select, update
 
 from ..errors import Failure
-from .journal import FOLLOWED_BY, RUNS, SPANS, now, span_id_for
+from .journal import FOLLOWED_BY, RUNS, SPANS, from_now, now, span_id_for
 from .webhook_events import WEBHOOK_EVENTS
 
 State = Literal["pending", "delivered", "dead"]
 
 _MOST_AT_ONCE = 100  # events of one transaction
-_FORGOTTEN = timedelta(days=1)  # what happened longer ago, while nothing dispatched, is news to nobody
+_FORGOTTEN_S = 86_400  # what happened longer ago, while nothing dispatched, is news to nobody
 _COLUMNS = ("delivery_id", "run_id", "webhook", "type", "body", "state", "due_at", "created_at", "ended_at", "error")
 _DELIVERIES = Table(
     "webhook_deliveries",
@@ -64,7 +63,7 @@ def dispatch(connection: Connection, webhooks: Mapping[str, Sequence[str]]) -> N
     query = select(WEBHOOK_EVENTS).where(WEBHOOK_EVENTS.c.dispatched == 0).order_by(WEBHOOK_EVENTS.c.happened_at)
     query = query.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)
     events = connection.execute(query).mappings().all()
-    oldest = (datetime.now(UTC) - _FORGOTTEN).isoformat(timespec="milliseconds")
+    oldest = from_now(-_FORGOTTEN_S)
     rows: list[dict[str, Any]] = []
     for event in events:
         names = [name for name, types in webhooks.items() if event["type"] in types]
@@ -81,7 +80,7 @@ def claim(connection: Connection, most: int, lease_s: float) -> list[Delivery]:
     """So many of the deliveries that are due; for so long nobody else gets them, unless they are recorded before."""
     rows = connection.execute(_due().limit(most).with_for_update(skip_locked=True)).mappings().all()
     ids = [row["delivery_id"] for row in rows]
-    until = _after(lease_s)
+    until = from_now(lease_s)
     connection.execute(update(_DELIVERIES).where(_DELIVERIES.c.delivery_id.in_(ids)).values(due_at=until))
     return [Delivery(**row) for row in rows]
 
@@ -97,7 +96,7 @@ def record_attempt(connection: Connection, delivery_id: str, error: str | None, 
     if error is None or retry_after_s is None:
         values |= {"state": "dead" if error else "delivered", "ended_at": now()}
     else:
-        values["due_at"] = _after(retry_after_s)
+        values["due_at"] = from_now(retry_after_s)
     connection.execute(update(_DELIVERIES).where(_DELIVERIES.c.delivery_id == delivery_id).values(values))
 
 
@@ -166,7 +165,3 @@ def _row(event: dict[str, Any], webhook: str, body: str) -> dict[str, Any]:
         "due_at": now(),
         "created_at": now(),
     }
-
-
-def _after(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flotilla_kit.effects.faults import point
@@ -22,7 +21,7 @@ from ..durable.workflow_store import (
 )
 from ..errors import Failure
 from ..journal.backlog import queue_run, requeue_run, run_not_ended
-from ..journal.journal import ENDED, Journal, Run
+from ..journal.journal import ENDED, Journal, Run, from_now
 from ..journal.queue_outbox import QueuedWorkflow, outbox, remove_from_outbox
 from ..run_request import RunRequest
 from .run import span_of
@@ -79,7 +78,7 @@ class RunQueue:
 
     async def send(self) -> None:
         """Put into the queue what is written here, and what others have left in the outbox, until closed."""
-        left_since, looked_at = timedelta(0), -_LOOK_S
+        left_s, looked_at = 0.0, -_LOOK_S
         while True:
             written, self._written = self._written, list[QueuedWorkflow]()
             self._more.clear()
@@ -87,9 +86,8 @@ class RunQueue:
                 await self._send(written)
                 if time.monotonic() - looked_at >= _LOOK_S:
                     looked_at = time.monotonic()
-                    before = (datetime.now(UTC) - left_since).isoformat(timespec="milliseconds")
-                    await self._send(await self._journal.query(outbox, before, _MOST))
-                    left_since = timedelta(seconds=_LEFT_S)
+                    await self._send(await self._journal.query(outbox, from_now(-left_s), _MOST))
+                    left_s = _LEFT_S
             except Exception:  # they stay in the outbox
                 logger.exception("runs cannot be put into the queue of workflows; it is tried again")
             if self._closing and not self._written:
